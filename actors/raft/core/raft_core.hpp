@@ -1,0 +1,165 @@
+// The Raft state machine: one server's view of the replicated log. Decides everything, does nothing: facts go in as
+// calls, effects come out by drain() (see raft::ready for the order in which to carry them out). Owned by one thread.
+//
+// Which message waits for which write (paper, figure 2; thesis 10.2.1 for the leader's parallel write):
+//   vote, vote_reply, and every other message after a change of term or vote   the write with that hard state
+//   append_reply that acknowledges entry i                                      the write with entry i
+//   append, heartbeat, heartbeat_reply, pre_vote, pre_vote_reply, timeout_now   nothing more
+// The server's own vote and its own copy of an entry count only once the write that holds them is synced, and an entry
+// is handed out as committed only when it is durable here too, so the state machine is never ahead of the log.
+#pragma once
+#include "actors/raft/core/log.hpp"
+#include "actors/raft/core/progress.hpp"
+#include "actors/raft/core/quorum.hpp"
+#include "actors/raft/core/read_index.hpp"
+#include "actors/raft/core/types.hpp"
+#include "runtime/base/prng.hpp"
+#include <deque>
+#include <map>
+
+namespace actord::raft {
+
+class raft_core {
+public:
+  // Starts as a follower with what the disk holds. `reader` outlives the core. `stored` that contradicts itself
+  // (applied beyond the log's end) is an error. A cluster of one campaigns at once: drain right after.
+  static result<std::unique_ptr<raft_core>> open(options o, const stored_state& stored, log_reader& reader,
+                                                 prng random);
+
+  // ---- facts ---------------------------------------------------------------------------------------------------
+  void tick();                  // one unit of time has passed
+  void step(message m);         // a message has come in; unknown senders and stale terms are dealt with here
+  // Returns the entry's index, or 0 with a rejection in the next ready. The command is moved, never copied.
+  raft_index propose(std::string command, uint64_t cookie);
+  void read_index(uint64_t cookie); // answered by ready::reads or ready::rejected
+  void synced(uint64_t write_id);   // this write and all before it are durable
+  void applied(raft_index up_to);   // the state machine has applied these
+  void compacted(log_point upto);   // the log was cut: entries up to here are gone from the disk (all were applied)
+  // How the sending of a snapshot asked for by ready::snapshots ended. `at` is the snapshot's place.
+  void snapshot_sent(const server_id& to, raft_index at, bool arrived);
+  void transfer_leadership(const server_id& to); // thesis 3.10; given up after an election time-out
+  void campaign();                               // start an election now (a pre-vote first)
+
+  // ---- effects -------------------------------------------------------------------------------------------------
+  bool has_ready() const; // would drain() return anything
+  ready drain();
+
+  // ---- views ---------------------------------------------------------------------------------------------------
+  raft::role role() const { return role_; }
+  bool is_leader() const { return role_ == raft::role::leader; }
+  raft_term term() const { return hard_.term; }
+  const server_id& vote() const { return hard_.vote; }
+  const server_id& leader() const { return leader_; }
+  const server_id& self() const { return options_.self; }
+  raft_index commit_index() const { return commit_; }
+  raft_index last_index() const { return log_.last_index(); }
+  raft_index first_index() const { return log_.compacted().index.next(); }
+  raft_index stable_index() const { return log_.stable_index(); }
+  // The leader knows that no other leader can have been elected: a quorum answered a heartbeat sent less than
+  // election_ticks ago, and it has committed in its term (thesis 6.4.1). As good as the servers' clocks agree.
+  bool has_lease() const;
+  const entry_log& entries() const { return log_; }
+  const membership& members() const { return options_.members; }
+  const progress* progress_of(const server_id& id) const;
+
+private:
+  raft_core(options o, const stored_state& stored, log_reader& reader, prng random);
+  bool broken(mutation m) const { return options_.broken == m; }
+  bool alone() const { return options_.members.voters.size() == 1 && options_.members.is_voter(options_.self); }
+
+  // raft_core.cpp
+  void note_role();
+  void halt(error e);
+  void send(message m, uint64_t after = 0);
+  void become_follower(raft_term term, const server_id& leader);
+  void draw_timeout();
+  bool step_term(const message& m);
+  void ignore_stale(const message& m);
+  void advance_commit(raft_index to);
+  void collect_committed(ready& out);
+  void collect_write(ready& out);
+  uint64_t next_write() const { return last_write_ + 1; }
+  uint64_t write_covering(raft_index i) const;
+  void reject(uint64_t cookie, reject_reason why, bool is_read = false);
+
+  // candidate.cpp
+  void start_pre_vote();
+  void start_election(bool transfer);
+  void handle_vote_request(const message& m);
+  void handle_vote_reply(const message& m);
+  void count_vote(const server_id& from, bool granted);
+  bool in_lease() const;
+
+  // follower.cpp
+  void handle_append(message& m);
+  void handle_heartbeat(const message& m);
+  void handle_install_snapshot(const message& m);
+  void acknowledge(const server_id& leader, raft_index match);
+
+  // leader.cpp
+  void become_leader();
+  void step_down_cleanup();
+  raft_index append_own(entry_kind kind, std::string payload, uint64_t cookie);
+  void tick_leader();
+  void handle_append_reply(const message& m);
+  void handle_heartbeat_reply(const message& m);
+  void send_appends(const server_id& to, progress& p, bool even_empty);
+  bool send_one_append(const server_id& to, progress& p, bool even_empty);
+  void broadcast_heartbeat();
+  void maybe_commit();
+  void flush_leader();
+  void release_reads();
+  uint64_t quorum_round() const;
+
+  struct held_message {
+    uint64_t after; // the write that must be synced first
+    message m;
+  };
+  struct pending_write {
+    uint64_t id;
+    raft_index last; // the log is durable up to here once this write is; lowered when a conflict cuts the log
+  };
+
+  options options_;
+  prng random_;
+  entry_log log_;
+  hard_state hard_;
+  raft::role role_ = raft::role::follower;
+  server_id leader_;
+  raft_index commit_;
+  raft_index handed_;  // the last entry handed out as committed
+  raft_index applied_; // the last one reported as applied
+  uint64_t now_ = 0;   // ticks since the start
+  uint64_t elapsed_ = 0;  // ticks since the leader was heard (follower), since the last quorum check (leader)
+  uint64_t timeout_ = 0;  // randomised election time-out, in ticks
+  uint64_t heartbeat_elapsed_ = 0;
+
+  bool hard_changed_ = false;
+  uint64_t hard_write_ = 0; // the write that holds the current term and vote
+  std::optional<log_point> restore_;
+  uint64_t last_write_ = 0, synced_write_ = 0;
+  std::deque<pending_write> writes_;
+  std::deque<held_message> held_;
+  std::vector<message> outbox_;
+  std::vector<rejection> rejected_;
+  std::vector<server_id> snapshots_wanted_;
+  role_change told_;
+  std::optional<error> fault_;
+  bool halted_ = false;
+
+  vote_tally votes_;
+  // Leader only; self included. Ordered, so that a run from a seed is the same everywhere.
+  std::map<server_id, progress> progress_;
+  raft_index term_start_; // the no-op of this leader's term
+  size_t uncommitted_bytes_ = 0;
+  bool replicate_wanted_ = false;
+  uint64_t round_ = 0;                                    // last heartbeat round sent
+  std::deque<std::pair<uint64_t, uint64_t>> round_ticks_; // round, tick at which it was sent
+  uint64_t lease_tick_ = 0;                               // when the newest round that a quorum answered was sent
+  bool lease_known_ = false;
+  read_queue reads_;
+  server_id transferee_;
+  uint64_t transfer_elapsed_ = 0;
+};
+
+} // namespace actord::raft
