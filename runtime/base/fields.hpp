@@ -40,8 +40,8 @@ template <class C> struct nilable : C {
 };
 template <class T> using list_of = nilable<std::vector<T>>;
 template <class T> using map_of = nilable<std::map<std::string, T, std::less<>>>;
-using string_list = list_of<std::string>;
-using string_map = map_of<std::string>;
+using string_slice = list_of<std::string>;
+using string_table = map_of<std::string>;
 
 // A pointer to a record that may be nil; copies deeply.
 template <class T> class boxed {

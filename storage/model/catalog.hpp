@@ -13,8 +13,8 @@ struct node_record {
   std::string node;
   std::string address;
   std::string datacenter;
-  string_map tagged_addresses;
-  string_map meta;
+  string_table tagged_addresses;
+  string_table meta;
   uint64_t create_index = 0, modify_index = 0;
   bool operator==(const node_record&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
@@ -85,7 +85,7 @@ struct proxy_upstream {
   int64_t local_bind_port = 0;
   free_map config;
   mesh_gateway_config mesh_gateway;
-  string_list ingress_hosts;
+  string_slice ingress_hosts;
   bool operator==(const proxy_upstream&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("DestinationType", s.destination_type, {.omit_empty = true, .alias = "destination_type"});
@@ -138,10 +138,10 @@ struct node_service {
   std::string kind; // "" | connect-proxy | mesh-gateway | terminating-gateway | ingress-gateway
   std::string id;
   std::string service; // its name
-  string_list tags;
+  string_slice tags;
   std::string address;
   map_of<service_address> tagged_addresses;
-  string_map meta;
+  string_table meta;
   int64_t port = 0;
   boxed<service_weights> weights;
   bool enable_tag_override = false;
@@ -173,12 +173,12 @@ struct node_service {
 struct check_definition_record {
   std::string http;
   bool tls_skip_verify = false;
-  map_of<string_list> header;
+  map_of<string_slice> header;
   std::string method, body, tcp;
   nanos interval{0};
   uint64_t output_max_size = 0;
   nanos timeout{0}, deregister_critical_service_after{0};
-  string_list script_args;
+  string_slice script_args;
   std::string docker_container_id, shell, grpc;
   bool grpc_use_tls = false;
   std::string alias_node, alias_service;
@@ -209,7 +209,7 @@ struct check_definition_record {
 
 struct health_check {
   std::string node, check_id, name, status, notes, output, service_id, service_name;
-  string_list service_tags;
+  string_slice service_tags;
   std::string type; // ttl http tcp script grpc docker alias maintenance or ""
   check_definition_record definition;
   uint64_t create_index = 0, modify_index = 0;
@@ -246,12 +246,12 @@ struct check_service_node {
 // /v1/catalog/service: node and instance in one flat record.
 struct service_node {
   std::string id, node, address, datacenter;
-  string_map tagged_addresses, node_meta;
+  string_table tagged_addresses, node_meta;
   std::string service_kind, service_id, service_name;
-  string_list service_tags;
+  string_slice service_tags;
   std::string service_address_text;
   service_weights weights;
-  string_map service_meta;
+  string_table service_meta;
   int64_t service_port = 0;
   map_of<service_address> service_tagged_addresses;
   bool enable_tag_override = false;
@@ -286,7 +286,7 @@ struct service_node {
 // Catalog.Register over RPC.
 struct register_request {
   std::string datacenter, id, node, address;
-  string_map tagged_addresses, node_meta;
+  string_table tagged_addresses, node_meta;
   boxed<node_service> service;
   boxed<health_check> check;
   list_of<health_check> checks;

@@ -1,0 +1,43 @@
+// Messages to and from the agent actor: what /v1/agent/* and the CLI ask of the local agent. The HTTP front decodes and
+// validates what Consul validates in its handlers; the agent decides the rest.
+#pragma once
+#include "actors/messages/messages.hpp"
+#include "storage/model/agent.hpp"
+
+namespace actord {
+
+struct service_add {
+  service_definition service;
+  bool replace_existing_checks = false;
+  std::string token;
+};
+struct service_remove { std::string id; };
+struct check_add {
+  check_registration check;
+  std::string token;
+};
+struct check_remove { std::string id; };
+// pass, warn, fail, update of a TTL check.
+struct check_ttl_update { std::string id, status, output; };
+struct maintenance_set {
+  bool node = true;       // else the service
+  std::string service_id;
+  bool enable = false;
+  std::string reason;
+};
+struct agent_done { error failure; }; // errc::none when done; the text is Consul's
+
+struct agent_reload {};                 // SIGHUP, /v1/agent/reload; answer agent_done
+struct agent_leave {};                  // /v1/agent/leave; answer agent_done, then the node stops
+
+} // namespace actord
+
+ACTORD_LOCAL_MESSAGE(actord::service_add)
+ACTORD_LOCAL_MESSAGE(actord::service_remove)
+ACTORD_LOCAL_MESSAGE(actord::check_add)
+ACTORD_LOCAL_MESSAGE(actord::check_remove)
+ACTORD_LOCAL_MESSAGE(actord::check_ttl_update)
+ACTORD_LOCAL_MESSAGE(actord::maintenance_set)
+ACTORD_LOCAL_MESSAGE(actord::agent_done)
+ACTORD_LOCAL_MESSAGE(actord::agent_reload)
+ACTORD_LOCAL_MESSAGE(actord::agent_leave)

@@ -1,0 +1,116 @@
+// In-process messages between actors. Structs with named fields; they never leave the process (what does has a wire
+// format of its own), so CAF is told not to look for an inspect. Noun + verb; big payloads are shared, not copied.
+#pragma once
+#include "runtime/base/error.hpp"
+#include "runtime/base/ids.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/state/changes.hpp"
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/actor_control_block.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace actord {
+
+// ---- writes --------------------------------------------------------------------------------------------------
+struct proposal {
+  uint64_t id = 0; // the sender's; comes back in proposals_done
+  std::string command;
+};
+// Commands to be replicated, in order. Sent to the router (today the raft actor itself). The answer goes to `reply_to` as one
+// proposals_done per batch of entries that were applied together, not as a CAF response: one message for many commands.
+struct proposals {
+  std::vector<proposal> batch;
+  caf::strong_actor_ptr reply_to;
+};
+struct proposal_outcome {
+  uint64_t id = 0;
+  apply_result result; // failure.code: no_leader (nothing was written), unknown_outcome, or the state's refusal
+};
+struct proposals_done {
+  std::vector<proposal_outcome> outcomes;
+};
+// The same for one command, as a CAF request: for senders that are not on the hot path. Answer: apply_outcome, with the
+// failure inside rather than as a CAF error.
+struct propose_one {
+  std::string command;
+};
+struct apply_outcome {
+  apply_result result;
+};
+
+// ---- waiting -------------------------------------------------------------------------------------------------
+// Wake `sink` once with watch_fired{id} when any of the topics changes after `seen` (the applied index of the view in which
+// the sender looked). Fires at once when something was applied in between.
+struct watch_add {
+  uint64_t id = 0; // the sink's; unique per sink
+  std::vector<topic> topics;
+  raft_index seen;
+  caf::strong_actor_ptr sink;
+};
+struct watch_remove {
+  std::vector<uint64_t> ids;
+  caf::strong_actor_ptr sink;
+};
+struct watch_fired {
+  std::vector<uint64_t> ids;
+  raft_index index; // the state has applied at least this
+};
+struct state_changed {
+  std::shared_ptr<const change_set> changes;
+};
+
+// ---- raft, log writer, state ---------------------------------------------------------------------------------
+struct log_write;      // actors/raft/log_writer_actor.hpp
+struct committed_entry { // to the state actor
+  raft_index index;
+  std::shared_ptr<const std::string> command; // null: a no-op
+  uint64_t id = 0;                            // of the proposal, 0 when it was not made here
+  caf::strong_actor_ptr reply_to;
+};
+struct entries_committed {
+  std::vector<committed_entry> entries;
+};
+struct entries_applied { // state → raft
+  raft_index upto;
+};
+struct log_written { // log writer → raft
+  uint64_t write_id = 0;
+  error failure; // storage_full …: the batch is not on disk
+};
+struct log_cut_wanted { // state → raft → log writer: a durable snapshot holds everything up to here
+  raft_index upto;
+};
+struct log_was_cut {
+  raft_index upto;
+  raft_term term;
+};
+struct raft_ticked {};
+struct leader_query {};
+struct leader_info {
+  std::string address; // "ip:8300" or ""
+  uint64_t term = 0;
+  std::vector<std::string> peers;
+  std::vector<std::pair<std::string, std::string>> stats; // of /v1/agent/self, group raft
+};
+
+} // namespace actord
+
+#define ACTORD_LOCAL_MESSAGE(T) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(T)
+ACTORD_LOCAL_MESSAGE(actord::proposals)
+ACTORD_LOCAL_MESSAGE(actord::proposals_done)
+ACTORD_LOCAL_MESSAGE(actord::propose_one)
+ACTORD_LOCAL_MESSAGE(actord::apply_outcome)
+ACTORD_LOCAL_MESSAGE(actord::watch_add)
+ACTORD_LOCAL_MESSAGE(actord::watch_remove)
+ACTORD_LOCAL_MESSAGE(actord::watch_fired)
+ACTORD_LOCAL_MESSAGE(actord::state_changed)
+ACTORD_LOCAL_MESSAGE(actord::entries_committed)
+ACTORD_LOCAL_MESSAGE(actord::entries_applied)
+ACTORD_LOCAL_MESSAGE(actord::log_written)
+ACTORD_LOCAL_MESSAGE(actord::log_cut_wanted)
+ACTORD_LOCAL_MESSAGE(actord::log_was_cut)
+ACTORD_LOCAL_MESSAGE(actord::raft_ticked)
+ACTORD_LOCAL_MESSAGE(actord::leader_query)
+ACTORD_LOCAL_MESSAGE(actord::leader_info)

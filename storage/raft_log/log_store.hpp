@@ -1,0 +1,62 @@
+// The Raft log on LMDB (folder raft/ of the data directory): entries under big-endian indexes, term and vote, the point up to
+// which the log was cut. Written with a sync before anything is acknowledged. One thread writes (the log writer);
+// any thread may read what was committed.
+#pragma once
+#include "runtime/base/error.hpp"
+#include "runtime/base/ids.hpp"
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace actord {
+
+struct log_record { // kind is raft::entry_kind; storage does not interpret it
+  raft_index index;
+  raft_term term;
+  uint8_t kind = 0;
+  std::string_view payload;
+};
+struct stored_log_record {
+  raft_index index;
+  raft_term term;
+  uint8_t kind = 0;
+  std::string payload;
+};
+
+struct log_batch { // one transaction, one sync
+  std::optional<std::pair<raft_index, raft_term>> restore; // drop everything, start after this point
+  std::vector<log_record> append;  // replaces all from append.front().index on
+  std::optional<std::pair<raft_term, std::string>> hard; // term, vote
+};
+
+class log_store {
+public:
+  static result<std::unique_ptr<log_store>> open(const std::string& path);
+  ~log_store();
+
+  // Durable when it returns. An error (disk full …) means: nothing of the batch is there.
+  status write(std::span<const log_batch> batches);
+  // Cuts entries up to and including `upto` in pieces of at most 1,000; each piece is its own transaction.
+  status cut(raft_index upto);
+
+  raft_index first_index() const; // compacted().first + 1
+  raft_index last_index() const;
+  std::pair<raft_index, raft_term> compacted() const; // the entry before the first
+  std::pair<raft_term, std::string> hard_state() const;
+  uint64_t bytes_since_cut() const; // payload bytes in the log, roughly; for the compaction policy
+  uint64_t sync_count() const;
+
+  result<raft_term> term(raft_index at) const;
+  result<std::vector<stored_log_record>> entries(raft_index lo, raft_index hi, size_t max_bytes) const;
+
+private:
+  struct impl;
+  explicit log_store(std::unique_ptr<impl> i);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace actord

@@ -1,0 +1,93 @@
+// Reading the state: one LMDB read transaction, a consistent picture of all tables at one Raft index. Whoever parsed a
+// request opens a view, answers, and lets it go; it is never held while waiting. A `reader` belongs to one thread at a
+// time and keeps its transaction slot, so that opening a view costs about a microsecond.
+//
+// Every query takes a query_meta: it raises `index` to the X-Consul-Index of the answer by Consul's rules
+// (reference/http-api.md 1.5) and, when topics is not null, adds what to wait for.
+#pragma once
+#include "runtime/base/error.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/kv_entry.hpp"
+#include "storage/state/changes.hpp"
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace actord {
+
+class state_store;
+class read_view;
+
+struct query_meta {
+  uint64_t index = 0;
+  std::vector<topic>* topics = nullptr;
+};
+
+class reader {
+public:
+  explicit reader(state_store& store);
+  ~reader();
+  reader(const reader&) = delete;
+  reader& operator=(const reader&) = delete;
+  // At most one view of a reader is open at a time.
+  read_view open();
+
+private:
+  friend class read_view;
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+struct node_services { // /v1/catalog/node
+  node_record node;
+  std::vector<node_service> services;
+};
+
+class read_view {
+public:
+  read_view(read_view&&) noexcept;
+  ~read_view(); // gives the transaction back
+  raft_index applied_index() const;
+
+  // ---- key/value ----
+  // `out` is overwritten; false when the key is absent. An absent key's index is Consul's: the KV table's, of tombstones too.
+  bool kv_get(std::string_view key, kv_entry& out, query_meta& meta) const;
+  // Ascending by key; the entry is valid during the call only; return false to stop.
+  void kv_list(std::string_view prefix, query_meta& meta, const std::function<bool(const kv_entry&)>& f) const;
+  // Keys under the prefix, folded at the separator when it is not empty ("a/b/"). No values are touched.
+  std::vector<std::string> kv_keys(std::string_view prefix, std::string_view separator, query_meta& meta) const;
+
+  // ---- catalog ---- names are matched without regard to case, as Consul does
+  std::vector<node_record> nodes(query_meta& meta) const;
+  std::optional<node_record> node(std::string_view name, query_meta& meta) const;
+  // By name, or by a node id's unique prefix (at least 4 hex characters) when no name matches.
+  std::optional<node_services> services_of_node(std::string_view name_or_id, query_meta& meta) const;
+  // Service name → the sorted union of its instances' tags. `only` filters nodes (node-meta) and may be empty.
+  std::map<std::string, std::vector<std::string>> services(query_meta& meta, const std::function<bool(const node_record&)>& only = {}) const;
+  // Instances with their nodes. connect: mesh-capable endpoints for the name instead.
+  std::vector<check_service_node> service_instances(std::string_view service, query_meta& meta, bool connect = false, bool with_checks = true) const;
+  bool service_exists(std::string_view service) const;
+  std::vector<health_check> checks_of_node(std::string_view node, query_meta& meta) const;
+  std::vector<health_check> checks_of_service(std::string_view service, query_meta& meta) const;
+  std::vector<health_check> checks_in_state(std::string_view state, query_meta& meta) const; // "any" for all
+  // Nodes (first) or services that have this address, for DNS PTR.
+  std::optional<node_record> node_by_address(std::string_view address) const;
+  std::optional<service_node> service_by_address(std::string_view address) const;
+
+  // The index that a query's answer would have, without computing the answer: what an answer cache checks.
+  uint64_t kv_key_index(std::string_view key) const;
+  uint64_t service_index(std::string_view service) const;  // catalog/service, health/service
+  uint64_t table_index(std::string_view table) const;      // "nodes", "services", "checks", "kvs" …; max of several: call twice
+
+  // Read operations of a transaction (verbs get, get-tree, check-*); writes are errors. Used for read-only txns.
+  // (declared in storage/command/commands.hpp terms by state/txn.hpp)
+
+private:
+  friend class reader;
+  friend struct view_access; // storage/state's own
+  struct impl;
+  explicit read_view(impl* i);
+  impl* impl_;
+};
+
+} // namespace actord
