@@ -1,0 +1,95 @@
+"""Blocking queries: what they wait for, what wakes them, what they refuse."""
+
+from steps import background, case, delete, get, join, put
+
+SHORT = (950, 1600)   # a wait of one second plus its jitter
+AT_ONCE = (0, 400)
+WOKEN = (250, 3000)   # the writer begins 300 ms later
+
+INDEX = {"at": "header:X-Consul-Index"}
+
+
+def waits(name, path, *before):
+    joiner = "&" if "?" in path else "?"
+    return case(name, *before, get(path, capture=INDEX), get(f"{path}{joiner}index=<<at>>&wait=1s", took=SHORT))
+
+
+cases = [
+    case("bad parameters", get("/v1/kv/x?index=abc"), get("/v1/kv/x?index=-1"), get("/v1/kv/x?wait=abc"),
+         get("/v1/kv/x?wait=10"), get("/v1/kv/x?index=1&wait=1x"), get("/v1/catalog/nodes?index=abc"),
+         get("/v1/health/service/x?wait=zz"), get("/v1/catalog/services?index=1.5")),
+    case("index zero never blocks", get("/v1/catalog/nodes?index=0&wait=5s", took=AT_ONCE),
+         get("/v1/catalog/nodes?wait=5s", took=AT_ONCE), get("/v1/catalog/nodes?index=1&wait=5s", took=AT_ONCE)),
+    waits("time-out on a key", "/v1/kv/block/a", put("/v1/kv/block/a", "x")),
+    waits("time-out on an absent key", "/v1/kv/block/absent", put("/v1/kv/block/a", "x")),
+    waits("time-out on a prefix", "/v1/kv/block/?recurse"),
+    waits("time-out on keys", "/v1/kv/block/?keys"),
+    waits("time-out on nodes", "/v1/catalog/nodes"),
+    waits("time-out on services", "/v1/catalog/services"),
+    waits("time-out on a service", "/v1/health/service/consul"),
+    waits("time-out on an absent service", "/v1/health/service/absent"),
+    waits("time-out on a state", "/v1/health/state/any"),
+    waits("time-out on a node's services", "/v1/catalog/node/conf"),
+    case("an index ahead of the store waits the whole time", get("/v1/kv/block/a?index=99999999&wait=1s", took=SHORT)),
+    case("a put wakes the watcher of its key", put("/v1/kv/wake/a", "1"), get("/v1/kv/wake/a", capture=INDEX),
+         background("watch", "/v1/kv/wake/a?index=<<at>>&wait=20s", took=WOKEN), put("/v1/kv/wake/a", "2"), join("watch")),
+    case("a put elsewhere does not wake", put("/v1/kv/wake/b", "1"), get("/v1/kv/wake/b", capture=INDEX),
+         background("watch", "/v1/kv/wake/b?index=<<at>>&wait=1s", took=SHORT), put("/v1/kv/wake/c", "2"), join("watch")),
+    case("a put that changes nothing does not wake", put("/v1/kv/wake/d", "1"), get("/v1/kv/wake/d", capture=INDEX),
+         background("watch", "/v1/kv/wake/d?index=<<at>>&wait=1s", took=SHORT), put("/v1/kv/wake/d", "1"), join("watch")),
+    case("a delete wakes the watcher of its key", put("/v1/kv/wake/e", "1"), get("/v1/kv/wake/e", capture=INDEX),
+         background("watch", "/v1/kv/wake/e?index=<<at>>&wait=20s", took=WOKEN), delete("/v1/kv/wake/e"), join("watch")),
+    case("a put below wakes the watcher of the prefix", put("/v1/kv/wake/p/1", "1"),
+         get("/v1/kv/wake/p?recurse", capture=INDEX),
+         background("watch", "/v1/kv/wake/p?recurse&index=<<at>>&wait=20s", took=WOKEN), put("/v1/kv/wake/p/2", "2"),
+         join("watch")),
+    case("a delete below wakes the watcher of the keys", put("/v1/kv/wake/q/1", "1"), put("/v1/kv/wake/q/2", "1"),
+         get("/v1/kv/wake/q?keys", capture=INDEX),
+         background("watch", "/v1/kv/wake/q?keys&index=<<at>>&wait=20s", took=WOKEN), delete("/v1/kv/wake/q/2"),
+         join("watch")),
+    case("a recursive delete wakes", put("/v1/kv/wake/r/1", "1"), get("/v1/kv/wake/r/1", capture=INDEX),
+         background("watch", "/v1/kv/wake/r/1?index=<<at>>&wait=20s", took=WOKEN), delete("/v1/kv/wake/r?recurse"),
+         join("watch")),
+    case("creating an absent key wakes", put("/v1/kv/wake/other", "1"), get("/v1/kv/wake/new", capture=INDEX),
+         background("watch", "/v1/kv/wake/new?index=<<at>>&wait=20s", took=WOKEN), put("/v1/kv/wake/new", "1"),
+         join("watch")),
+    case("a registration wakes the watcher of the service",
+         put("/v1/catalog/register", {"Node": "n1", "Address": "10.0.0.1", "Service": {"Service": "woken", "Port": 1}}),
+         get("/v1/health/service/woken", capture=INDEX),
+         background("watch", "/v1/health/service/woken?index=<<at>>&wait=20s", took=WOKEN),
+         put("/v1/catalog/register", {"Node": "n2", "Address": "10.0.0.2", "Service": {"Service": "woken", "Port": 2}}),
+         join("watch")),
+    case("a first registration wakes the watcher of an absent service",
+         get("/v1/catalog/service/fresh", capture=INDEX),
+         background("watch", "/v1/catalog/service/fresh?index=<<at>>&wait=20s", took=WOKEN),
+         put("/v1/catalog/register", {"Node": "n1", "Address": "10.0.0.1", "Service": {"Service": "fresh", "Port": 1}}),
+         join("watch")),
+    case("another service does not wake the watcher of a service",
+         put("/v1/catalog/register", {"Node": "n3", "Address": "10.0.0.3", "Service": {"Service": "quiet", "Port": 1}}),
+         get("/v1/health/service/quiet", capture=INDEX),
+         background("watch", "/v1/health/service/quiet?index=<<at>>&wait=1s", took=SHORT),
+         put("/v1/catalog/register", {"Node": "n4", "Address": "10.0.0.4", "Service": {"Service": "loud", "Port": 1}}),
+         join("watch")),
+    case("a check wakes the watcher of the service",
+         put("/v1/catalog/register", {"Node": "n5", "Address": "10.0.0.5", "Service": {"Service": "checked", "Port": 1}}),
+         get("/v1/health/service/checked?passing", capture=INDEX),
+         background("watch", "/v1/health/service/checked?passing&index=<<at>>&wait=20s", took=WOKEN),
+         put("/v1/catalog/register", {"Node": "n5", "Address": "10.0.0.5", "SkipNodeUpdate": True,
+                                      "Check": {"Name": "c", "Status": "critical", "ServiceID": "checked"}}),
+         join("watch")),
+    case("a new node wakes the watcher of nodes", get("/v1/catalog/nodes", capture=INDEX),
+         background("watch", "/v1/catalog/nodes?index=<<at>>&wait=20s", took=WOKEN),
+         put("/v1/catalog/register", {"Node": "n9", "Address": "10.0.0.9"}), join("watch")),
+    case("deregistering wakes the watcher of the service", get("/v1/health/service/checked", capture=INDEX),
+         background("watch", "/v1/health/service/checked?index=<<at>>&wait=20s", took=WOKEN),
+         put("/v1/catalog/deregister", {"Node": "n5", "ServiceID": "checked"}), join("watch")),
+    case("status and agent do not block", get("/v1/status/leader?index=99999&wait=5s", took=AT_ONCE),
+         get("/v1/agent/services?index=99999&wait=5s", took=AT_ONCE),
+         get("/v1/agent/checks?index=99999&wait=5s", took=AT_ONCE)),
+    case("a hash waits for the agent's service", put("/v1/agent/service/register", {"Name": "hashed", "Port": 1}),
+         get("/v1/agent/service/hashed", capture={"hash": "body:ContentHash"}, drop=["ContentHash"], no_headers=True),
+         get("/v1/agent/service/hashed?hash=<<hash>>&wait=1s", took=SHORT, drop=["ContentHash"], no_headers=True),
+         background("watch", "/v1/agent/service/hashed?hash=<<hash>>&wait=20s", took=WOKEN, drop=["ContentHash"],
+                    no_headers=True),
+         put("/v1/agent/service/register", {"Name": "hashed", "Port": 2}), join("watch")),
+]

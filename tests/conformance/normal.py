@@ -1,0 +1,126 @@
+"""Makes answers of two different servers comparable, and compares them.
+
+Indexes become their rank within one case, uuids their order of appearance, ports the name of the listener, and
+times a mask. Everything else, the order of JSON keys included, must be equal.
+"""
+
+import json
+import re
+
+from server import NODE_ID
+
+INDEX_KEYS = {"CreateIndex", "ModifyIndex", "X-Consul-Index", "Index"}
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000)?(Z| UTC)?")
+PORT = re.compile(r"(?<=[:=])\d{4,5}\b")
+LOCAL_PORT = re.compile(r"127\.0\.0\.1:\d{4,5}->")  # the client's own port in texts of the operating system
+MODIFY_INDEX = re.compile(r"(current modify index|ModifyIndex\s+|CreateIndex\s+) ?\d+")
+
+
+class Masker:
+    """State of one case: what was numbered so far."""
+
+    def __init__(self, ports):
+        self.port_names = {port: name for name, port in ports.items()}
+        self.uuids = {}
+        self.indexes = set()
+
+    def text(self, value):
+        value = UUID.sub(self._uuid, value)
+        value = TIME.sub("<time>", value)
+        value = LOCAL_PORT.sub("127.0.0.1:<client>->", value)
+        value = MODIFY_INDEX.sub(lambda m: m.group(1) + " <index>", value)
+        return PORT.sub(self._port, value)
+
+    def _uuid(self, match):
+        found = match.group(0).lower()
+        if found == NODE_ID or found.startswith("00000000-") or len(set(found)) < 4:
+            return match.group(0)
+        return f"<uuid{self.uuids.setdefault(found, len(self.uuids) + 1)}>"
+
+    def _port(self, match):
+        name = self.port_names.get(int(match.group(0)))
+        return f"<{name}>" if name else match.group(0)
+
+    def value(self, value, key=""):
+        if isinstance(value, dict):
+            return {self.text(k): self.value(v, k) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.value(v) for v in value]
+        if isinstance(value, str):
+            if value.isdigit() and int(value) in self.port_names:
+                return f"<{self.port_names[int(value)]}>"
+            return self.text(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            if key in INDEX_KEYS and value > 1:
+                self.indexes.add(value)
+                return {"#index": value}
+            if value > 1024 and value in self.port_names:
+                return f"<{self.port_names[value]}>"
+        return value
+
+    def ranks(self):
+        return {value: rank for rank, value in enumerate(sorted(self.indexes), 1)}
+
+
+def put_ranks(value, ranks):
+    if isinstance(value, dict):
+        if set(value) == {"#index"}:
+            return f"#{ranks[value['#index']]}"
+        return {k: put_ranks(v, ranks) for k, v in value.items()}
+    if isinstance(value, list):
+        return [put_ranks(v, ranks) for v in value]
+    return value
+
+
+def types_of(value):
+    """Only the shape: keys and types, for answers whose values belong to the machine."""
+    if isinstance(value, dict):
+        return {k: types_of(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [types_of(value[0])] if value else []
+    return f"<{type(value).__name__}>"
+
+
+def drop(value, names):
+    if isinstance(value, dict):
+        return {k: drop(v, names) for k, v in value.items() if k not in names}
+    if isinstance(value, list):
+        return [drop(v, names) for v in value]
+    return value
+
+
+def normalise(answers, ports):
+    masker = Masker(ports)
+    masked = [masker.value(answer) for answer in answers]
+    return put_ranks(masked, masker.ranks())
+
+
+def differences(want, got, where=""):
+    """Sentences that say where two normalised answers differ; empty when they are equal."""
+    if isinstance(want, dict) and isinstance(got, dict):
+        found = []
+        for key in want:
+            if key not in got:
+                found.append(f"{where}/{key}: missing, want {short(want[key])}")
+            else:
+                found += differences(want[key], got[key], f"{where}/{key}")
+        found += [f"{where}/{key}: not wanted, got {short(got[key])}" for key in got if key not in want]
+        if not found and list(want) != list(got):
+            found.append(f"{where}: order of keys, want {list(want)}, got {list(got)}")
+        return found
+    if isinstance(want, list) and isinstance(got, list):
+        found = []
+        if len(want) != len(got):
+            found.append(f"{where}: {len(want)} elements wanted, got {len(got)}: {short(got)}")
+        for number, (left, right) in enumerate(zip(want, got)):
+            found += differences(left, right, f"{where}/{number}")
+        return found
+    if type(want) is not type(got) or want != got:
+        return [f"{where}: want {short(want)}, got {short(got)}"]
+    return []
+
+
+def short(value):
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 300 else text[:300] + "…"

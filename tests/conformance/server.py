@@ -1,0 +1,99 @@
+"""Starts one agent of either kind (ours or the real Consul) as a durable single server with ports of its own."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+NODE_ID = "11111111-2222-3333-4444-555555555555"
+PORT_NAMES = ("http", "dns", "server", "serf_lan", "serf_wan")
+
+
+def free_ports(count):
+    """Ports that are free for TCP and UDP at this moment; all are held until the last one is found."""
+    held, ports = [], []
+    while len(ports) < count:
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        tcp.bind(("127.0.0.1", 0))
+        port = tcp.getsockname()[1]
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        held += [tcp, udp]
+        try:
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        ports.append(port)
+    for each in held:
+        each.close()
+    return ports
+
+
+class Server:
+    def __init__(self, binary, hcl="", node="conf"):
+        self.binary = os.path.abspath(binary)
+        self.node = node
+        self.hcl = hcl
+        self.folder = tempfile.mkdtemp(prefix="conformance-")
+        self.ports = dict(zip(PORT_NAMES, free_ports(len(PORT_NAMES))))
+        self.process = None
+        self.start()
+
+    def start(self):
+        ports = " ".join(f"{name} = {port}" for name, port in self.ports.items())
+        arguments = [
+            self.binary, "agent", "-server", "-bootstrap-expect=1", f"-data-dir={self.folder}/data",
+            f"-node={self.node}", f"-node-id={NODE_ID}", "-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=err",
+            "-hcl", "ports { " + ports + " }", "-hcl", "performance { raft_multiplier = 1 }",
+        ]
+        if self.hcl:
+            arguments += ["-hcl", self.hcl]
+        with open(f"{self.folder}/log", "ab") as log:
+            # A group of its own, so that stop() also reaches what script checks started.
+            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                                            start_new_session=True)
+        self.wait_ready()
+
+    def wait_ready(self):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.binary} ended with {self.process.returncode}:\n{self.log()[-2000:]}")
+            try:
+                leader = json.loads(self.fetch("/v1/status/leader"))
+                ready = json.loads(self.fetch("/v1/health/service/consul?passing"))
+                if leader and ready and ready[0]["Node"]["TaggedAddresses"]:
+                    time.sleep(0.5)  # the agent's first synchronisation may still write its own node
+                    return
+            except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+                pass
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.binary} was not ready within 30 s:\n{self.log()[-2000:]}")
+
+    def fetch(self, path):
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+
+    def log(self):
+        with open(f"{self.folder}/log", "rb") as log:
+            return log.read().decode(errors="replace")
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,63 @@
+"""The words that case files are written with. A step is a dict; play.py plays it.
+
+Options of every HTTP step: headers, capture {name: "header:X" | "body:a.b.0"}, until (a text that the body must hold
+before the answer counts; asked again for some seconds), drop (JSON names left out), types (compare shapes only),
+prefix (compare only so many characters of a text), took (least and most milliseconds), no_headers. "<<name>>" in
+path, body or headers is replaced by what was captured.
+"""
+
+import json
+
+
+def case(name, *steps):
+    return {"name": name, "steps": list(steps)}
+
+
+def request(method, path, body=None, **options):
+    if body is not None and not isinstance(body, (str, bytes)):
+        body = json.dumps(body)
+    return {"kind": "http", "method": method, "path": path, "body": body, **options}
+
+
+def get(path, **options):
+    return request("GET", path, **options)
+
+
+def put(path, body=None, **options):
+    return request("PUT", path, body, **options)
+
+
+def delete(path, **options):
+    return request("DELETE", path, **options)
+
+
+def background(name, path, **options):
+    """Begins a GET that may block; join(name) takes its answer."""
+    return {"kind": "background", "name": name, "request": get(path, **options)}
+
+
+def join(name):
+    return {"kind": "join", "name": name}
+
+
+def pause(seconds):
+    return {"kind": "pause", "seconds": seconds}
+
+
+def raw(*chunks, answers=1, wait=2.0, prefix=None, head=True):
+    """Bytes written to a fresh connection, chunk by chunk; what comes back until so many answers or the end.
+    "<<host>>" in a chunk becomes the address."""
+    return {"kind": "raw", "chunks": [c if isinstance(c, bytes) else c.encode() for c in chunks],
+            "answers": answers, "wait": wait, "prefix": prefix, "head": head}
+
+
+def dns(name, qtype="A", **options):
+    """Options: tcp, edns (size), until (an rcode or "answers"), count_only (compare the number of answers),
+    sections (which are compared)."""
+    return {"kind": "dns", "qname": name, "qtype": qtype, **options}
+
+
+def cli(*arguments, **options):
+    """Options: stdin, loose (names of streams of which only emptiness is compared), env, files {name: text}: written
+    to a fresh folder in which the command runs."""
+    return {"kind": "cli", "arguments": list(arguments), **options}
