@@ -95,9 +95,8 @@ void entry_log::reset(log_point at) {
   compacted_ = at;
   last_ = at.index;
   last_term_ = at.term;
-  // Nothing after the point exists, and the point itself counts as durable only with the write that restores it; the
-  // core asks for that write by its number.
-  stable_ = std::min(stable_, at.index);
+  // The point itself becomes durable with the write that restores it.
+  stable_ = std::min(stable_, at.index.prev());
   handed_ = at.index;
 }
 

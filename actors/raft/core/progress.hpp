@@ -16,6 +16,7 @@ public:
   bool probe_sent = false;    // probe: waiting for its answer; a heartbeat's answer allows another
   bool active = false;        // was heard of since the last quorum check
   uint64_t round = 0;         // highest heartbeat round answered
+  raft_index told_commit;     // the commit index last sent to it
   raft_index snapshot_at;     // snapshot: the log's first entry was after this when the snapshot was asked for
 
   // May another append message be sent now?

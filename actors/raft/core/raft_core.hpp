@@ -68,13 +68,15 @@ private:
   bool alone() const { return options_.members.voters.size() == 1 && options_.members.is_voter(options_.self); }
 
   // raft_core.cpp
-  void note_role();
   void halt(error e);
+  void set_hard(raft_term term, const server_id& vote);
   void send(message m, uint64_t after = 0);
+  void hold(message m, uint64_t after);
+  void release_held();
   void become_follower(raft_term term, const server_id& leader);
   void draw_timeout();
   bool step_term(const message& m);
-  void ignore_stale(const message& m);
+  void cut_writes(raft_index last);
   void advance_commit(raft_index to);
   void collect_committed(ready& out);
   void collect_write(ready& out);
@@ -85,13 +87,17 @@ private:
   // candidate.cpp
   void start_pre_vote();
   void start_election(bool transfer);
+  void ask_for_votes(message_kind kind, raft_term term, bool transfer);
   void handle_vote_request(const message& m);
   void handle_vote_reply(const message& m);
   void count_vote(const server_id& from, bool granted);
   bool in_lease() const;
 
   // follower.cpp
+  bool accept_leader(const message& m);
   void handle_append(message& m);
+  bool store_entries(message& m);
+  void refuse(const message& m);
   void handle_heartbeat(const message& m);
   void handle_install_snapshot(const message& m);
   void acknowledge(const server_id& leader, raft_index match);
@@ -101,10 +107,12 @@ private:
   void step_down_cleanup();
   raft_index append_own(entry_kind kind, std::string payload, uint64_t cookie);
   void tick_leader();
+  void check_quorum();
   void handle_append_reply(const message& m);
   void handle_heartbeat_reply(const message& m);
   void send_appends(const server_id& to, progress& p, bool even_empty);
-  bool send_one_append(const server_id& to, progress& p, bool even_empty);
+  bool send_one_append(const server_id& to, progress& p, size_t max_entries, bool even_empty);
+  void finish_transfer();
   void broadcast_heartbeat();
   void maybe_commit();
   void flush_leader();
@@ -157,7 +165,10 @@ private:
   std::deque<std::pair<uint64_t, uint64_t>> round_ticks_; // round, tick at which it was sent
   uint64_t lease_tick_ = 0;                               // when the newest round that a quorum answered was sent
   bool lease_known_ = false;
+  std::vector<uint64_t> scratch_; // for quorum_reached, kept to spare an allocation per answer
   read_queue reads_;
+  std::vector<read_state> reads_ready_;
+  bool lease_void_ = false; // a transfer was ordered in this term: its election does not respect the lease
   server_id transferee_;
   uint64_t transfer_elapsed_ = 0;
 };

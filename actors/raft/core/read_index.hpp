@@ -30,6 +30,8 @@ public:
     waiting_.clear();
     sealed_ = 0;
   }
+  // True while a round is under way: reads that come now wait for the next, so that rounds do not pile up.
+  bool in_round() const { return sealed_ > 0; }
   size_t size() const { return waiting_.size(); }
 
 private:

@@ -1,0 +1,114 @@
+// What a follower does with its leader's messages: paper 5.3 and 7.
+#include "actors/raft/core/raft_core.hpp"
+#include <algorithm>
+
+namespace actord::raft {
+
+// The sender leads this term: whoever else hoped to lead it follows. False for a second leader of one term, which the
+// votes exclude; its messages are not obeyed.
+bool raft_core::accept_leader(const message& m) {
+  if (is_leader()) return false;
+  if (role_ != raft::role::follower || leader_ != m.from) become_follower(hard_.term, m.from);
+  elapsed_ = 0;
+  return true;
+}
+
+void raft_core::acknowledge(const server_id& leader, raft_index match) {
+  message reply;
+  reply.kind = message_kind::append_reply;
+  reply.to = leader;
+  reply.term = hard_.term;
+  reply.log_index = match;
+  send(std::move(reply), broken(mutation::ack_before_sync) ? 0 : write_covering(match));
+}
+
+void raft_core::handle_append(message& m) {
+  if (!accept_leader(m)) return;
+  // A late copy of what is committed already: nothing in it can be news.
+  if (m.log_index < commit_) return acknowledge(m.from, commit_);
+  auto fits = log_.matches(m.log_index, m.log_term);
+  if (!fits) return halt(std::move(fits.err()));
+  if (!*fits) return refuse(m);
+  const raft_index last_new{m.log_index.v + m.entries.size()};
+  if (!store_entries(m)) return;
+  advance_commit(std::min(m.commit, last_new));
+  acknowledge(m.from, last_new);
+}
+
+// Appends what the log lacks; what conflicts goes first. False when the message contradicts itself or the log's
+// committed part, in which case nothing may be acknowledged.
+bool raft_core::store_entries(message& m) {
+  raft_index expected = m.log_index;
+  raft_term newest = m.log_term;
+  for (const auto& e : m.entries) {
+    expected = expected.next();
+    if (e.index != expected || e.term < newest || e.term > m.term) return false;
+    newest = e.term;
+  }
+  for (auto& e : m.entries) {
+    if (e.index <= log_.last_index()) {
+      auto same = log_.matches(e.index, e.term);
+      if (!same) return halt(std::move(same.err())), false;
+      if (*same || broken(mutation::keep_conflicting)) continue;
+      if (e.index <= commit_) {
+        halt(error(errc::corrupt, "raft: a committed entry conflicts with the leader's log"));
+        return false;
+      }
+      if (auto s = log_.truncate(e.index); !s) return halt(s.err()), false;
+      cut_writes(log_.last_index());
+    }
+    e.cookie = 0;
+    log_.append(std::move(e));
+  }
+  return true;
+}
+
+// Says where the logs may still agree, so that the leader goes back a term at a time instead of an entry at a time
+// (paper 5.3, end).
+void raft_core::refuse(const message& m) {
+  auto hint = log_.floor_of(m.log_index, m.log_term);
+  if (!hint) return halt(std::move(hint.err()));
+  auto hint_term = log_.term(*hint);
+  if (!hint_term) return halt(std::move(hint_term.err()));
+  message reply;
+  reply.kind = message_kind::append_reply;
+  reply.to = m.from;
+  reply.term = hard_.term;
+  reply.reject = true;
+  reply.rejected_prev = m.log_index;
+  reply.log_index = *hint;
+  reply.log_term = *hint_term;
+  send(std::move(reply));
+}
+
+void raft_core::handle_heartbeat(const message& m) {
+  if (!accept_leader(m)) return;
+  // The leader names at most what this server has acknowledged to it, so the entries are the leader's.
+  advance_commit(m.commit);
+  message reply;
+  reply.kind = message_kind::heartbeat_reply;
+  reply.to = m.from;
+  reply.term = hard_.term;
+  reply.round = m.round;
+  send(std::move(reply));
+}
+
+void raft_core::handle_install_snapshot(const message& m) {
+  if (!accept_leader(m)) return;
+  const log_point at{m.log_index, m.log_term};
+  if (at.index <= commit_) return acknowledge(m.from, commit_);
+  auto have = log_.matches(at.index, at.term);
+  if (!have) return halt(std::move(have.err()));
+  if (*have) {
+    // The log reaches that far by itself: a snapshot holds committed entries only, so they may be applied from here.
+    advance_commit(at.index);
+    return acknowledge(m.from, at.index);
+  }
+  log_.reset(at);
+  cut_writes(at.index.prev());
+  restore_ = at;
+  commit_ = handed_ = applied_ = at.index;
+  acknowledge(m.from, at.index);
+}
+
+} // namespace actord::raft
