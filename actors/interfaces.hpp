@@ -5,6 +5,7 @@
 #include "actors/messages/messages.hpp"
 #include <atomic>
 #include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 namespace actord {
 
@@ -15,7 +16,11 @@ struct node_status {
   std::atomic<uint64_t> applied{0};        // the index up to which views show the state
   std::atomic<uint64_t> commit{0};
   std::atomic<uint64_t> term{0};
-  std::atomic<uint64_t> watchers{0};       // watches set; the state actor publishes changes only when there are some
+  // Watches that are set. While there are none, the state actor does not publish changes but notes here up to where it
+  // has not; the watch actor fires a new watch at once when its sender looked before that (both sequentially
+  // consistent, so one of the two sees the other).
+  std::atomic<uint64_t> watchers{0};
+  std::atomic<uint64_t> unpublished{0};
   std::atomic<bool> known_leader{false};
 };
 
@@ -24,15 +29,31 @@ using router_handle = caf::typed_actor<
     caf::replies_to<propose_one>::with<apply_outcome>,      // replicate this one
     caf::replies_to<leader_query>::with<leader_info>>;      // who leads, who is in the cluster
 
+using log_writer_handle = caf::typed_actor<
+    caf::reacts_to<log_write>,        // make this durable, then tell the raft actor
+    caf::reacts_to<log_flush>,        // own message: all that came before it goes into one sync
+    caf::reacts_to<log_cut>>;         // drop entries that a durable snapshot holds
+
+using state_handle = caf::typed_actor<
+    caf::reacts_to<entries_committed>, // apply these, answer their proposers, publish the changes
+    caf::reacts_to<apply_retry>>;      // own timer: the disk was full
+
+using snapshot_handle = caf::typed_actor<
+    caf::reacts_to<snapshot_tick>>;   // own timer: is it time to write a durable snapshot and cut the log?
+
+// Gives the raft actor the state actor, once both exist (each needs the other's handle).
+struct raft_attach {
+  state_handle state;
+};
+
 using raft_handle = router_handle::extend<
+    caf::reacts_to<raft_attach>,      // boot: this is the state actor; start
+    caf::reacts_to<proposals_done>,   // the state actor: outcomes of propose_one
     caf::reacts_to<raft_ticked>,      // own timer
     caf::reacts_to<log_written>,      // the log writer: this write and those before are durable
     caf::reacts_to<entries_applied>,  // the state actor: applied up to here
     caf::reacts_to<log_cut_wanted>,   // the state actor: a durable snapshot holds the log up to here
     caf::reacts_to<log_was_cut>>;     // the log writer: entries up to here are gone
-
-using state_handle = caf::typed_actor<
-    caf::reacts_to<entries_committed>>; // apply these, answer their proposers, publish the changes
 
 using watch_handle = caf::typed_actor<
     caf::reacts_to<watch_add>,        // wake me once when one of these topics changes
@@ -50,3 +71,5 @@ using agent_handle = caf::typed_actor<
     caf::replies_to<agent_leave>::with<agent_done>>;      // leave, then stop
 
 } // namespace actord
+
+ACTORD_LOCAL_MESSAGE(actord::raft_attach)

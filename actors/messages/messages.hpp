@@ -62,7 +62,24 @@ struct state_changed {
 };
 
 // ---- raft, log writer, state ---------------------------------------------------------------------------------
-struct log_write;      // actors/raft/log_writer_actor.hpp
+struct stored_entry { // one entry on its way to the log
+  raft_index index;
+  raft_term term;
+  uint8_t kind = 0;
+  std::shared_ptr<const std::string> payload;
+};
+struct log_write { // raft → log writer; done in the order of write_id
+  uint64_t write_id = 0;
+  std::optional<std::pair<raft_index, raft_term>> restore;
+  std::vector<stored_entry> append;
+  std::optional<std::pair<raft_term, std::string>> hard;
+};
+struct log_flush {};
+struct log_cut { // raft → log writer
+  raft_index upto;
+};
+struct apply_retry {};
+struct snapshot_tick {};
 struct committed_entry { // to the state actor
   raft_index index;
   std::shared_ptr<const std::string> command; // null: a no-op
@@ -114,3 +131,8 @@ ACTORD_LOCAL_MESSAGE(actord::log_was_cut)
 ACTORD_LOCAL_MESSAGE(actord::raft_ticked)
 ACTORD_LOCAL_MESSAGE(actord::leader_query)
 ACTORD_LOCAL_MESSAGE(actord::leader_info)
+ACTORD_LOCAL_MESSAGE(actord::log_write)
+ACTORD_LOCAL_MESSAGE(actord::log_flush)
+ACTORD_LOCAL_MESSAGE(actord::log_cut)
+ACTORD_LOCAL_MESSAGE(actord::apply_retry)
+ACTORD_LOCAL_MESSAGE(actord::snapshot_tick)

@@ -1,0 +1,81 @@
+#include "actors/raft/log_writer_actor.hpp"
+#include "runtime/base/log.hpp"
+#include "storage/raft_log/log_store.hpp"
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <chrono>
+
+namespace actord {
+namespace {
+
+struct writer_state {
+  static inline const char* name = "log-writer";
+  using pointer = log_writer_handle::stateful_pointer<writer_state>;
+
+  writer_state(pointer p) : self(p) {}
+  pointer self;
+  log_store* store = nullptr;
+  raft_handle raft;
+  std::vector<log_write> pending;
+  bool flush_queued = false;
+
+  void write(log_write& w) {
+    pending.push_back(std::move(w));
+    if (flush_queued) return;
+    flush_queued = true;
+    self->send(self, log_flush{}); // behind every write that is already in the mailbox
+  }
+
+  void flush() {
+    flush_queued = false;
+    if (pending.empty()) return;
+    std::vector<log_batch> batches;
+    batches.reserve(pending.size());
+    for (auto& w : pending) {
+      auto& b = batches.emplace_back();
+      b.restore = w.restore;
+      b.hard = w.hard;
+      b.append.reserve(w.append.size());
+      for (auto& e : w.append) b.append.push_back({e.index, e.term, e.kind, e.payload ? std::string_view(*e.payload) : std::string_view()});
+    }
+    if (auto s = store->write(batches); !s) {
+      log::err("agent.server.raft", "cannot write the log, will try again: error=\"{}\"", s.err().text);
+      self->send(raft, log_written{0, s.err()});
+      flush_queued = true;
+      self->delayed_send(self, std::chrono::milliseconds(200), log_flush{});
+      return;
+    }
+    auto last = pending.back().write_id;
+    pending.clear();
+    self->send(raft, log_written{last, {}});
+  }
+
+  void cut(raft_index upto) {
+    auto term = store->term(upto);
+    if (!term) return; // already cut, or never there
+    if (auto s = store->cut(upto); !s) {
+      log::warn("agent.server.raft", "cannot cut the log: index={} error=\"{}\"", upto.v, s.err().text);
+      return;
+    }
+    self->send(raft, log_was_cut{upto, *term});
+  }
+};
+
+log_writer_handle::behavior_type writer_behavior(writer_state::pointer self, log_store* store, raft_handle raft) {
+  self->state.store = store;
+  self->state.raft = std::move(raft);
+  return {
+      [self](log_write& w) { self->state.write(w); },
+      [self](log_flush) { self->state.flush(); },
+      [self](const log_cut& c) { self->state.cut(c.upto); },
+  };
+}
+
+} // namespace
+
+log_writer_handle spawn_log_writer(caf::actor_system& system, log_store& store, raft_handle raft, bool detached) {
+  if (detached) return system.spawn<caf::detached>(writer_behavior, &store, std::move(raft));
+  return system.spawn(writer_behavior, &store, std::move(raft));
+}
+
+} // namespace actord

@@ -1,0 +1,97 @@
+#include "actors/state/state_actor.hpp"
+#include "runtime/base/log.hpp"
+#include "storage/state/store.hpp"
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <chrono>
+#include <map>
+
+namespace actord {
+namespace {
+
+struct apply_state {
+  static inline const char* name = "state";
+  using pointer = state_handle::stateful_pointer<apply_state>;
+
+  apply_state(pointer p) : self(p) {}
+  pointer self;
+  state_store* store = nullptr;
+  raft_handle raft;
+  watch_handle watch;
+  std::shared_ptr<node_status> status;
+  std::vector<committed_entry> waiting; // committed, not applied: the disk was full
+  bool retrying = false;
+  std::vector<log_command> commands; // kept for their memory
+  std::vector<apply_result> results;
+
+  void committed(entries_committed& c) {
+    if (waiting.empty()) waiting = std::move(c.entries);
+    else waiting.insert(waiting.end(), std::make_move_iterator(c.entries.begin()), std::make_move_iterator(c.entries.end()));
+    if (!retrying) apply();
+  }
+
+  void apply() {
+    if (waiting.empty()) return;
+    commands.clear();
+    results.clear();
+    for (auto& e : waiting) commands.push_back({e.index, e.command ? std::string_view(*e.command) : std::string_view()});
+    auto changes = store->apply(commands, results);
+    if (!changes) {
+      log::err("agent.server.fsm", "cannot apply entries, will try again: error=\"{}\"", changes.err().text);
+      retrying = true;
+      self->delayed_send(self, std::chrono::milliseconds(200), apply_retry{});
+      return;
+    }
+    auto last = waiting.back().index;
+    status->applied.store(last.v);
+    publish(std::move(*changes));
+    answer();
+    waiting.clear();
+    self->send(raft, entries_applied{last});
+  }
+
+  void publish(change_set&& changes) {
+    if (changes.topics.empty() && !changes.everything) return;
+    if (status->watchers.load() == 0) {
+      status->unpublished.store(changes.index.v);
+      if (status->watchers.load() == 0) return;
+    }
+    self->send(watch, state_changed{std::make_shared<const change_set>(std::move(changes))});
+  }
+
+  void answer() {
+    // Nearly always all of a batch came from one or two I/O threads.
+    std::vector<std::pair<caf::strong_actor_ptr, proposals_done>> out;
+    for (size_t i = 0; i < waiting.size(); ++i) {
+      auto& e = waiting[i];
+      if (!e.reply_to) continue;
+      auto at = std::find_if(out.begin(), out.end(), [&](auto& o) { return o.first == e.reply_to; });
+      if (at == out.end()) at = out.insert(out.end(), {e.reply_to, {}});
+      at->second.outcomes.push_back({e.id, std::move(results[i])});
+    }
+    for (auto& [sink, done] : out) caf::anon_send(caf::actor_cast<caf::actor>(sink), std::move(done));
+  }
+};
+
+state_handle::behavior_type state_behavior(apply_state::pointer self, state_store* store, raft_handle raft, watch_handle watch, std::shared_ptr<node_status> status) {
+  self->state.store = store;
+  self->state.raft = std::move(raft);
+  self->state.watch = std::move(watch);
+  self->state.status = std::move(status);
+  return {
+      [self](entries_committed& c) { self->state.committed(c); },
+      [self](apply_retry) {
+        self->state.retrying = false;
+        self->state.apply();
+      },
+  };
+}
+
+} // namespace
+
+state_handle spawn_state_actor(caf::actor_system& system, state_store& store, raft_handle raft, watch_handle watch, std::shared_ptr<node_status> status) {
+  return system.spawn(state_behavior, &store, std::move(raft), std::move(watch), std::move(status));
+}
+
+} // namespace actord
