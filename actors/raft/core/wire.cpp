@@ -1,0 +1,176 @@
+#include "actors/raft/core/wire.hpp"
+
+namespace actord::raft {
+
+namespace {
+
+// Field numbers of a message and of an entry inside of it: append only.
+enum message_field : uint64_t {
+  f_kind = 1, f_from = 2, f_to = 3, f_term = 4, f_log_index = 5, f_log_term = 6, f_commit = 7, f_rejected_prev = 8,
+  f_round = 9, f_reject = 10, f_transfer = 11, f_entry = 12,
+};
+enum entry_field : uint64_t { e_index = 1, e_term = 2, e_kind = 3, e_payload = 4 };
+
+constexpr uint64_t highest_kind = static_cast<uint64_t>(message_kind::timeout_now);
+
+void put_varint(std::string& out, uint64_t v) {
+  while (v >= 0x80) {
+    out.push_back(static_cast<char>(v | 0x80));
+    v >>= 7;
+  }
+  out.push_back(static_cast<char>(v));
+}
+size_t varint_size(uint64_t v) {
+  size_t n = 1;
+  for (; v >= 0x80; v >>= 7) ++n;
+  return n;
+}
+void put_number(std::string& out, uint64_t field, uint64_t v) {
+  if (v == 0) return;
+  put_varint(out, field * 2);
+  put_varint(out, v);
+}
+void put_bytes(std::string& out, uint64_t field, std::string_view bytes) {
+  if (bytes.empty()) return;
+  put_varint(out, field * 2 + 1);
+  put_varint(out, bytes.size());
+  out.append(bytes);
+}
+size_t number_size(uint64_t v) { return v == 0 ? 0 : 1 + varint_size(v); }
+
+void put_entry(std::string& out, const entry& e) {
+  const auto kind = static_cast<uint64_t>(e.kind);
+  const size_t payload = e.size() == 0 ? 0 : 1 + varint_size(e.size()) + e.size();
+  put_varint(out, f_entry * 2 + 1);
+  put_varint(out, number_size(e.index.v) + number_size(e.term.v) + number_size(kind) + payload);
+  put_number(out, e_index, e.index.v);
+  put_number(out, e_term, e.term.v);
+  put_number(out, e_kind, kind);
+  put_bytes(out, e_payload, e.bytes());
+}
+
+// Walks over fields. After a false from next(), failed() tells a bad input from a finished one.
+class field_walk {
+public:
+  explicit field_walk(std::string_view in) : in_(in) {}
+  bool next() {
+    if (in_.empty() || failed_) return false;
+    uint64_t key = 0;
+    if (!varint(key)) return false;
+    number = key >> 1;
+    is_bytes = (key & 1) != 0;
+    if (!varint(value)) return false;
+    if (!is_bytes) return true;
+    if (value > in_.size()) return fail();
+    bytes = in_.substr(0, value);
+    in_.remove_prefix(value);
+    return true;
+  }
+  bool failed() const { return failed_; }
+  uint64_t number = 0, value = 0;
+  bool is_bytes = false;
+  std::string_view bytes;
+
+private:
+  bool fail() {
+    failed_ = true;
+    return false;
+  }
+  bool varint(uint64_t& v) {
+    v = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+      if (in_.empty()) return fail();
+      const auto byte = static_cast<unsigned char>(in_.front());
+      in_.remove_prefix(1);
+      if (shift == 63 && byte > 1) return fail(); // more than 64 bits
+      v |= uint64_t{byte & 0x7fU} << shift;
+      if (byte < 0x80) return true;
+    }
+    return fail();
+  }
+  std::string_view in_;
+  bool failed_ = false;
+};
+
+error corrupt(const char* what) { return error(errc::corrupt, std::string("raft message: ") + what); }
+
+result<entry> decode_entry(std::string_view body) {
+  entry e;
+  e.kind = entry_kind::noop;
+  field_walk f(body);
+  while (f.next()) {
+    const uint64_t n = f.is_bytes ? 0 : f.value;
+    switch (f.number) {
+    case e_index: e.index = raft_index{n}; break;
+    case e_term: e.term = raft_term{n}; break;
+    case e_kind:
+      if (n > static_cast<uint64_t>(entry_kind::membership)) return corrupt("unknown kind of entry");
+      e.kind = static_cast<entry_kind>(n);
+      break;
+    case e_payload:
+      if (!f.bytes.empty()) e.payload = std::make_shared<const std::string>(f.bytes);
+      break;
+    default: break;
+    }
+  }
+  if (f.failed()) return corrupt("truncated entry");
+  return e;
+}
+
+} // namespace
+
+void encode(const message& m, std::string& out) {
+  put_number(out, f_kind, static_cast<uint64_t>(m.kind));
+  put_bytes(out, f_from, m.from);
+  put_bytes(out, f_to, m.to);
+  put_number(out, f_term, m.term.v);
+  put_number(out, f_log_index, m.log_index.v);
+  put_number(out, f_log_term, m.log_term.v);
+  put_number(out, f_commit, m.commit.v);
+  put_number(out, f_rejected_prev, m.rejected_prev.v);
+  put_number(out, f_round, m.round);
+  put_number(out, f_reject, m.reject ? 1 : 0);
+  put_number(out, f_transfer, m.transfer ? 1 : 0);
+  for (const auto& e : m.entries) put_entry(out, e);
+}
+
+result<message> decode(std::string_view body, const wire_limits& limits) {
+  if (body.size() > limits.max_message_bytes) return corrupt("too long");
+  message m;
+  uint64_t kind = 0;
+  field_walk f(body);
+  while (f.next()) {
+    const uint64_t n = f.is_bytes ? 0 : f.value;
+    switch (f.number) {
+    case f_kind: kind = n; break;
+    case f_from:
+    case f_to:
+      if (!f.is_bytes || f.bytes.size() > limits.max_id_bytes) return corrupt("bad server id");
+      (f.number == f_from ? m.from : m.to) = std::string(f.bytes);
+      break;
+    case f_term: m.term = raft_term{n}; break;
+    case f_log_index: m.log_index = raft_index{n}; break;
+    case f_log_term: m.log_term = raft_term{n}; break;
+    case f_commit: m.commit = raft_index{n}; break;
+    case f_rejected_prev: m.rejected_prev = raft_index{n}; break;
+    case f_round: m.round = n; break;
+    case f_reject: m.reject = n != 0; break;
+    case f_transfer: m.transfer = n != 0; break;
+    case f_entry: {
+      if (!f.is_bytes) return corrupt("bad entry");
+      if (m.entries.size() >= limits.max_entries) return corrupt("too many entries");
+      auto e = decode_entry(f.bytes);
+      if (!e) return e.err();
+      m.entries.push_back(std::move(*e));
+      break;
+    }
+    default: break; // said by a newer server
+    }
+  }
+  if (f.failed()) return corrupt("truncated");
+  if (kind == 0 || kind > highest_kind) return corrupt("unknown kind");
+  m.kind = static_cast<message_kind>(kind);
+  return m;
+}
+
+} // namespace actord::raft
