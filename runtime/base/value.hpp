@@ -56,7 +56,7 @@ std::string_view kind_name(config_value::kind k);
 // Same type and content; lines and files are not compared, the order of members is.
 bool operator==(const config_value& a, const config_value& b);
 
-// Compact JSON text; strings are escaped as Go's encoding/json does without its HTML escapes.
+// Compact JSON text, escaped as json_writer does. Lossless but for lines and files.
 std::string to_json(const config_value& v);
 
 // What a reader accepts before it gives up with an error: bounds for hostile input.
@@ -67,7 +67,8 @@ struct value_limits {
 };
 
 // JSON text (RFC 8259). Duplicate keys: the last wins. Integers that fit int64 stay integers. Comments and trailing
-// commas are refused. The error text is `line:column: why`, its code errc::corrupt.
+// commas are refused. The error text is that of Go's encoding/json (`invalid character '}' looking for beginning of
+// value`), its code errc::corrupt. Empty text is null: Consul takes an empty file for an empty configuration.
 result<config_value> parse_json_value(std::string_view text, const std::string& file = {}, const value_limits& limits = {});
 
 } // namespace actord
