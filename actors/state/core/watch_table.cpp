@@ -72,6 +72,7 @@ void watch_table::take(const topic& t, std::vector<watch_id>& fired) {
   if (at == by_topic_.end()) return;
   auto ids = at->second; // remove() edits the index
   for (auto id : ids) {
+    if (!watches_.contains(id)) continue; // named the topic twice
     remove(id);
     fired.push_back(id);
   }

@@ -1,0 +1,56 @@
+#include "runtime/node/data_folder.hpp"
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace actord {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view dev_prefix = "consul-actord-dev-";
+
+void remove_leftovers(const fs::path& root) {
+  std::error_code ec;
+  for (auto& e : fs::directory_iterator(root, ec)) {
+    auto name = e.path().filename().string();
+    if (!name.starts_with(dev_prefix)) continue;
+    auto pid = std::strtol(name.c_str() + dev_prefix.size(), nullptr, 10);
+    if (pid > 0 && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) fs::remove_all(e.path(), ec);
+  }
+}
+
+} // namespace
+
+result<std::unique_ptr<data_folder>> data_folder::open(const std::string& configured) {
+  std::error_code ec;
+  fs::path path = configured;
+  if (configured.empty()) {
+    fs::path root = fs::is_directory("/dev/shm", ec) && ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : fs::temp_directory_path(ec);
+    remove_leftovers(root);
+    path = root / fmt::format("{}{}", dev_prefix, ::getpid());
+    fs::remove_all(path, ec);
+  }
+  fs::create_directories(path, ec);
+  if (ec) return error{errc::internal, fmt::format("Failed to create data directory {}: {}", path.string(), ec.message())};
+  auto lock_path = (path / "agent.lock").string();
+  int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return error{errc::internal, fmt::format("Failed to open {}: {}", lock_path, std::strerror(errno))};
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return error{errc::internal, fmt::format("data directory {} is in use by another agent", path.string())};
+  }
+  return std::unique_ptr<data_folder>(new data_folder(path.string(), fd, configured.empty()));
+}
+
+data_folder::~data_folder() {
+  ::close(lock_);
+  std::error_code ec;
+  if (temporary_) fs::remove_all(path_, ec);
+}
+
+} // namespace actord

@@ -1,0 +1,89 @@
+#include "actors/state/core/watch_table.hpp"
+#include "runtime/base/prng.hpp"
+#include <doctest/doctest.h>
+#include <map>
+#include <set>
+
+using namespace actord;
+
+namespace {
+std::shared_ptr<const change_set> change(uint64_t index, std::vector<topic> topics) {
+  return std::make_shared<const change_set>(change_set{raft_index{index}, std::move(topics), false});
+}
+std::vector<watch_id> publish(watch_table& t, uint64_t index, std::vector<topic> topics) {
+  std::vector<watch_id> fired;
+  t.publish(change(index, std::move(topics)), fired);
+  return fired;
+}
+topic key(std::string k) { return {topic_kind::kv_key, std::move(k)}; }
+topic prefix(std::string k) { return {topic_kind::kv_prefix, std::move(k)}; }
+} // namespace
+
+TEST_CASE("a watch on a key fires for that key only, and once") {
+  watch_table t;
+  auto id = t.add({key("a")}, raft_index{0});
+  REQUIRE(id != 0);
+  CHECK(publish(t, 1, {key("b"), key("aa")}).empty());
+  CHECK(publish(t, 2, {key("a")}) == std::vector<watch_id>{id});
+  CHECK(publish(t, 3, {key("a")}).empty());
+  CHECK(t.size() == 0);
+}
+
+TEST_CASE("a watch on a prefix fires for every key under it, the prefix itself included") {
+  watch_table t;
+  auto id = t.add({prefix("a/")}, raft_index{0});
+  CHECK(publish(t, 1, {key("a"), key("b/a/")}).empty());
+  CHECK(publish(t, 2, {key("a/x")}) == std::vector<watch_id>{id});
+  auto all = t.add({prefix("")}, raft_index{2});
+  CHECK(publish(t, 3, {key("z")}) == std::vector<watch_id>{all});
+}
+
+TEST_CASE("a change between looking and watching is not missed, and an unrelated one does not wake") {
+  watch_table t;
+  publish(t, 5, {key("a")});
+  publish(t, 6, {key("b")});
+  CHECK(t.add({key("a")}, raft_index{4}) == 0);
+  CHECK(t.add({key("a")}, raft_index{5}) != 0);
+  CHECK(t.add({key("c")}, raft_index{4}) != 0);
+  t.skip_to(raft_index{9});
+  CHECK(t.add({key("c")}, raft_index{8}) == 0);
+  CHECK(t.add({key("c")}, raft_index{9}) != 0);
+}
+
+TEST_CASE("the table and a dumb list of watches wake the same watchers") {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    prng random(seed);
+    watch_table t;
+    std::map<watch_id, std::vector<topic>> twin;
+    auto any_key = [&] {
+      std::string k;
+      for (auto n = random.below(4); n > 0; --n) k += static_cast<char>('a' + random.below(2));
+      return k;
+    };
+    for (uint64_t index = 1; index < 200; ++index) {
+      if (random.chance(0.5)) {
+        std::vector<topic> topics;
+        for (auto n = random.between(1, 3); n > 0; --n) topics.push_back(random.chance(0.5) ? key(any_key()) : prefix(any_key()));
+        auto id = t.add(topics, raft_index{index});
+        REQUIRE(id != 0);
+        twin[id] = topics;
+      } else if (random.chance(0.3) && !twin.empty()) {
+        auto victim = twin.begin();
+        std::advance(victim, static_cast<long>(random.below(twin.size())));
+        t.remove(victim->first);
+        twin.erase(victim);
+      } else {
+        auto changed = any_key();
+        std::set<watch_id> expected;
+        for (auto& [id, topics] : twin)
+          for (auto& w : topics)
+            if (w.kind == topic_kind::kv_prefix ? changed.starts_with(w.key) : changed == w.key) expected.insert(id);
+        auto fired = publish(t, index, {key(changed)});
+        CHECK(std::set<watch_id>(fired.begin(), fired.end()) == expected);
+        CHECK(fired.size() == expected.size());
+        for (auto id : fired) twin.erase(id);
+      }
+      CHECK(t.size() == twin.size());
+    }
+  }
+}
