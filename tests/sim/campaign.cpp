@@ -1,0 +1,132 @@
+#include "tests/sim/campaign.hpp"
+#include <atomic>
+#include <chrono>
+#include <fmt/format.h>
+#include <mutex>
+#include <thread>
+
+namespace actord::sim {
+
+namespace {
+
+constexpr uint64_t mutation_seeds = 1000;
+constexpr uint64_t gate_seeds = 60; // per scenario and size
+
+void add_up(run_result& sum, const run_result& r) {
+  sum.committed += r.committed;
+  sum.acknowledged += r.acknowledged;
+  sum.reads += r.reads;
+  sum.elections += r.elections;
+  sum.crashes += r.crashes;
+  sum.snapshots += r.snapshots;
+  sum.undecided += r.undecided;
+}
+
+std::string_view name_of(raft::mutation m) {
+  for (const auto& row : mutations()) {
+    if (row.broken == m) return row.name;
+  }
+  return "none";
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+} // namespace
+
+const std::vector<mutation_row>& mutations() {
+  using m = raft::mutation;
+  static const std::vector<mutation_row> table{
+      {m::vote_twice, "vote-twice", "one vote per term (paper 5.2)"},
+      {m::ack_before_sync, "ack-before-sync", "entries are durable before they are acknowledged (figure 2)"},
+      {m::vote_before_sync, "vote-before-sync", "term and vote are durable before an answer (figure 2)"},
+      {m::commit_older_terms, "commit-older-terms", "only the own term's entries are committed by counting (5.4.2)"},
+      {m::skip_up_to_date_check, "skip-up-to-date-check", "no vote for a log that lacks entries (5.4.1)"},
+      {m::keep_conflicting, "keep-conflicting", "conflicting entries are deleted (5.3)"},
+      {m::read_without_quorum, "read-without-quorum", "a read is served after a quorum confirmed the leader (thesis 6.4)"},
+      {m::forget_vote_on_restart, "forget-vote-on-restart", "the vote survives a restart (figure 2)"},
+  };
+  return table;
+}
+
+std::string replay_line(const run_options& o) {
+  std::string line = fmt::format("sim --seed {} --ticks {} --scenario {} --nodes {}", o.seed, o.ticks, o.faults->name,
+                                 o.nodes);
+  if (o.broken != raft::mutation::none) line += fmt::format(" --mutation {}", name_of(o.broken));
+  return line;
+}
+
+campaign_result run_seeds(const run_options& first, uint64_t count, bool stop_at_failure) {
+  campaign_result sum;
+  std::mutex guard;
+  std::atomic<uint64_t> next{0};
+  std::atomic<bool> stop{false};
+  const auto work = [&] {
+    while (!stop) {
+      const uint64_t i = next++;
+      if (i >= count) return;
+      run_options o = first;
+      o.seed = first.seed + i;
+      const run_result r = run_world(o);
+      std::lock_guard lock(guard);
+      ++sum.runs;
+      add_up(sum.total, r);
+      if (r.ok) continue;
+      if (sum.failures++ == 0 || o.seed < sum.first_failure) {
+        sum.first_failure = o.seed;
+        sum.failed = r;
+      }
+      if (stop_at_failure) stop = true;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned n = std::max(1U, std::thread::hardware_concurrency()); n > 0; --n) threads.emplace_back(work);
+  for (auto& t : threads) t.join();
+  return sum;
+}
+
+int gate() {
+  const auto start = std::chrono::steady_clock::now();
+  // Fresh seeds, so that every run of the gate looks at worlds that nobody has seen; printed, so that they can be again.
+  const auto fresh = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1));
+  uint64_t runs = 0;
+  for (const uint64_t base : {uint64_t{1}, fresh}) {
+    for (const auto& s : scenarios()) {
+      for (const size_t nodes : {size_t{3}, size_t{5}}) {
+        run_options o{.seed = base, .ticks = 500, .nodes = nodes, .faults = &s};
+        const auto r = run_seeds(o, base == 1 ? 5 : gate_seeds, true);
+        runs += r.runs;
+        if (r.failures == 0) continue;
+        o.seed = r.first_failure;
+        fmt::print("FAILED {}\n  {}\n", r.failed.failure, replay_line(o));
+        return 1;
+      }
+    }
+  }
+  fmt::print("sim gate: {} runs, fresh seeds from {}, {:.1f} s: ok\n", runs, fresh, seconds_since(start));
+  return 0;
+}
+
+int show_mutations() {
+  int missed = 0;
+  const scenario* all = find_scenario("all");
+  fmt::print("{:24} {:>6}  {:>5}  {}\n", "broken rule", "seed", "nodes", "found as");
+  for (const auto& row : mutations()) {
+    bool found = false;
+    for (const size_t nodes : {size_t{3}, size_t{5}}) {
+      run_options o{.seed = 1, .ticks = 500, .nodes = nodes, .faults = all, .broken = row.broken};
+      const auto r = run_seeds(o, mutation_seeds, true);
+      if (r.failures == 0) {
+        fmt::print("{:24} {:>6}  {:>5}  {}\n", row.name, "-", nodes, "not within 1000 seeds");
+        continue;
+      }
+      found = true;
+      fmt::print("{:24} {:>6}  {:>5}  {}\n", row.name, r.first_failure, nodes, r.failed.failure);
+    }
+    if (!found) ++missed;
+  }
+  return missed == 0 ? 0 : 1;
+}
+
+} // namespace actord::sim

@@ -1,0 +1,24 @@
+// Is a history of operations on one key linearizable? Wing & Gong's search with Lowe's memo of configurations already
+// tried ("Testing for linearizability", 2017), the way Porcupine does it: per key, since keys are independent.
+#pragma once
+#include "tests/sim/kv_machine.hpp"
+#include <cstdint>
+#include <vector>
+
+namespace actord::sim {
+
+struct operation {
+  op_kind kind = op_kind::get;
+  uint8_t key = 0;
+  uint32_t value = 0, expected = 0;
+  uint32_t seen = 0;         // what get and cas were told
+  uint64_t invoked = 0;      // stamps: the order of all invocations and answers
+  uint64_t returned = 0;     // 0 while the outcome is unknown: it may take effect at any time after, or never
+};
+
+enum class verdict : uint8_t { linearizable, violated, undecided };
+
+// undecided when max_steps did not suffice.
+verdict check_key(std::vector<operation> history, size_t max_steps);
+
+} // namespace actord::sim
