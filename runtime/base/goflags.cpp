@@ -228,6 +228,7 @@ result<parsed_flags> flag_set::parse(const std::vector<std::string>& args) const
       if (auto why = reason_against(*spec, value); !why.empty())
         return refuse("invalid value \"" + value + "\" for flag -" + name + ": " + why);
     }
+    out.in_order.emplace_back(name, value);
     out.values_[name].push_back(std::move(value));
   }
   out.rest.assign(args.begin() + static_cast<std::ptrdiff_t>(i), args.end());

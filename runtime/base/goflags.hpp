@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace actord {
@@ -40,6 +41,7 @@ public:
   // `k=v` pairs (or `k:v` with that separator); a word without the separator is a key with an empty value. The last wins.
   std::map<std::string, std::string> pairs(std::string_view name, char separator = '=') const;
 
+  std::vector<std::pair<std::string, std::string>> in_order; // every flag with its value, as they came
   std::vector<std::string> rest;
   bool help = false; // -h, -help or --help was given (and is not a flag of its own); nothing after it was parsed
 

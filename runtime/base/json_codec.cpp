@@ -34,6 +34,10 @@ error parse_failure(std::string_view text, const rapidjson::Document& doc) {
   if (at >= text.size()) return {errc::bad_request, "unexpected EOF"};
   auto c = text[at];
   auto shown = c == '\'' ? std::string("'\\''") : fmt::format("'{}'", c);
+  for (std::string_view word : {"true", "false", "null"})
+    for (size_t n = word.size() - 1; n > 0; --n)
+      if (doc.GetParseError() == rapidjson::kParseErrorValueInvalid && at >= n && text.substr(at - n, n) == word.substr(0, n))
+        return {errc::bad_request, fmt::format("invalid character {} in literal {} (expecting '{}')", shown, word, word[n])};
   switch (doc.GetParseError()) {
   case rapidjson::kParseErrorDocumentRootNotSingular:
     return {errc::bad_request, fmt::format("invalid character {} after top-level value", shown)};

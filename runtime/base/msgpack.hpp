@@ -4,6 +4,7 @@
 // Writing goes through msgpack-c. Reading is a pull cursor of our own, because msgpack-c has none that works without
 // building a tree on the heap; tests hold it against msgpack-c as its twin.
 #pragma once
+#include <bit>
 #include <cstdint>
 #include <msgpack.hpp>
 #include <optional>
@@ -25,14 +26,20 @@ public:
   }
   void number(uint64_t n) { pack_.pack_uint64(n); }
   void number(int64_t n) { n >= 0 ? pack_.pack_uint64(static_cast<uint64_t>(n)) : pack_.pack_int64(n); }
-  void number(double d) { pack_.pack_double(d); }
-  void number(float f) { pack_.pack_float(f); }
+  // msgpack-c would turn a whole number into an integer; Go never shortens a float.
+  void number(double d) { wide(0xcb, std::bit_cast<uint64_t>(d), 8); }
+  void number(float f) { wide(0xca, std::bit_cast<uint32_t>(f), 4); }
 
 private:
   struct buffer {
     std::string& out;
     void write(const char* p, size_t n) { out.append(p, n); }
   };
+  void wide(unsigned char tag, uint64_t bits, int bytes) {
+    char b[9] = {static_cast<char>(tag)};
+    for (int i = bytes; i > 0; --i, bits >>= 8) b[i] = static_cast<char>(bits & 255);
+    buffer_.write(b, static_cast<size_t>(bytes) + 1);
+  }
   buffer buffer_;
   msgpack::packer<buffer> pack_;
 };
