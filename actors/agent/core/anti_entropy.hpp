@@ -1,0 +1,83 @@
+// Keeps the catalog equal to what is registered here (Consul's anti-entropy): changes go out at once, many together; from
+// time to time all is compared, drift repaired and what nobody here knows removed. A server's own node, its `consul`
+// service and the serfHealth check belong to the node and are kept as well. Decides only: commands come out of
+// take_batch(), their fate goes in by finished().
+#pragma once
+#include "actors/agent/core/local_state.hpp"
+#include <optional>
+
+namespace actord::agent {
+
+// One command for the catalog. Exactly one of the two is set.
+struct catalog_command {
+  uint64_t number = 0; // comes back in finished()
+  boxed<register_request> add;
+  boxed<deregister_request> remove;
+};
+
+// This node as the catalog shows it.
+struct catalog_picture {
+  std::optional<node_record> node;
+  std::vector<node_service> services;
+  std::vector<health_check> checks;
+};
+
+struct anti_entropy_options {
+  nanos full_interval = std::chrono::minutes(1); // between comparisons, plus up to as much again by chance
+  nanos retry_min = std::chrono::milliseconds(50), retry_max = std::chrono::seconds(15);
+  bool compare_output = false; // check_update_interval is 0
+  size_t batch_commands = 2048;
+};
+
+class anti_entropy {
+public:
+  anti_entropy(node_identity self, anti_entropy_options o, prng random);
+
+  // Nothing is sent while a batch is under way or before the time to retry.
+  bool may_send(nanos now) const { return in_flight_.empty() && now >= retry_at_; }
+  bool has_work(const local_state& s) const;
+  std::vector<catalog_command> take_batch(local_state& s);
+  // One outcome per command of the batch. `refused`: the state said no (or there was no leader); it is tried again.
+  void finished(local_state& s, uint64_t number, bool done, nanos now);
+
+  bool full_sync_due(nanos now) const { return now >= full_at_; }
+  // Marks what differs; the next batches repair it.
+  void compare(local_state& s, const catalog_picture& remote, nanos now);
+  void full_sync_failed(nanos now) { full_at_ = now + o_.retry_min * 4; }
+
+  // When something is to be done without any news: the retry or the next comparison.
+  nanos next_deadline(const local_state& s) const;
+  // What has been done since the last call, for the log ("Synced service: service=x").
+  std::vector<std::string> drain_log();
+  void change_identity(node_identity self);
+
+private:
+  struct sent { // what a command said, and in which version
+    bool node = false;
+    std::string service;
+    uint64_t service_version = 0;
+    std::vector<std::pair<std::string, uint64_t>> checks;
+    std::string removed_service;
+    std::vector<std::string> removed_checks;
+  };
+  register_request base() const;
+  void add_command(std::vector<catalog_command>& out, catalog_command c, sent s);
+  void send_node(std::vector<catalog_command>& out);
+  void send_removals(local_state& s, std::vector<catalog_command>& out);
+  void send_services(local_state& s, std::vector<catalog_command>& out);
+  void send_checks(local_state& s, std::vector<catalog_command>& out);
+  void compare_node(const catalog_picture& remote);
+  health_check serf_health() const;
+
+  node_identity self_;
+  anti_entropy_options o_;
+  prng random_;
+  bool node_in_sync_ = false;
+  std::map<uint64_t, sent> in_flight_;
+  uint64_t numbers_ = 0;
+  nanos retry_at_{0}, full_at_{0}, backoff_{0};
+  bool batch_failed_ = false;
+  std::vector<std::string> log_;
+};
+
+} // namespace actord::agent

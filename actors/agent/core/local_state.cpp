@@ -1,0 +1,420 @@
+#include "actors/agent/core/local_state.hpp"
+#include "actors/agent/core/service_rules.hpp"
+#include <algorithm>
+#include <cctype>
+
+namespace actord::agent {
+
+namespace {
+constexpr std::string_view default_node_reason =
+    "Maintenance mode is enabled for this node, but no reason was provided. This is a default message.";
+constexpr std::string_view default_service_reason =
+    "Maintenance mode is enabled for this service, but no reason was provided. This is a default message.";
+
+bool is_local_alias(const local_check& c) {
+  return c.how && c.record->type == "alias" && c.how->alias_node.empty();
+}
+} // namespace
+
+local_state::local_state(local_state_options o, prng random) : o_(std::move(o)), random_(random) {}
+
+void local_state::emit(effect_kind k, std::string id, std::string text, int64_t expires) {
+  effects_.push_back({k, std::move(id), std::move(text), expires});
+}
+
+std::vector<effect> local_state::drain() { return std::exchange(effects_, {}); }
+
+const std::set<std::string, std::less<>>* local_state::checks_of(std::string_view service) const {
+  auto it = checks_by_service_.find(service);
+  return it == checks_by_service_.end() ? nullptr : &it->second;
+}
+
+// ---- services ---------------------------------------------------------------------------------------------------
+
+void local_state::warn_about_dns(const node_service& s) {
+  auto dns_safe = [](std::string_view n) {
+    return !n.empty() && std::all_of(n.begin(), n.end(), [](unsigned char c) { return std::isalnum(c) || c == '-'; });
+  };
+  if (!dns_safe(s.service))
+    emit(effect_kind::log_warn, s.id,
+         "Service name will not be discoverable via DNS due to invalid characters. Valid characters include all alpha-numerics and dashes.: service=" + s.service);
+  else if (s.service.size() > 63)
+    emit(effect_kind::log_warn, s.id,
+         "Service name will not be discoverable via DNS due to it being too long. Valid lengths are between 1 and 63 bytes.: service=" + s.service);
+}
+
+void local_state::put_service(node_service s, source from, const std::string& token) {
+  const std::string id = s.id;
+  auto& slot = services_[id];
+  slot.record = std::make_shared<const node_service>(std::move(s));
+  slot.token = token;
+  slot.from = from;
+  ++revision_;
+  removed_services.erase(id);
+  mark_service(id, false);
+}
+
+void local_state::mark_service(const std::string& id, bool in_sync) {
+  auto it = services_.find(id);
+  if (it == services_.end()) return;
+  it->second.in_sync = in_sync;
+  if (in_sync) dirty_services.erase(id);
+  else if (++it->second.version, dirty_services.insert(id).second) emit(effect_kind::catalog_differs, id);
+}
+
+void local_state::mark_check(const std::string& id, bool in_sync) {
+  auto it = checks_.find(id);
+  if (it == checks_.end()) return;
+  it->second.in_sync = in_sync;
+  if (in_sync) dirty_checks.erase(id);
+  else if (++it->second.version, dirty_checks.insert(id).second) emit(effect_kind::catalog_differs, id);
+}
+
+void local_state::adopt_tags(const std::string& service, const string_slice& tags) {
+  auto it = services_.find(service);
+  if (it == services_.end() || it->second.record->tags == tags) return;
+  auto next = std::make_shared<node_service>(*it->second.record);
+  next->tags = tags;
+  it->second.record = std::move(next);
+  ++revision_;
+}
+
+error local_state::may_run(const check_registration& c, source from) const {
+  if (c.script_args.empty()) return {};
+  if (from == source::api && !o_.remote_scripts)
+    return {errc::internal, "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"};
+  if (from == source::file && !o_.local_scripts && !o_.remote_scripts)
+    return {errc::internal, "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true"};
+  return {};
+}
+
+error local_state::prepare_sidecar(const service_definition& d, const node_service& parent, service_definition& side,
+                                   std::vector<check_registration>& checks) const {
+  side = complete_sidecar(d, parent);
+  auto old = services_.find(side.id);
+  if (side.port == 0 && old != services_.end() && old->second.record->locally_registered_as_sidecar) side.port = old->second.record->port;
+  if (side.port == 0) {
+    std::set<int64_t> used;
+    for (auto& [id, s] : services_) used.insert(s.record->port);
+    for (int p = o_.sidecar_min_port; p > 0 && p <= o_.sidecar_max_port && side.port == 0; ++p)
+      if (!used.contains(p)) side.port = p;
+    if (side.port == 0)
+      return {errc::internal, "Bad request: none left in the configured range [" + std::to_string(o_.sidecar_min_port) + ", " +
+                                  std::to_string(o_.sidecar_max_port) + "]"};
+  }
+  checks = agent::checks_of(side);
+  for (auto& c : checks)
+    if (auto s = validate_check(c); !s) return {errc::internal, "Bad request: Invalid check in sidecar_service: " + s.err().text};
+  if (checks.empty()) checks = default_sidecar_checks(instance_of(side), parent.id);
+  if (auto s = validate_service(side); !s) return s.err();
+  return {};
+}
+
+error local_state::add_service(const service_definition& d, source from, const std::string& token, bool replace_checks, nanos now) {
+  error e = add_service_and_sidecar(d, from, token, replace_checks, now);
+  settle_aliases(now);
+  return e;
+}
+
+error local_state::add_service_and_sidecar(const service_definition& d, source from, const std::string& token, bool replace_checks, nanos now) {
+  if (auto s = validate_service(d); !s) return s.err();
+  const node_service own = instance_of(d);
+  const auto checks = agent::checks_of(d);
+  for (auto& c : checks)
+    if (auto e = may_run(c, from); e.code != errc::none) return e;
+  service_definition side;
+  std::vector<check_registration> side_checks;
+  const bool has_side = d.connect && d.connect->sidecar_service;
+  if (has_side) {
+    if (auto e = prepare_sidecar(d, own, side, side_checks); e.code != errc::none) return e;
+    for (auto& c : side_checks)
+      if (auto e = may_run(c, from); e.code != errc::none) return e;
+  }
+  if (auto e = add_with_checks(own, checks, from, token, replace_checks, now); e.code != errc::none) return e;
+  if (has_side) {
+    node_service s = instance_of(side);
+    s.locally_registered_as_sidecar = true;
+    return add_with_checks(s, side_checks, from, side.token.empty() ? token : side.token, replace_checks, now);
+  }
+  return {};
+}
+
+error local_state::add_with_checks(const node_service& s, const std::vector<check_registration>& checks, source from,
+                                   const std::string& token, bool replace_checks, nanos now) {
+  warn_about_dns(s);
+  put_service(s, from, token);
+  if (from == source::api) emit(effect_kind::save_service, s.id);
+  else emit(effect_kind::forget_service, s.id);
+  std::set<std::string> named;
+  int number = 0;
+  for (const check_registration& c : checks) {
+    ++number;
+    health_check record;
+    record.check_id = !c.id.empty() ? c.id : checks.size() > 1 ? "service:" + s.id + ":" + std::to_string(number) : "service:" + s.id;
+    record.name = c.name.empty() ? "Service '" + s.service + "' check" : c.name;
+    record.status = c.status.empty() ? health_critical : std::string_view(c.status);
+    record.notes = c.notes;
+    record.service_id = s.id;
+    record.service_name = s.service;
+    record.service_tags = s.tags;
+    // Registering again keeps what is known of the check, even against an initial status.
+    if (auto old = checks_.find(record.check_id); old != checks_.end()) {
+      record.status = old->second.record->status;
+      record.output = old->second.record->output;
+    }
+    named.insert(record.check_id);
+    if (auto e = put_check(std::move(record), c, from, token, now); e.code != errc::none) return e;
+  }
+  if (replace_checks)
+    if (auto* mine = checks_of(s.id)) {
+      const auto all = *mine;
+      for (auto& id : all)
+        if (!named.contains(id) && !id.starts_with(service_maintenance_prefix)) drop_check(id);
+    }
+  if (followers_.contains(s.id)) followers_look(s.id, now);
+  return {};
+}
+
+void local_state::drop_service(const std::string& id) {
+  auto it = services_.find(id);
+  if (it == services_.end()) return;
+  const bool from_api = it->second.from != source::file;
+  if (auto* mine = checks_of(id)) {
+    const auto all = *mine;
+    for (auto& c : all) drop_check(c);
+  }
+  services_.erase(it);
+  ++revision_;
+  dirty_services.erase(id);
+  removed_services.insert(id);
+  if (from_api) emit(effect_kind::forget_service, id);
+  emit(effect_kind::catalog_differs, id);
+  emit(effect_kind::log_info, id, "Deregistered service: service=" + id);
+  if (auto f = followers_.find(id); f != followers_.end()) restless_aliases_.insert(f->second.begin(), f->second.end());
+}
+
+error local_state::remove_service(const std::string& id) {
+  if (id.empty()) return {errc::internal, "ServiceID missing"};
+  if (!services_.contains(id)) {
+    emit(effect_kind::log_warn, id, "Failed to deregister service: service=" + id + " error=\"Service does not exist\"");
+    return {};
+  }
+  const std::string side = id + "-sidecar-proxy";
+  drop_service(id);
+  if (auto it = services_.find(side); it != services_.end() && it->second.record->locally_registered_as_sidecar) drop_service(side);
+  settle_aliases(last_now_);
+  return {};
+}
+
+bool local_state::restore_service(node_service s, std::string token, bool from_file_source) {
+  if (s.id.empty()) s.id = s.service;
+  if (s.service.empty() || services_.contains(s.id)) return false;
+  if (!s.weights) s.weights = service_weights{};
+  put_service(std::move(s), from_file_source ? source::file : source::api, token);
+  return true;
+}
+
+// ---- checks -----------------------------------------------------------------------------------------------------
+
+error local_state::add_check(const check_registration& c, source from, const std::string& token, nanos now) {
+  if (auto s = validate_standalone_check(c); !s) return s.err();
+  health_check record;
+  record.check_id = c.id.empty() ? c.name : c.id;
+  record.name = c.name;
+  record.status = c.status.empty() ? health_critical : std::string_view(c.status);
+  record.notes = c.notes;
+  record.service_id = c.service_id;
+  error e = put_check(std::move(record), c, from, token, now);
+  settle_aliases(now);
+  return e;
+}
+
+error local_state::put_check(health_check record, check_registration how, source from, const std::string& token, nanos now) {
+  if (auto e = may_run(how, from); e.code != errc::none) return e;
+  if (!record.service_id.empty()) {
+    auto s = services_.find(record.service_id);
+    if (s == services_.end()) return {errc::internal, "ServiceID \"" + record.service_id + "\" does not exist"};
+    record.service_name = s->second.record->service;
+    record.service_tags = s->second.record->tags;
+  }
+  record.type = check_kind(how);
+  const std::string id = record.check_id;
+  if (record.type != "ttl" && record.type != "alias" && how.interval < std::chrono::seconds(1)) how.interval = std::chrono::seconds(1);
+  store_check(std::move(record), std::make_shared<const check_registration>(std::move(how)), from, token, now);
+  emit(from == source::file ? effect_kind::forget_check : effect_kind::save_check, id);
+  return {};
+}
+
+void local_state::store_check(health_check record, std::shared_ptr<const check_registration> how, source from, const std::string& token, nanos now) {
+  const std::string id = record.check_id;
+  record.node = o_.node_name;
+  local_check before;
+  if (auto old = checks_.find(id); old != checks_.end()) {
+    before = std::move(old->second);
+    if (before.ttl_deadline.count() != 0) --ttl_checks_, ttl_deadlines_.erase({before.ttl_deadline.count(), id});
+    held_outputs_.erase({before.output_held_until.count(), id});
+    checks_by_service_[before.record->service_id].erase(id);
+    if (is_local_alias(before)) followers_[before.how->alias_service].erase(id);
+    if (before.record->service_id != record.service_id) removed_checks[id] = before.record->service_id;
+  }
+  auto& c = checks_[id];
+  c = {};
+  c.version = before.version;
+  c.how = std::move(how);
+  c.token = token;
+  c.from = from;
+  if (record.status == health_critical) c.critical_since = before.critical_since.count() >= 0 ? before.critical_since : now;
+  if (c.how && c.how->deregister_critical_service_after.count() > 0 && !record.service_id.empty()) reapable_.insert(id);
+  else reapable_.erase(id);
+  if (record.type == "ttl") {
+    ++ttl_checks_;
+    // Zero stands for "no TTL", hence at least one.
+    c.ttl_deadline = std::max(now + c.how->ttl, nanos(1));
+    ttl_deadlines_.insert({c.ttl_deadline.count(), id});
+  }
+  const std::string service = record.service_id;
+  c.record = std::make_shared<const health_check>(std::move(record));
+  checks_by_service_[service].insert(id);
+  removed_checks.erase(id);
+  ++revision_;
+  mark_check(id, false);
+  if (is_local_alias(c)) {
+    followers_[c.how->alias_service].insert(id);
+    restless_aliases_.insert(id);
+  } else if (c.how && c.record->type != "ttl" && c.record->type != "alias") emit(effect_kind::run_check, id);
+  followers_look(service, now);
+}
+
+void local_state::drop_check(const std::string& id) {
+  auto it = checks_.find(id);
+  if (it == checks_.end()) return;
+  local_check gone = std::move(it->second);
+  checks_.erase(it);
+  ++revision_;
+  const std::string service = gone.record->service_id;
+  checks_by_service_[service].erase(id);
+  if (checks_by_service_[service].empty()) checks_by_service_.erase(service);
+  if (gone.ttl_deadline.count() != 0) --ttl_checks_, ttl_deadlines_.erase({gone.ttl_deadline.count(), id});
+  held_outputs_.erase({gone.output_held_until.count(), id});
+  reapable_.erase(id);
+  if (is_local_alias(gone)) followers_[gone.how->alias_service].erase(id);
+  restless_aliases_.erase(id);
+  dirty_checks.erase(id);
+  removed_checks[id] = service;
+  if (gone.how && gone.record->type != "ttl" && gone.record->type != "alias") emit(effect_kind::stop_check, id);
+  if (gone.from != source::file) emit(effect_kind::forget_check, id);
+  emit(effect_kind::catalog_differs, id);
+  if (service.empty())
+    for (auto& [s, all] : followers_) restless_aliases_.insert(all.begin(), all.end());
+  else if (auto f = followers_.find(service); f != followers_.end()) restless_aliases_.insert(f->second.begin(), f->second.end());
+}
+
+error local_state::remove_check(const std::string& id) {
+  if (id.empty()) return {errc::internal, "CheckID missing"};
+  drop_check(id);
+  settle_aliases(last_now_);
+  return {};
+}
+
+bool local_state::restore_check(health_check c, boxed<check_registration> how, std::string token, source from, nanos now) {
+  if (c.check_id.empty() || checks_.contains(c.check_id)) return false;
+  if (!c.service_id.empty() && !services_.contains(c.service_id)) return false;
+  if (how && may_run(*how, from).code != errc::none) return false;
+  if (how) {
+    if (!validate_check(*how)) return false;
+    c.type = check_kind(*how);
+    c.status = health_critical; // nothing is known about now; only a TTL's own state file may say better
+    c.output.clear();
+    if (how->interval.count() > 0 && how->interval < std::chrono::seconds(1)) how->interval = std::chrono::seconds(1);
+  }
+  store_check(std::move(c), how ? std::make_shared<const check_registration>(*how) : nullptr, from, token, now);
+  return true;
+}
+
+void local_state::restore_check_state(const std::string& id, std::string_view status, std::string_view output) {
+  auto it = checks_.find(id);
+  if (it == checks_.end() || it->second.record->type != "ttl" || !valid_check_status(status)) return;
+  it->second.last_ttl_output = output;
+  set_status(it->second, status, std::string(output), last_now_);
+}
+
+// ---- maintenance ------------------------------------------------------------------------------------------------
+
+void local_state::add_maintenance(std::string_view id, const node_service* of, std::string_view name, std::string reason) {
+  health_check c;
+  c.check_id = id;
+  c.name = name;
+  c.notes = std::move(reason);
+  c.status = health_critical;
+  c.type = "maintenance";
+  if (of) {
+    c.service_id = of->id;
+    c.service_name = of->service;
+    c.service_tags = of->tags;
+  }
+  store_check(std::move(c), nullptr, source::self, "", nanos(0));
+  emit(effect_kind::save_check, std::string(id));
+}
+
+error local_state::set_node_maintenance(bool on, std::string_view reason) {
+  const std::string id(node_maintenance_id);
+  if (on == checks_.contains(id)) return {};
+  if (on) {
+    add_maintenance(id, nullptr, "Node Maintenance Mode", std::string(reason.empty() ? default_node_reason : reason));
+    emit(effect_kind::log_info, id, "Node entered maintenance mode");
+  } else {
+    drop_check(id);
+    emit(effect_kind::log_info, id, "Node left maintenance mode");
+  }
+  settle_aliases(last_now_);
+  return {};
+}
+
+error local_state::set_service_maintenance(const std::string& service, bool on, std::string_view reason) {
+  auto it = services_.find(service);
+  if (it == services_.end()) return {errc::not_found, "No service registered with ID \"" + service + "\""};
+  const std::string id = std::string(service_maintenance_prefix) + service;
+  if (on == checks_.contains(id)) return {};
+  if (on) {
+    add_maintenance(id, it->second.record.get(), "Service Maintenance Mode", std::string(reason.empty() ? default_service_reason : reason));
+    emit(effect_kind::log_info, id, "Service entered maintenance mode: service=" + service);
+  } else {
+    drop_check(id);
+    emit(effect_kind::log_info, id, "Service left maintenance mode: service=" + service);
+  }
+  settle_aliases(last_now_);
+  return {};
+}
+
+// ---- files ------------------------------------------------------------------------------------------------------
+
+error local_state::replace_file_sources(const std::vector<service_definition>& services, const std::vector<check_registration>& checks, nanos now) {
+  error first;
+  auto note = [&](error e) { if (e.code != errc::none && first.code == errc::none) first = std::move(e); };
+  std::set<std::string> before_services, before_checks;
+  for (auto& [id, s] : services_) if (s.from == source::file) before_services.insert(id);
+  for (auto& [id, c] : checks_) if (c.from == source::file && c.record->service_id.empty()) before_checks.insert(id);
+  for (auto& d : services) {
+    const node_service own = instance_of(d);
+    note(add_service(d, source::file, d.token, true, now));
+    before_services.erase(own.id);
+    if (d.connect && d.connect->sidecar_service) before_services.erase(own.id + "-sidecar-proxy");
+  }
+  for (auto& c : checks) {
+    const std::string id = c.id.empty() ? c.name : c.id;
+    before_checks.erase(id);
+    check_registration again = c;
+    auto old = checks_.find(id);
+    std::string output;
+    if (old != checks_.end()) again.status = old->second.record->status, output = old->second.record->output;
+    note(add_check(again, source::file, c.token, now));
+    if (!output.empty())
+      if (auto it = checks_.find(id); it != checks_.end()) set_status(it->second, it->second.record->status, output, now);
+  }
+  for (auto& id : before_services) drop_service(id);
+  for (auto& id : before_checks) drop_check(id);
+  settle_aliases(now);
+  return first;
+}
+
+} // namespace actord::agent

@@ -1,0 +1,68 @@
+// The vocabulary of the agent's core: what a registration came from, what is kept of it, what has to be done about it.
+// Times are nanoseconds of one monotonic clock whose zero does not matter; the caller's clock, handed in.
+#pragma once
+#include "runtime/base/error.hpp"
+#include "storage/model/agent.hpp"
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace actord::agent {
+
+inline constexpr std::string_view node_maintenance_id = "_node_maintenance", service_maintenance_prefix = "_service_maintenance:",
+                                  serf_health_id = "serfHealth", consul_service_id = "consul";
+
+// Who registered it: an API call (kept in the data directory), a configuration file (read again at each start and
+// reload), or the agent itself (maintenance; kept in the data directory).
+enum class source : uint8_t { api, file, self };
+
+struct local_service {
+  std::shared_ptr<const node_service> record;
+  std::string token;
+  source from = source::api;
+  uint64_t version = 0; // grows with every change; tells an answer about an older version from one about this
+  bool in_sync = false;
+};
+
+struct local_check {
+  std::shared_ptr<const health_check> record;
+  std::shared_ptr<const check_registration> how; // null: maintenance, nobody runs it
+  std::string token;
+  source from = source::api;
+  uint64_t version = 0;
+  bool in_sync = false;
+  nanos critical_since{-1};  // -1: is not critical
+  nanos ttl_deadline{0};     // 0: no TTL
+  nanos output_held_until{0}; // 0: nothing is held back
+  std::string last_ttl_output;
+};
+
+// What the owner of a local_state has to do, in this order.
+enum class effect_kind : uint8_t {
+  run_check,          // start (or start again) to run the check
+  stop_check,         // stop running it; it may be gone
+  save_service,       // write its file
+  forget_service,     // remove its file
+  save_check,
+  forget_check,       // and its state file
+  save_check_state,   // `expires` says until when the state is worth something
+  catalog_differs,    // something is to be sent to the catalog
+  log_info,           // `text`
+  log_warn
+};
+struct effect {
+  effect_kind kind;
+  std::string id;
+  std::string text;
+  int64_t expires = 0; // Unix seconds
+};
+
+// What this node is in the catalog.
+struct node_identity {
+  std::string id, name, address, datacenter;
+  string_table tagged_addresses, meta;
+  boxed<node_service> server; // a server's own `consul` service; nil on a client
+};
+
+} // namespace actord::agent
