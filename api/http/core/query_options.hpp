@@ -1,0 +1,33 @@
+// What every read accepts: blocking, consistency, tokens, filters (reference/http-api.md 1.3 to 1.6).
+#pragma once
+#include "api/http/core/request.hpp"
+#include "api/http/core/response.hpp"
+#include "runtime/base/duration.hpp"
+
+namespace actord::http {
+
+enum class consistency : uint8_t { leader, consistent, stale };
+
+struct query_options {
+  uint64_t min_index = 0;          // 0: do not wait
+  nanos wait{0};                   // as asked; 0: the default
+  consistency mode = consistency::leader;
+  bool explicit_leader = false;    // ?leader: discovery_max_stale does not apply
+  bool cached = false;
+  bool must_revalidate = false;
+  bool pretty = false;
+  nanos max_stale{0};
+  nanos max_age{-1}, stale_if_error{0};
+  std::string_view datacenter;     // "" = the own one
+  std::string_view token, filter, near;
+  std::vector<std::pair<std::string_view, std::string_view>> node_meta; // all must hold
+};
+
+// False when the request was answered with a 400; the text is Consul's.
+bool parse_query_options(const request& r, query_options& o, response& out);
+// The parts that writes accept, too: dc and token.
+std::string_view parse_token(const request& r);
+// Namespaces are an Enterprise feature: false when the request names one (answered with a 400).
+bool refuse_namespace(const request& r, response& out);
+
+} // namespace actord::http

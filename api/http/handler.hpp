@@ -1,0 +1,124 @@
+// What a handler of an HTTP path gets and returns. Handlers run in a loop's thread and never block: they answer from the
+// state (exchange::read), hand a command to Raft (exchange::propose), or answer later (exchange::defer), say after an
+// actor replied.
+//
+//   void agent_join(exchange& x) {                       // a row in api/http/routes.cpp points here
+//     if (x.req.tail.empty()) return x.out.text(400, "Missing address");
+//     auto later = x.defer();
+//     x.env.self->request(x.env.agent, caf::infinite, …).then(
+//         [later](agent_done& d) { later.answer([&](response& out) { if (d.failure.code != errc::none) out.fail(d.failure); }); },
+//         [later](caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+//   }
+//
+// A handler that returns without any of the three has answered with x.out (200 and no body unless it filled it in).
+#pragma once
+#include "actors/interfaces.hpp"
+#include "api/http/core/query_options.hpp"
+#include "api/http/core/request.hpp"
+#include "api/http/core/response.hpp"
+#include "runtime/config/node_config.hpp"
+#include "runtime/net/loop_actor.hpp"
+#include "storage/state/read_view.hpp"
+#include <functional>
+#include <memory>
+#include <span>
+
+namespace actord {
+class agent_board; // actors/agent: what the local agent publishes for readers; null in tests that need none
+}
+
+namespace actord::http {
+
+class front; // one per loop; api/http/front.hpp
+
+// What handlers of one loop use. References live as long as the server.
+struct environment {
+  const node_config& config;
+  caf::actor_system& system;
+  net::io_loop& loop;       // this thread's
+  net::loop_actor_ptr self; // an actor in this thread: self->request(…).then(…)
+  router_handle router;
+  watch_handle watch;
+  agent_handle agent;
+  std::shared_ptr<const agent_board> board;
+  node_status& status;
+  reader& views;            // open one view at a time and let it go before returning
+  front& owner;
+};
+
+// One answer from the state: a function of the request's path and parameters (not of its headers or body) and of the
+// view. It may run again later for the same request, when what it waits for has changed.
+struct query {
+  const request& req;
+  const query_options& options;
+  const environment& env;
+  const read_view& view;
+  query_meta& meta; // pass it to the view's calls: it gathers index and topics
+  response& out;
+};
+using query_fn = void (*)(query&);
+// The index that the answer would have, without computing it: with one, answers are kept encoded and reused while the
+// index stays the same.
+using query_index_fn = uint64_t (*)(const query&);
+
+struct query_kind {
+  query_fn run = nullptr;
+  query_index_fn index = nullptr;  // null: never kept
+  bool send_consistency = false;   // X-Consul-Effective-Consistency (catalog, health)
+  bool meta_on_error = false;      // Consul's deferred setMeta: index 1 and no known leader on errors (catalog, health)
+};
+
+// Turns the result of a command into the answer. Null: `true`, or the failure.
+using applied_fn = void (*)(const apply_result&, response&);
+
+// A request that is answered later. Copyable; used in the loop's thread only. Does nothing when the client has gone.
+class deferred {
+public:
+  deferred(std::weak_ptr<class connection> c, uint64_t serial, front* f) : conn_(std::move(c)), serial_(serial), front_(f) {}
+  bool alive() const;
+  // Fills in and sends. Only the first call counts.
+  void answer(const std::function<void(response&)>& fill) const;
+  // An endless answer (agent/monitor): the head, then pieces, then end(). HTTP/1.1 gets chunks. write() is false when
+  // the client has gone; a client that does not read is cut off after 4 MiB.
+  void begin_stream(std::string_view static_content_type) const;
+  bool write(std::string_view piece) const;
+  void end() const;
+
+private:
+  std::weak_ptr<class connection> conn_;
+  uint64_t serial_; // which request of the connection
+  front* front_;
+};
+
+class exchange {
+public:
+  const request& req;
+  const environment& env;
+  response& out;
+
+  // Consistency, token, dc, wait and so on; false when the request has been answered with an error.
+  bool options(query_options& o);
+  // Answers from the state, waiting when the request asks for that.
+  void read(const query_kind& k);
+  // Hands a command (encode_command) to Raft and answers when it was applied.
+  void propose(std::string command, applied_fn then = nullptr);
+  deferred defer();
+
+  exchange(const request& r, const environment& e, response& o, connection& c) : req(r), env(e), out(o), conn_(c) {}
+
+private:
+  connection& conn_;
+};
+using handler_fn = void (*)(exchange&);
+
+// One row per path. A pattern that ends in "/" is a prefix: the rest of the path is req.tail.
+inline constexpr uint8_t GET = 1, POST = 2, PUT = 4, DELETE = 8;
+struct route {
+  std::string_view pattern;
+  uint8_t methods; // others are answered with 405 before the handler; OPTIONS always is
+  handler_fn handler;
+};
+// All rows: ours and those of the agent's handlers (api/http/handlers/agent_routes.cpp).
+std::span<const route> agent_routes();
+
+} // namespace actord::http
