@@ -94,7 +94,7 @@ int gate() {
   for (const uint64_t base : {uint64_t{1}, fresh}) {
     for (const auto& s : scenarios()) {
       for (const size_t nodes : {size_t{3}, size_t{5}}) {
-        run_options o{.seed = base, .ticks = 500, .nodes = nodes, .faults = &s};
+        run_options o{.seed = base, .ticks = 1000, .nodes = nodes, .faults = &s};
         const auto r = run_seeds(o, base == 1 ? 5 : gate_seeds, true);
         runs += r.runs;
         if (r.failures == 0) continue;
@@ -115,7 +115,7 @@ int show_mutations() {
   for (const auto& row : mutations()) {
     bool found = false;
     for (const size_t nodes : {size_t{3}, size_t{5}}) {
-      run_options o{.seed = 1, .ticks = 500, .nodes = nodes, .faults = all, .broken = row.broken};
+      run_options o{.seed = 1, .ticks = 1000, .nodes = nodes, .faults = all, .broken = row.broken};
       const auto r = run_seeds(o, mutation_seeds, true);
       if (r.failures == 0) {
         fmt::print("{:24} {:>6}  {:>5}  {}\n", row.name, "-", nodes, "not within 1000 seeds");

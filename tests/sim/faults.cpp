@@ -10,7 +10,7 @@ enum cut_kind : uint32_t { cut_both_ways, cut_one_way, cut_leader };
 void world::inject_fault() {
   if (!load_) return;
   const scenario& f = *options_.faults;
-  schedule(random_.between(1, 2 * f.fault_every), at(event_kind::fault, 0));
+  schedule(random_.between(1, 2 * fault_every_), at(event_kind::fault, 0));
   const uint32_t weights[] = {f.partition, f.one_way, f.isolate_leader, f.kill, f.power_loss, f.pause, f.transfer};
   uint64_t sum = 0;
   for (uint32_t w : weights) sum += w;
@@ -19,9 +19,9 @@ void world::inject_fault() {
   while (dice >= weights[kind]) dice -= weights[kind++];
   const uint32_t victim = leader_or_any();
   switch (kind) {
-  case 0: return cut_links(cut_both_ways);
-  case 1: return cut_links(cut_one_way);
-  case 2: return cut_links(cut_leader);
+  case 0: return cut_links(cut_both_ways, victim);
+  case 1: return cut_links(cut_one_way, victim);
+  case 2: return cut_links(cut_leader, victim);
   case 3:
   case 4: {
     // A power loss often takes several machines.
@@ -44,11 +44,25 @@ void world::inject_fault() {
   }
 }
 
-void world::cut_links(uint32_t kind) {
+// Somebody campaigns or has won: a moment later something happens to it, or to one of its voters.
+void world::disturb_election(uint32_t n) {
+  if (!load_ || !random_.chance(election_fault_)) return;
+  const auto victim = random_.chance(0.5) ? n : static_cast<uint32_t>(random_.below(servers_.size()));
+  schedule(random_.below(40), at(event_kind::election_fault, victim));
+}
+
+void world::hit_election(uint32_t n) {
+  if (!load_) return;
+  if (random_.chance(0.25)) return cut_links(cut_leader, n);
+  crash(n, random_.chance(0.7));
+  schedule(random_.chance(0.5) ? random_.between(1, 15) : random_.between(15, 500), at(event_kind::restart, n));
+}
+
+void world::cut_links(uint32_t kind, uint32_t leader) {
   const auto n = static_cast<uint32_t>(servers_.size());
   std::vector<bool> inside(n, false);
   if (kind == cut_leader) {
-    inside[leader_or_any()] = true;
+    inside[leader] = true;
   } else {
     for (uint32_t i = 0; i < n; ++i) inside[i] = random_.chance(0.5);
   }

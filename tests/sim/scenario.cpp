@@ -19,12 +19,13 @@ const std::array table{
     scenario{.name = "partitions", .about = "links are cut, both ways and one way", .network = rough_network,
              .fault_every = 300, .partition = 3, .one_way = 3, .isolate_leader = 2},
     scenario{.name = "crashes", .about = "processes and machines die; disks are slow and forget", .network = calm_network,
-             .sync_max = 20, .slow_disk = 0.05, .fault_every = 250, .kill = 2, .power_loss = 4, .compaction = true},
+             .sync_max = 20, .slow_disk = 0.05, .fault_every = 250, .kill = 2, .power_loss = 4, .election_fault = 0.4,
+             .compaction = true},
     scenario{.name = "pauses", .about = "processes stand still and leadership is handed over", .network = rough_network,
              .fault_every = 250, .pause = 3, .transfer = 3},
     scenario{.name = "all", .about = "everything above at once", .network = rough_network, .sync_max = 15,
              .slow_disk = 0.03, .fault_every = 200, .partition = 2, .one_way = 2, .isolate_leader = 3, .kill = 2,
-             .power_loss = 5, .pause = 2, .transfer = 1, .compaction = true},
+             .power_loss = 5, .pause = 2, .transfer = 1, .election_fault = 0.6, .compaction = true},
 };
 
 } // namespace

@@ -19,6 +19,9 @@ world::world(const run_options& o)
   core_options_ = draw_options(0);
   core_options_.members = members;
   core_options_.broken = o.broken;
+  // Some runs are quiet for long, some are stormy.
+  election_fault_ = o.faults->election_fault * static_cast<double>(random_.below(4)) / 3;
+  fault_every_ = o.faults->fault_every * random_.between(1, 6) / 2;
   for (uint32_t n = 0; n < o.nodes; ++n) {
     servers_[n].name = members.voters[n];
     servers_[n].tick_units = random_.between(units_per_tick - 1, units_per_tick + 1);
@@ -49,7 +52,7 @@ raft::options world::draw_options(uint32_t) {
 run_result world::run() {
   for (uint32_t n = 0; n < servers_.size(); ++n) start(n);
   for (uint32_t c = 0; c < client_count; ++c) schedule(random_.between(50, 200), at(event_kind::client, 0, c));
-  if (options_.faults->fault_every > 0) schedule(options_.faults->fault_every, at(event_kind::fault, 0));
+  if (fault_every_ > 0) schedule(fault_every_, at(event_kind::fault, 0));
   event e;
   const uint64_t end = options_.ticks * units_per_tick;
   while (!checks_.failed() && time_.next(end, e)) handle(e);
@@ -98,7 +101,7 @@ void world::note(const event& e) {
   result_.trace_hash = mix(h, e.bytes);
   if (!options_.trace) return;
   static constexpr const char* names[] = {"tick", "deliver", "sync", "apply", "client", "request", "client_timeout",
-                                          "fault", "mend", "restart", "snapshot_outcome"};
+                                          "fault", "mend", "restart", "snapshot_outcome", "election_fault"};
   std::string more;
   if (e.kind == event_kind::deliver) {
     if (auto m = raft::decode(e.bytes); m) {
@@ -127,6 +130,7 @@ void world::handle(event& e) {
   case event_kind::request: return request(e);
   case event_kind::fault: return inject_fault();
   case event_kind::mend: return mend(e.number);
+  case event_kind::election_fault: return hit_election(e.node);
   case event_kind::restart:
     if (!servers_[e.node].core) start(e.node);
     return;
@@ -206,6 +210,7 @@ void world::perform_effects(uint32_t n) {
     raft::ready r = s.core->drain();
     if (r.fault) return checks_.fail(fmt::format("{} halts: {}", s.name, r.fault->text));
     if (r.role && r.role->role == raft::role::leader) checks_.leads(*s.core);
+    if (r.role && r.role->role != raft::role::follower) disturb_election(n);
     write_out(n, r);
     send_out(n, r.messages);
     if (!r.committed.empty()) {

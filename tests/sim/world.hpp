@@ -13,7 +13,7 @@ using snapshot_ref = std::shared_ptr<const kv_machine>;
 using disk = test::virtual_disk<snapshot_ref>;
 
 enum class event_kind : uint8_t {
-  tick, deliver, sync, apply, client, request, client_timeout, fault, mend, restart, snapshot_outcome
+  tick, deliver, sync, apply, client, request, client_timeout, fault, mend, restart, snapshot_outcome, election_fault
 };
 
 struct event {
@@ -94,7 +94,9 @@ private:
 
   // faults.cpp
   void inject_fault();
-  void cut_links(uint32_t kind);
+  void disturb_election(uint32_t n);
+  void cut_links(uint32_t kind, uint32_t leader);
+  void hit_election(uint32_t n);
   void mend(uint64_t fault);
 
   run_options options_;
@@ -108,6 +110,8 @@ private:
   std::vector<uint64_t> running_;           // per client: its operation, 0 when idle
   std::vector<std::vector<std::pair<uint32_t, uint32_t>>> cuts_; // per partition: the links it cut
   uint64_t stamp_ = 0;
+  double election_fault_ = 0; // this run's share of the scenario's
+  uint64_t fault_every_ = 0;
   bool load_ = true; // clients work and faults happen
   run_result result_;
 };
