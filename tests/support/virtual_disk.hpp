@@ -46,6 +46,8 @@ public:
     queue_.clear();
   }
 
+  void drop_unsynced() { queue_.clear(); }
+
   // A snapshot is written and synced, then the log is cut up to `upto`, which is not beyond it.
   void save_snapshot(raft::log_point at, Snapshot s, raft::log_point upto) {
     snapshot_at_ = at;
