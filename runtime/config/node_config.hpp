@@ -214,7 +214,8 @@ struct node_config {
   std::string ui_dir;
   std::string ui_content_path = "/ui/"; // begins and ends with a slash
 
-  // ---- services, checks, watches: raw, key names as spelled in the file; the agent decodes them ----
+  // ---- services, checks, watches: values of the files, with canonical snake_case keys (definition_schema.hpp) and
+  // types checked; service_to_api_json and check_to_api_json give them the shape of the HTTP API ----
   std::vector<config_value> services;
   std::vector<config_value> checks;
   std::vector<config_value> watches;

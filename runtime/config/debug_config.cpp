@@ -1,0 +1,154 @@
+#include "runtime/base/json_writer.hpp"
+#include "runtime/config/field_table.hpp"
+#include "runtime/config/loader.hpp"
+
+namespace actord {
+namespace {
+
+struct json_of_member {
+  const node_config& c;
+  bool zero;
+  std::string operator()(std::monostate) const { return "null"; }
+  std::string operator()(bool node_config::*m) const { return c.*m ? "true" : "false"; }
+  std::string operator()(int node_config::*m) const { return std::to_string(zero ? 0 : c.*m); }
+  std::string operator()(int64_t node_config::*m) const { return std::to_string(zero ? 0 : c.*m); }
+  std::string operator()(uint32_t node_config::*m) const { return std::to_string(c.*m); }
+  std::string operator()(double node_config::*m) const { return to_json(config_value::of_real(c.*m)); }
+  std::string operator()(std::string node_config::*m) const { return text(c.*m); }
+  std::string operator()(nanos node_config::*m) const { return text(format_duration(zero ? nanos(0) : c.*m)); }
+  std::string operator()(string_list node_config::*m) const { return list(c.*m); }
+  std::string operator()(string_map node_config::*m) const {
+    auto v = config_value::of_object();
+    for (auto& [key, value] : c.*m) v.object.emplace_back(key, config_value::of_string(value));
+    return to_json(v);
+  }
+  std::string operator()(std::map<std::string, nanos> node_config::*m) const {
+    auto v = config_value::of_object();
+    for (auto& [key, value] : c.*m) v.object.emplace_back(key, config_value::of_string(format_duration(value)));
+    return to_json(v);
+  }
+  std::string operator()(std::vector<config_value> node_config::*m) const { return to_json(config_value::of_list(c.*m)); }
+  std::string operator()(config_value node_config::*m) const {
+    return (c.*m).is_null() ? "{}" : to_json(c.*m);
+  }
+
+  static std::string text(const std::string& s) { return to_json(config_value::of_string(s)); }
+  static std::string list(const string_list& words) {
+    auto v = config_value::of_list();
+    for (auto& w : words) v.list.push_back(config_value::of_string(w));
+    return to_json(v);
+  }
+};
+
+bool same_as_default(const field_row& row, const node_config& c) {
+  static const node_config defaults;
+  return std::visit(
+      [&](auto m) {
+        if constexpr (std::is_same_v<decltype(m), std::monostate>) return true;
+        else return c.*m == defaults.*m;
+      },
+      row.member);
+}
+
+string_list urls(const listen_list& from, bool udp) {
+  string_list out;
+  for (auto& l : from) out.push_back(l.is_unix() ? "unix://" + l.unix_path : "tcp://" + l.host_port());
+  if (udp)
+    for (auto& l : from) out.push_back("udp://" + l.host_port());
+  return out;
+}
+
+std::string url(const listen_address& l) { return json_of_member::text("tcp://" + l.host_port()); }
+
+using object = std::map<std::string, std::string>;
+
+void add_derived(object& o, const node_config& c) {
+  using j = json_of_member;
+  o["ACLDatacenter"] = j::text(c.primary_datacenter);
+  o["ACLDisabledTTL"] = j::text("2m0s");
+  o["ClientAddrs"] = j::list(c.client_addrs);
+  o["DNSAddrs"] = j::list(urls(c.dns_addrs, true));
+  o["HTTPAddrs"] = j::list(urls(c.http_addrs, false));
+  o["HTTPSAddrs"] = j::list(urls(c.https_addrs, false));
+  o["GRPCAddrs"] = j::list(urls(c.grpc_addrs, false));
+  o["RPCBindAddr"] = url(c.rpc_bind);
+  o["RPCAdvertiseAddr"] = url(c.rpc_advertise);
+  o["SerfBindAddrLAN"] = url(c.serf_bind_lan);
+  o["SerfBindAddrWAN"] = c.port_serf_wan < 0 ? "null" : url(c.serf_bind_wan);
+  o["SerfAdvertiseAddrLAN"] = url(c.serf_advertise_lan);
+  o["SerfAdvertiseAddrWAN"] = c.port_serf_wan < 0 ? "null" : url(c.serf_advertise_wan);
+  o["ConsulRaftElectionTimeout"] = j::text(format_duration(c.raft_election_timeout));
+  o["ConsulRaftHeartbeatTimeout"] = j::text(format_duration(c.raft_heartbeat_timeout));
+  o["ConsulRaftLeaderLeaseTimeout"] = j::text(format_duration(c.raft_leader_lease_timeout));
+  o["ConsulServerHealthInterval"] = j::text(format_duration(c.server_health_interval));
+  o["ConsulCoordinateUpdatePeriod"] = j::text(format_duration(c.coordinate_update_period));
+  o["ConsulCoordinateUpdateBatchSize"] = "128";
+  o["ConsulCoordinateUpdateMaxBatches"] = "5";
+  o["DevMode"] = c.dev_mode ? "true" : "false";
+  o["EnterpriseRuntimeConfig"] = "{}";
+  o["Checks"] = to_json(config_value::of_list(c.checks));
+  o["Services"] = to_json(config_value::of_list(c.services));
+  o["Revision"] = o["VersionPrerelease"] = "\"\"";
+  o["Version"] = "\"1.8.7\""; // whose behaviour this is
+  o["SegmentLimit"] = o["SegmentNameLimit"] = "64";
+  o["Segments"] = "[]";
+  o["TLSCipherSuites"] = "[]";
+}
+
+string_list filters(const node_config& c, char sign) {
+  string_list out;
+  for (auto& rule : c.telemetry_prefix_filter)
+    if (rule.size() > 1 && rule[0] == sign) out.push_back(rule.substr(1));
+  return out;
+}
+
+// Tokens inside registrations are secrets as well.
+void hide_tokens(std::vector<config_value>& definitions) {
+  for (auto& d : definitions) {
+    if (auto* token = d.find("token")) *token = config_value::of_string("hidden");
+    if (auto* check = d.find("check"))
+      if (auto* token = check->find("token")) *token = config_value::of_string("hidden");
+    if (auto* checks = d.find("checks")) hide_tokens(checks->list);
+    if (auto* connect = d.find("connect"))
+      if (auto* sidecar = connect->find("sidecar_service"))
+        if (auto* token = sidecar->find("token")) *token = config_value::of_string("hidden");
+  }
+}
+
+} // namespace
+
+std::string debug_config_json(const node_config& config) {
+  auto c = config;
+  for (auto* all : {&c.services, &c.checks, &c.watches}) hide_tokens(*all);
+  object top;
+  std::map<std::string, object> nested;
+  add_derived(top, c);
+  nested["Telemetry"] = {{"AllowedPrefixes", json_of_member::list(filters(c, '+'))},
+                         {"BlockedPrefixes", json_of_member::list(filters(c, '-'))},
+                         {"Disable", "false"}};
+  nested["Logging"] = {{"Name", "\"\""}};
+  for (auto& row : field_table()) {
+    if (row.go_name.empty()) continue;
+    if (row.member.index() == 0 && top.contains(std::string(row.go_name))) continue;
+    const auto text = row.secret ? std::string("\"hidden\"")
+                                 : std::visit(json_of_member{c, row.zero_default && same_as_default(row, c)}, row.member);
+    const auto dot = row.go_name.find('.');
+    if (dot == std::string_view::npos) top[std::string(row.go_name)] = text;
+    else nested[std::string(row.go_name.substr(0, dot))][std::string(row.go_name.substr(dot + 1))] = text;
+  }
+  const auto write = [](const object& o) {
+    std::string out;
+    json_writer w(out);
+    w.begin_object();
+    for (auto& [key, value] : o) {
+      w.key(key);
+      w.raw(value);
+    }
+    w.end_object();
+    return out;
+  };
+  for (auto& [key, o] : nested) top[key] = write(o);
+  return write(top);
+}
+
+} // namespace actord

@@ -1,0 +1,164 @@
+#include "runtime/config/loader.hpp"
+#include "runtime/config/steps.hpp"
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <ifaddrs.h>
+#include <limits.h>
+#include <net/if.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace actord {
+namespace {
+
+error refuse(std::string text) { return {errc::bad_request, std::move(text)}; }
+
+std::string lower(std::string s) {
+  for (auto& ch : s) ch = static_cast<char>(ch >= 'A' && ch <= 'Z' ? ch | 0x20 : ch);
+  return s;
+}
+
+std::string upper(std::string s) {
+  for (auto& ch : s) ch = static_cast<char>(ch >= 'a' && ch <= 'z' ? ch & ~0x20 : ch);
+  return s;
+}
+
+std::string trimmed(const std::string& s) {
+  const auto b = s.find_first_not_of(" \t\r\n");
+  return b == std::string::npos ? std::string() : s.substr(b, s.find_last_not_of(" \t\r\n") - b + 1);
+}
+
+void resolve_identity(assembly& a) {
+  auto& c = a.config;
+  c.dev_mode = a.dev;
+  c.datacenter = lower(c.datacenter);
+  c.node_name = trimmed(c.node_name).empty() ? a.host->hostname : trimmed(c.node_name);
+  c.node_id = lower(c.node_id);
+  c.log_level = c.log_level.empty() ? "INFO" : upper(c.log_level);
+  c.leave_on_terminate = a.set("leave_on_terminate") ? c.leave_on_terminate : !c.server;
+  c.skip_leave_on_interrupt = a.set("skip_leave_on_interrupt") ? c.skip_leave_on_interrupt : c.server;
+  if (!c.ui_content_path.starts_with('/')) c.ui_content_path = "/" + c.ui_content_path;
+  if (!c.ui_content_path.ends_with('/')) c.ui_content_path += '/';
+}
+
+status resolve_primary(assembly& a) {
+  auto& c = a.config;
+  const auto old = lower(a.text("acl_datacenter"));
+  if (!old.empty()) {
+    a.warnings.push_back("The 'acl_datacenter' field is deprecated. Use the 'primary_datacenter' field instead.");
+    if (c.primary_datacenter.empty()) c.primary_datacenter = old;
+    if (!a.set("acl.enabled")) c.acl_enabled = true;
+  }
+  c.primary_datacenter = c.primary_datacenter.empty() ? c.datacenter : lower(c.primary_datacenter);
+  return {};
+}
+
+status resolve_dns(assembly& a) {
+  auto& c = a.config;
+  const auto rooted = [](std::string name) {
+    name = lower(std::move(name));
+    return name.empty() || name.ends_with('.') ? name : name + ".";
+  };
+  c.domain = rooted(c.domain.empty() ? "consul" : c.domain);
+  c.alt_domain = rooted(c.alt_domain);
+  string_list expanded;
+  for (auto& r : c.recursors) {
+    auto text = expand_template(r, *a.host);
+    if (!text) return refuse(fmt::format("Invalid DNS recursor template \"{}\": {}", r, text.err().text));
+    // A bare address gets the port; IPv6 needs brackets for that.
+    if (is_ipv6(*text)) expanded.push_back("[" + *text + "]:53");
+    else if (text->find(':') == std::string::npos || text->ends_with(']')) expanded.push_back(*text + ":53");
+    else expanded.push_back(*text);
+  }
+  c.recursors = std::move(expanded);
+  for (auto& cidr : c.http_allow_write_http_from)
+    if (!is_cidr(cidr)) a.errors.push_back("allow_write_http_from: invalid cidr: " + cidr);
+  return {};
+}
+
+void resolve_rest(assembly& a) {
+  using namespace std::chrono_literals;
+  auto& c = a.config;
+  c.enable_local_script_checks = c.enable_local_script_checks || c.enable_script_checks;
+  c.verify_outgoing = c.verify_outgoing || c.verify_server_hostname;
+  c.raft_election_timeout = c.raft_heartbeat_timeout = 1000ms * c.raft_multiplier;
+  c.raft_leader_lease_timeout = 500ms * c.raft_multiplier;
+  // Zero means "as it comes".
+  const node_config fresh;
+  if (c.reconnect_timeout == 0ns) c.reconnect_timeout = fresh.reconnect_timeout;
+  if (c.reconnect_timeout_wan == 0ns) c.reconnect_timeout_wan = fresh.reconnect_timeout_wan;
+  if (c.session_ttl_min == 0ns) c.session_ttl_min = fresh.session_ttl_min;
+  if (c.raft_snapshot_threshold == 0) c.raft_snapshot_threshold = fresh.raft_snapshot_threshold;
+  if (c.raft_snapshot_interval == 0ns) c.raft_snapshot_interval = fresh.raft_snapshot_interval;
+  if (c.raft_trailing_logs == 0) c.raft_trailing_logs = fresh.raft_trailing_logs;
+  if (c.raft_protocol == 0) c.raft_protocol = fresh.raft_protocol;
+  if (c.dev_mode) {
+    c.raft_election_timeout = 52ms;
+    c.raft_heartbeat_timeout = 35ms;
+    c.raft_leader_lease_timeout = 20ms;
+    c.coordinate_update_period = 100ms;
+    c.server_health_interval = 10ms;
+  }
+}
+
+} // namespace
+
+host_facts read_host_facts() {
+  host_facts out;
+  char name[HOST_NAME_MAX + 1] = {};
+  if (gethostname(name, HOST_NAME_MAX) == 0) out.hostname = name;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY && limit.rlim_max <= INT64_MAX)
+    out.max_open_files = static_cast<int64_t>(limit.rlim_cur);
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return out;
+  for (auto* i = list; i; i = i->ifa_next) {
+    if (!i->ifa_addr) continue;
+    char text[INET6_ADDRSTRLEN] = {};
+    const int family = i->ifa_addr->sa_family;
+    const void* bytes = nullptr;
+    if (family == AF_INET) bytes = &reinterpret_cast<const sockaddr_in*>(i->ifa_addr)->sin_addr;
+    else if (family == AF_INET6) bytes = &reinterpret_cast<const sockaddr_in6*>(i->ifa_addr)->sin6_addr;
+    if (!bytes || !inet_ntop(family, bytes, text, sizeof text)) continue;
+    out.interfaces.push_back({i->ifa_name, text, (i->ifa_flags & IFF_UP) != 0, (i->ifa_flags & IFF_LOOPBACK) != 0});
+  }
+  freeifaddrs(list);
+  return out;
+}
+
+result<loaded_config> load(const load_request& request) { return load(request, read_host_facts()); }
+
+result<loaded_config> load(const load_request& request, const host_facts& host) {
+  assembly a;
+  a.host = &host;
+  a.dev = request.dev;
+  a.starting = request.starting;
+  std::vector<config_value> trees;
+  if (auto s = read_sources(request, trees, a.warnings); !s) return s.err();
+  if (request.dev) a.presets = trees.front();
+  for (auto& tree : trees) merge_tree(a.tree, std::move(tree), config_schema());
+  warn_about_silent_fields(a); // before old spellings are carried over: the user is told about the key as written
+  carry_old_spellings(a);
+  decode_tree(a);
+  resolve_identity(a);
+  if (auto s = resolve_primary(a); !s) return s.err();
+  if (auto s = resolve_dns(a); !s) return s.err();
+  if (auto s = resolve_addresses(a); !s) return s.err();
+  if (!a.errors.empty()) return refuse(list_errors(a.errors));
+  if (auto s = check_settings(a); !s) return s.err();
+  resolve_rest(a);
+  return loaded_config{std::move(a.config), std::move(a.warnings)};
+}
+
+result<string_list> validate(const string_list& paths, const std::string& format) {
+  load_request request;
+  request.paths = paths;
+  request.format = format;
+  request.starting = false;
+  if (!format.empty() && format != "hcl" && format != "json") return refuse("-config-format must be either 'hcl' or 'json");
+  auto loaded = load(request);
+  if (!loaded) return loaded.err();
+  return std::move(loaded->warnings);
+}
+
+} // namespace actord

@@ -1,0 +1,198 @@
+#include "runtime/base/hcl.hpp"
+#include "runtime/config/steps.hpp"
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <dirent.h>
+#include <fmt/format.h>
+#include <fstream>
+#include <sys/stat.h>
+
+namespace actord {
+namespace {
+
+constexpr size_t max_file_bytes = 16 * 1024 * 1024;
+constexpr size_t max_files = 10'000;
+
+error refuse(std::string text) { return {errc::bad_request, std::move(text)}; }
+
+std::string go_errno() {
+  switch (errno) {
+    case ENOENT: return "no such file or directory";
+    case EACCES: return "permission denied";
+    case ENOTDIR: return "not a directory";
+    default: return std::strerror(errno);
+  }
+}
+
+result<std::string> slurp(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return refuse(fmt::format("config: ReadFile failed on {}: open {}: {}", path, path, go_errno()));
+  std::string text(max_file_bytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (text.size() > max_file_bytes) return refuse(fmt::format("config: {} is larger than 16 MiB", path));
+  return text;
+}
+
+// "hcl", "json" or "" by the file's ending.
+std::string format_of(const std::string& path) {
+  if (path.ends_with(".hcl")) return "hcl";
+  if (path.ends_with(".json")) return "json";
+  return {};
+}
+
+// A `service` block is one more of `services`, a `check` one more of `checks`.
+void fold_single(config_value& tree, std::string_view single, std::string_view plural) {
+  auto* one = tree.find(single);
+  if (!one) return;
+  auto moved = std::move(*one);
+  auto& all = tree.at_or_add(plural);
+  if (!all.is_list()) all = config_value::of_list();
+  all.list.push_back(std::move(moved));
+  tree.erase(single);
+}
+
+result<config_value> parse_source(std::string_view text, const std::string& name, bool json, string_list& warnings) {
+  auto tree = json ? parse_json_value(text, name) : parse_hcl(text, name);
+  if (!tree) return refuse(fmt::format("failed to parse {}: {}", name, tree.err().text));
+  if (tree->is_null()) *tree = config_value::of_object();
+  if (!tree->is_object()) {
+    const auto what = tree->is_list() ? "array" : tree->is_number() ? "number" : std::string(kind_name(tree->type));
+    return refuse(fmt::format("failed to parse {}: json: cannot unmarshal {} into Go value of type map[string]interface {{}}", name, what));
+  }
+  if (tree->find("acl_enforce_version_8")) {
+    tree->erase("acl_enforce_version_8");
+    warnings.push_back("config key \"acl_enforce_version_8\" is deprecated and should be removed");
+  }
+  schema_errors errors;
+  normalise(*tree, config_schema(), json, errors);
+  if (!errors.empty()) return refuse(fmt::format("failed to parse {}: {}", name, errors.text()));
+  fold_single(*tree, "service", "services");
+  fold_single(*tree, "check", "checks");
+  return tree;
+}
+
+struct found_file {
+  std::string path;
+  bool from_directory = false;
+};
+
+// Directories are not walked deeper; links are followed.
+status list_files(const std::string& path, std::vector<found_file>& out) {
+  struct stat st{};
+  if (stat(path.c_str(), &st) != 0) return refuse(fmt::format("config: Open failed on {}. open {}: {}", path, path, go_errno()));
+  if (!S_ISDIR(st.st_mode)) {
+    out.push_back({path});
+    return {};
+  }
+  DIR* dir = opendir(path.c_str());
+  if (!dir) return refuse(fmt::format("config: Open failed on {}. open {}: {}", path, path, go_errno()));
+  std::vector<std::string> names;
+  while (const dirent* entry = readdir(dir)) names.emplace_back(entry->d_name);
+  closedir(dir);
+  std::sort(names.begin(), names.end());
+  for (auto& name : names) {
+    const auto full = path + (path.ends_with('/') ? "" : "/") + name;
+    if (stat(full.c_str(), &st) == 0 && S_ISREG(st.st_mode)) out.push_back({full, true});
+    if (out.size() > max_files) return refuse(fmt::format("config: more than {} files in {}", max_files, path));
+  }
+  return {};
+}
+
+config_value dev_defaults() {
+  auto tree = parse_hcl(R"(
+    bind_addr = "127.0.0.1" disable_anonymous_signature = true disable_keyring_file = true enable_debug = true ui = true
+    log_level = "DEBUG" server = true connect { enabled = true } performance { raft_multiplier = 1 } ports { grpc = 8502 }
+    gossip_lan { gossip_interval = "100ms" probe_interval = "100ms" probe_timeout = "100ms" suspicion_mult = 3 }
+    gossip_wan { gossip_interval = "100ms" probe_interval = "100ms" probe_timeout = "100ms" suspicion_mult = 3 })");
+  return tree ? std::move(*tree) : config_value::of_object();
+}
+
+} // namespace
+
+status read_sources(const load_request& request, std::vector<config_value>& trees, string_list& warnings) {
+  if (!request.format.empty() && request.format != "hcl" && request.format != "json")
+    return refuse("config: -config-format must be either 'hcl' or 'json'");
+  if (request.dev) trees.push_back(dev_defaults());
+  std::vector<found_file> files;
+  for (auto& path : request.paths)
+    if (auto s = list_files(path, files); !s) return s;
+  for (auto& file : files) {
+    const auto format = request.format.empty() ? format_of(file.path) : request.format;
+    if (format.empty()) {
+      warnings.push_back(fmt::format("skipping file {}, extension must be .hcl or .json, or config format must be set", file.path));
+      continue;
+    }
+    auto text = slurp(file.path);
+    if (!text) return text.err();
+    auto tree = parse_source(*text, file.path, format == "json", warnings);
+    if (!tree) return tree.err();
+    trees.push_back(std::move(*tree));
+  }
+  for (size_t i = 0; i < request.hcl.size(); ++i) {
+    auto tree = parse_source(request.hcl[i], fmt::format("flags-{}.hcl", i), false, warnings);
+    if (!tree) return tree.err();
+    trees.push_back(std::move(*tree));
+  }
+  trees.push_back(request.flags);
+  return {};
+}
+
+namespace {
+
+config_value value_from_flag(const field_row& row, const std::string& text) {
+  switch (row.type) {
+    case field_type::boolean: {
+      bool b = false;
+      parse_go_bool(text, b);
+      return config_value::of_bool(b);
+    }
+    case field_type::text_list: return config_value::of_list({config_value::of_string(text)});
+    default: return config_value::of_string(text);
+  }
+}
+
+void set_from_flag(config_value& tree, const field_row& row, const std::string& text, int64_t number) {
+  config_value* at = &tree;
+  auto path = row.path;
+  for (auto dot = path.find('.'); dot != std::string_view::npos; dot = path.find('.')) {
+    at = &at->at_or_add(path.substr(0, dot));
+    at->type = config_value::kind::object;
+    path.remove_prefix(dot + 1);
+  }
+  auto& leaf = at->at_or_add(path);
+  if (row.type == field_type::integer) {
+    leaf = config_value::of_int(number);
+  } else if (row.type == field_type::text_map) {
+    leaf.type = config_value::kind::object;
+    const auto cut = text.find(':');
+    leaf.at_or_add(text.substr(0, cut)) = config_value::of_string(cut == std::string::npos ? "" : text.substr(cut + 1));
+  } else if (row.type == field_type::text_list && leaf.is_list()) {
+    leaf.list.push_back(config_value::of_string(text));
+  } else {
+    leaf = value_from_flag(row, text);
+  }
+}
+
+} // namespace
+
+result<load_request> request_from_flags(const parsed_flags& flags) {
+  if (!flags.rest.empty()) {
+    std::string words;
+    for (auto& w : flags.rest) words += (words.empty() ? "" : " ") + w;
+    return refuse("Unexpected extra arguments: [" + words + "]");
+  }
+  load_request request;
+  request.dev = flags.boolean("dev");
+  request.format = flags.text("config-format");
+  request.hcl = flags.all("hcl");
+  for (auto& [name, text] : flags.in_order) {
+    if (name == "config-file" || name == "config-dir") request.paths.push_back(text);
+    for (auto& row : field_table())
+      if (row.flag == name) set_from_flag(request.flags, row, text, flags.integer(name));
+  }
+  return request;
+}
+
+} // namespace actord
