@@ -68,6 +68,11 @@ using agent_handle = caf::typed_actor<
     caf::replies_to<check_ttl_update>::with<agent_done>,  // a TTL check's news
     caf::replies_to<maintenance_set>::with<agent_done>,   // maintenance mode on or off
     caf::replies_to<agent_reload>::with<agent_done>,      // read the configuration again
+    caf::replies_to<service_watch>::with<agent_done>,     // wait until a service looks different
+    caf::reacts_to<check_results>,                        // the health actor: checks ran
+    caf::reacts_to<proposals_done>,                       // the router: what the catalog said
+    caf::reacts_to<agent_ticked>,                         // own timer
+    caf::reacts_to<journal_settled>,                      // the persister: files up to here are durable
     caf::replies_to<agent_leave>::with<agent_done>>;      // leave, then stop
 
 } // namespace actord

@@ -27,6 +27,25 @@ struct maintenance_set {
 };
 struct agent_done { error failure; }; // errc::none when done; the text is Consul's
 
+// Answers agent_done when the service's content hash differs from `hash`, is gone, or `wait` is over; what there is then
+// stands on the agent_board.
+struct service_watch {
+  std::string id, hash;
+  nanos wait{0};
+};
+
+// ---- between the agent and whoever runs its checks ----
+struct check_start { // or start again; the same registration as before goes on undisturbed
+  std::string id;
+  std::shared_ptr<const check_registration> check;
+};
+struct check_stop { std::string id; };
+struct check_result { std::string id, status, output; };
+struct check_results { std::vector<check_result> results; };
+
+struct agent_ticked { uint64_t generation = 0; };
+struct journal_settled { uint64_t sequence = 0; };
+
 struct agent_reload {};                 // SIGHUP, /v1/agent/reload; answer agent_done
 struct agent_leave {};                  // /v1/agent/leave; answer agent_done, then the node stops
 
@@ -41,3 +60,9 @@ ACTORD_LOCAL_MESSAGE(actord::maintenance_set)
 ACTORD_LOCAL_MESSAGE(actord::agent_done)
 ACTORD_LOCAL_MESSAGE(actord::agent_reload)
 ACTORD_LOCAL_MESSAGE(actord::agent_leave)
+ACTORD_LOCAL_MESSAGE(actord::service_watch)
+ACTORD_LOCAL_MESSAGE(actord::check_start)
+ACTORD_LOCAL_MESSAGE(actord::check_stop)
+ACTORD_LOCAL_MESSAGE(actord::check_results)
+ACTORD_LOCAL_MESSAGE(actord::agent_ticked)
+ACTORD_LOCAL_MESSAGE(actord::journal_settled)

@@ -44,7 +44,7 @@ void local_state::set_status(local_check& c, std::string_view status, std::strin
   next->status = status;
   next->output = std::move(output);
   c.record = std::move(next);
-  ++revision_;
+  changed_checks.insert(id);
   if (status != health_critical) c.critical_since = nanos(-1);
   else if (c.critical_since.count() < 0) c.critical_since = now;
   // New words for the same status may wait: the catalog's readers wake up for statuses (Consul's deferred sync, half to

@@ -49,7 +49,7 @@ void local_state::put_service(node_service s, source from, const std::string& to
   slot.record = std::make_shared<const node_service>(std::move(s));
   slot.token = token;
   slot.from = from;
-  ++revision_;
+  changed_services.insert(id);
   removed_services.erase(id);
   mark_service(id, false);
 }
@@ -76,7 +76,7 @@ void local_state::adopt_tags(const std::string& service, const string_slice& tag
   auto next = std::make_shared<node_service>(*it->second.record);
   next->tags = tags;
   it->second.record = std::move(next);
-  ++revision_;
+  changed_services.insert(service);
 }
 
 error local_state::may_run(const check_registration& c, source from) const {
@@ -184,7 +184,7 @@ void local_state::drop_service(const std::string& id) {
     for (auto& c : all) drop_check(c);
   }
   services_.erase(it);
-  ++revision_;
+  changed_services.insert(id);
   dirty_services.erase(id);
   removed_services.insert(id);
   if (from_api) emit(effect_kind::forget_service, id);
@@ -276,7 +276,7 @@ void local_state::store_check(health_check record, std::shared_ptr<const check_r
   c.record = std::make_shared<const health_check>(std::move(record));
   checks_by_service_[service].insert(id);
   removed_checks.erase(id);
-  ++revision_;
+  changed_checks.insert(id);
   mark_check(id, false);
   if (is_local_alias(c)) {
     followers_[c.how->alias_service].insert(id);
@@ -290,7 +290,7 @@ void local_state::drop_check(const std::string& id) {
   if (it == checks_.end()) return;
   local_check gone = std::move(it->second);
   checks_.erase(it);
-  ++revision_;
+  changed_checks.insert(id);
   const std::string service = gone.record->service_id;
   checks_by_service_[service].erase(id);
   if (checks_by_service_[service].empty()) checks_by_service_.erase(service);

@@ -65,7 +65,8 @@ public:
   const check_map& checks() const { return checks_; }
   std::vector<remote_alias> remote_aliases() const;
   size_t ttl_checks() const { return ttl_checks_; }
-  uint64_t revision() const { return revision_; } // grows with every visible change
+  // Ids whose visible record changed or went since they were last cleared, for whoever publishes them.
+  std::set<std::string, std::less<>> changed_services, changed_checks;
 
   // ---- what the catalog does not know (anti_entropy works on these) ----
   std::set<std::string, std::less<>> dirty_services, dirty_checks;                // changed here
@@ -108,7 +109,6 @@ private:
   std::set<std::string, std::less<>> reapable_; // critical checks with deregister_critical_service_after
   nanos next_reap_{0}, last_now_{0};
   size_t ttl_checks_ = 0;
-  uint64_t revision_ = 0;
   std::vector<effect> effects_;
 };
 

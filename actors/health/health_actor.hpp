@@ -1,0 +1,35 @@
+// Runs the agent's checks. Lives in a thread of its own (an io_loop) beside the sockets and processes of the runs.
+//
+// Owns: the running checks, their timers, descriptors and processes, a resolver actor (detached, spawned when the first
+// name has to be looked up). Talks to: the agent (check_results, one message per loop iteration). Spawned by: the agent,
+// dies with it: ~health_service stops the loop, kills what runs and joins the thread. Flooded: at most
+// `max_running` runs at a time, the others wait their turn in order.
+#pragma once
+#include "actors/health/run.hpp"
+#include <caf/actor_control_block.hpp>
+#include <caf/actor_system.hpp>
+#include <memory>
+
+namespace actord::health {
+
+struct health_options {
+  tls_settings tls;
+  size_t output_cap = default_output_cap;
+  size_t max_running = 1024;
+  uint64_t seed = 1;
+};
+
+class health_service {
+public:
+  // Takes check_start and check_stop; sends check_results to `sink`.
+  static result<std::unique_ptr<health_service>> start(caf::actor_system& system, health_options o, caf::strong_actor_ptr sink);
+  ~health_service();
+  const caf::strong_actor_ptr& address() const;
+
+private:
+  struct impl;
+  explicit health_service(std::unique_ptr<impl> i);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace actord::health

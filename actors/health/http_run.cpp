@@ -1,0 +1,197 @@
+// HTTP and HTTPS checks: one request, redirects followed by Go's rules (at most ten; 301, 302 and 303 turn into GET).
+#include "actors/health/stream.hpp"
+#include "runtime/net/http_exchange.hpp"
+
+namespace actord::health {
+
+namespace {
+
+constexpr int max_redirects = 10;
+
+class http_run final : public check_run {
+public:
+  http_run(run_context& context, std::shared_ptr<const check_registration> check, done_function done)
+      : context_(context), check_(std::move(check)), done_(std::move(done)), body_(output_cap(*check_, context.output_cap)) {}
+  ~http_run() override { abort(); }
+
+  void start() override {
+    method_ = check_->method.empty() ? "GET" : check_->method;
+    for (char& c : method_) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    first_method_ = method_;
+    send_body_ = !check_->body.empty();
+    shown_ = check_->http;
+    if (check_->http.find("://") == std::string::npos)
+      return say(critical("parse \"" + check_->http + "\": missing protocol scheme"));
+    auto url = net::parse_http_url(check_->http);
+    if (!url) return say(http_failure(method_, shown_, url.err().text));
+    url_ = std::move(*url);
+    timer_ = context_.loop->call_after(check_pace(*check_).timeout(), [this] {
+      timer_ = 0;
+      if (exchange_ && exchange_->headers_done()) return judge(); // the status line counts, what is missing of the body does not
+      say(http_failure(method_, shown_, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"));
+    });
+    connect();
+  }
+
+  void abort() override {
+    done_ = nullptr;
+    context_.loop->cancel(std::exchange(timer_, 0));
+    drop_connection();
+  }
+
+private:
+  void drop_connection() {
+    if (dialler_) dialler_->abort();
+    if (stream_) {
+      stream_->close();
+      context_.loop->retire(std::move(stream_)); // it may be what calls us
+    }
+    stream_.reset();
+    dialler_.reset();
+  }
+
+  void connect() {
+    dialler_ = std::make_shared<dialler>(context_, [this](result<int> fd) {
+      if (!fd) return say(http_failure(method_, shown_, fd.err().text));
+      connected(*fd);
+    });
+    auto keep = dialler_;
+    keep->dial(url_.host, url_.port);
+  }
+
+  void connected(int fd) {
+    auto request = net::encode_request(make_request());
+    if (!request) {
+      ::close(fd);
+      return say(http_failure(method_, shown_, request.err().text));
+    }
+    net::http_exchange_options options;
+    options.no_body = method_ == "HEAD";
+    options.on_body = [this](std::string_view bytes) {
+      body_.write(bytes);
+      return true;
+    };
+    body_ = tail_buffer(output_cap(*check_, context_.output_cap));
+    exchange_.emplace(std::move(options));
+    stream_ = std::make_shared<stream>(*context_.loop, fd,
+                                       stream::callbacks{[this](std::string_view bytes) { received(bytes); }, [this](std::string why) { ended(why); }});
+    SSL_CTX* tls = nullptr;
+    if (url_.scheme == "https") {
+      auto made = make_tls_context(context_.tls, check_->tls_skip_verify);
+      if (!made) return say(http_failure(method_, shown_, made.err().text));
+      tls_ = std::move(*made);
+      tls = tls_.get();
+    }
+    auto keep = stream_;
+    if (auto s = keep->start(tls, url_.host); !s) return say(http_failure(method_, shown_, s.err().text));
+    keep->send(std::move(*request));
+  }
+
+  net::http_request make_request() const {
+    net::http_request r;
+    r.method = method_;
+    r.host = url_.authority();
+    r.target = url_.target;
+    r.close = true;
+    bool agent = false, accept = false;
+    for (auto& [name, values] : check_->header) {
+      if (name.size() == 4 && (name[0] | 32) == 'h' && (name[1] | 32) == 'o' && (name[2] | 32) == 's' && (name[3] | 32) == 't') {
+        if (!values.empty()) r.host = values.front();
+        continue;
+      }
+      agent |= name == "User-Agent" || name == "user-agent";
+      accept |= name == "Accept" || name == "accept";
+      for (auto& v : values) r.headers.push_back({name, v});
+    }
+    if (!agent) r.headers.push_back({"User-Agent", "Consul Health Check"});
+    if (!accept) r.headers.push_back({"Accept", "text/plain, text/*, */*"});
+    if (!referer_.empty()) r.headers.push_back({"Referer", referer_});
+    if (send_body_) r.body = check_->body;
+    return r;
+  }
+
+  void received(std::string_view bytes) {
+    if (!exchange_) return;
+    auto used = exchange_->feed(bytes);
+    if (!used && !exchange_->headers_done()) return say(http_failure(method_, shown_, "net/http: HTTP/1.x transport connection broken: malformed HTTP response"));
+    if (!used || exchange_->done()) answered();
+  }
+
+  void ended(const std::string& why) {
+    if (!exchange_) return;
+    if (why.empty()) (void)exchange_->finish();
+    if (exchange_->headers_done()) return answered();
+    say(http_failure(method_, shown_, why.empty() ? "EOF" : why));
+  }
+
+  void answered() {
+    const int code = exchange_->status_code();
+    const bool moved = code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+    const std::string location(exchange_->header("Location"));
+    if (!moved || location.empty()) return judge();
+    if (++redirects_ >= max_redirects) return say(http_failure(method_, location, "stopped after 10 redirects"));
+    if (code < 307 && method_ != "HEAD") {
+      method_ = "GET";
+      send_body_ = false;
+    }
+    // Go leaves the Referer out when https leads to http.
+    const std::string from = url_.scheme + "://" + url_.authority() + url_.target;
+    if (!move_to(location)) return say(http_failure(method_, location, "failed to parse Location header \"" + location + "\""));
+    referer_ = from.starts_with("https:") && url_.scheme == "http" ? "" : from;
+    shown_ = location;
+    exchange_.reset();
+    drop_connection();
+    connect();
+  }
+
+  bool move_to(const std::string& location) {
+    if (location.find("://") != std::string::npos || location.starts_with("//")) {
+      auto next = net::parse_http_url(location.starts_with("//") ? url_.scheme + ":" + location : location);
+      if (!next) return false;
+      url_ = std::move(*next);
+      return true;
+    }
+    std::string path = location.substr(0, location.find('#'));
+    if (path.empty()) return true;
+    if (path.front() == '/') url_.target = path;
+    else if (path.front() == '?') url_.target = url_.target.substr(0, url_.target.find('?')) + path;
+    else {
+      const std::string base = url_.target.substr(0, url_.target.find('?'));
+      url_.target = base.substr(0, base.rfind('/') + 1) + path;
+    }
+    return true;
+  }
+
+  void judge() {
+    say(http_verdict(first_method_, check_->http, exchange_->status_code(), exchange_->reason(), body_.take()));
+  }
+
+  void say(verdict v) {
+    auto keep = shared_from_this();
+    auto done = std::exchange(done_, nullptr);
+    abort();
+    if (done) done(std::move(v));
+  }
+
+  run_context& context_;
+  std::shared_ptr<const check_registration> check_;
+  done_function done_;
+  std::string method_, first_method_, shown_, referer_;
+  bool send_body_ = false;
+  net::http_url url_;
+  tail_buffer body_;
+  std::optional<net::http_exchange> exchange_;
+  std::shared_ptr<dialler> dialler_;
+  std::shared_ptr<stream> stream_;
+  std::shared_ptr<SSL_CTX> tls_;
+  net::timer_id timer_ = 0;
+  int redirects_ = 0;
+};
+
+} // namespace
+
+std::shared_ptr<check_run> make_http_run(run_context& context, std::shared_ptr<const check_registration> check, check_run::done_function done) {
+  return std::make_shared<http_run>(context, std::move(check), std::move(done));
+}
+
+} // namespace actord::health
