@@ -1,0 +1,83 @@
+#include "storage/lmdb/environment.hpp"
+#include <cerrno>
+#include <filesystem>
+#include <lmdb.h>
+#include <mutex>
+
+namespace actord::lmdb {
+
+void raise(int code, const char* what) { throw failure{code, what}; }
+
+bool is_map_full(const failure& f) { return f.code == MDB_MAP_FULL; }
+
+error describe(const failure& f) {
+  auto text = std::string(f.what) + ": " + mdb_strerror(f.code);
+  switch (f.code) {
+  case MDB_MAP_FULL:
+  case ENOSPC:
+  case EDQUOT:
+  case EFBIG: return {errc::storage_full, text};
+  case MDB_CORRUPTED:
+  case MDB_PAGE_NOTFOUND:
+  case MDB_INVALID:
+  case MDB_VERSION_MISMATCH: return {errc::corrupt, text};
+  default: return {errc::internal, text};
+  }
+}
+
+result<std::unique_ptr<environment>> environment::open(const std::string& path, const environment_options& o) {
+  if (!o.read_only_file) {
+    std::error_code ec;
+    std::filesystem::create_directories(path, ec);
+    if (ec) return error{errc::internal, "cannot create " + path + ": " + ec.message()};
+  }
+  unsigned flags = MDB_NOTLS | MDB_NORDAHEAD;
+  if (!o.sync) flags |= MDB_NOSYNC;
+  if (o.read_only_file) flags |= MDB_RDONLY | MDB_NOSUBDIR | MDB_NOLOCK;
+  int rc = 0;
+  // Address space can be limited (ulimit -v, containers): a smaller map still serves a smaller state.
+  for (auto bytes = o.map_bytes;; bytes /= 2) {
+    MDB_env* env = nullptr;
+    rc = mdb_env_create(&env);
+    if (rc != 0) break;
+    mdb_env_set_maxdbs(env, o.max_tables);
+    mdb_env_set_maxreaders(env, 1024);
+    mdb_env_set_mapsize(env, bytes);
+    rc = mdb_env_open(env, path.c_str(), flags, 0600);
+    if (rc == 0) {
+      int dead = 0;
+      if (!o.read_only_file) mdb_reader_check(env, &dead);
+      return std::unique_ptr<environment>(new environment(env, bytes));
+    }
+    mdb_env_close(env);
+    if ((rc != ENOMEM && rc != EINVAL) || bytes <= (uint64_t{16} << 20)) break;
+  }
+  auto e = describe({rc, "opening the database"});
+  e.text += " (" + path + ")";
+  return e;
+}
+
+environment::~environment() { mdb_env_close(env_); }
+
+status environment::flush() {
+  if (int rc = mdb_env_sync(env_, 1); rc != 0) return describe({rc, "syncing the database"});
+  return {};
+}
+
+status environment::grow() {
+  std::unique_lock lock(readers_);
+  if (int rc = mdb_env_set_mapsize(env_, map_bytes_ * 2); rc != 0) {
+    mdb_env_set_mapsize(env_, map_bytes_);
+    return error{errc::storage_full, std::string("growing the map: ") + mdb_strerror(rc)};
+  }
+  map_bytes_ *= 2;
+  return {};
+}
+
+status environment::copy_to(int fd) {
+  std::shared_lock lock(readers_);
+  if (int rc = mdb_env_copyfd2(env_, fd, MDB_CP_COMPACT); rc != 0) return describe({rc, "copying the database"});
+  return {};
+}
+
+} // namespace actord::lmdb

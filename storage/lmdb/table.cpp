@@ -1,0 +1,210 @@
+#include "storage/lmdb/table.hpp"
+#include "storage/lmdb/cursor.hpp"
+#include "storage/lmdb/key_codec.hpp"
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <lmdb.h>
+#include <string>
+#include <vector>
+
+namespace actord::lmdb {
+
+namespace {
+
+MDB_val val(std::string_view s) { return {s.size(), const_cast<char*>(s.data())}; }
+std::string_view view(const MDB_val& v) { return {static_cast<const char*>(v.mv_data), v.mv_size}; }
+
+// One place on the way of a long key: the database it is in and the entry's key there.
+struct step {
+  unsigned dbi = 0;
+  std::array<char, 8 + chunk + 1> bytes;
+  size_t size = 0;
+  std::string_view key() const { return {bytes.data(), size}; }
+};
+
+step place(const table& t, uint64_t level, std::string_view rest) {
+  step s;
+  s.dbi = level == 0 ? t.id : t.overflow;
+  if (level != 0) {
+    store_be64(s.bytes.data(), level);
+    s.size = 8;
+  }
+  auto take = std::min(rest.size(), chunk);
+  std::memcpy(s.bytes.data() + s.size, rest.data(), take);
+  s.size += take;
+  if (rest.size() > chunk) s.bytes[s.size++] = 0;
+  return s;
+}
+
+bool get_at(const transaction& txn, unsigned dbi, std::string_view key, std::string_view& value) {
+  auto k = val(key);
+  MDB_val v;
+  int rc = mdb_get(txn.raw(), dbi, &k, &v);
+  if (rc == MDB_NOTFOUND) return false;
+  if (rc != 0) raise(rc, "reading");
+  value = view(v);
+  return true;
+}
+
+void put_at(transaction& txn, unsigned dbi, std::string_view key, MDB_val& value, unsigned flags) {
+  auto k = val(key);
+  if (int rc = mdb_put(txn.raw(), dbi, &k, &value, flags); rc != 0) raise(rc, "writing");
+}
+
+// The entry where the key ends; 0 = found, else the level is missing.
+bool find(const transaction& txn, const table& t, std::string_view key, step& out, std::vector<step>* way = nullptr) {
+  uint64_t level = 0;
+  while (true) {
+    out = place(t, level, key);
+    if (key.size() <= chunk) return true;
+    std::string_view pointer;
+    if (!get_at(txn, out.dbi, out.key(), pointer) || pointer.size() != 8) return false;
+    if (way) way->push_back(out);
+    level = load_be64(pointer.data());
+    key.remove_prefix(chunk);
+  }
+}
+
+uint64_t new_level(transaction& txn, const table& t) {
+  static constexpr std::array<char, 8> counter{}; // number 0 is the first level, so its key is free for the counter
+  std::string_view last;
+  uint64_t n = get_at(txn, t.overflow, {counter.data(), 8}, last) && last.size() == 8 ? load_be64(last.data()) + 1 : 1;
+  std::array<char, 8> bytes;
+  store_be64(bytes.data(), n);
+  auto v = val({bytes.data(), 8});
+  put_at(txn, t.overflow, {counter.data(), 8}, v, 0);
+  return n;
+}
+
+step make_way(transaction& txn, const table& t, std::string_view key) {
+  uint64_t level = 0;
+  while (true) {
+    auto s = place(t, level, key);
+    if (key.size() <= chunk) return s;
+    std::string_view pointer;
+    if (get_at(txn, s.dbi, s.key(), pointer) && pointer.size() == 8) {
+      level = load_be64(pointer.data());
+    } else {
+      level = new_level(txn, t);
+      std::array<char, 8> bytes;
+      store_be64(bytes.data(), level);
+      auto v = val({bytes.data(), 8});
+      put_at(txn, s.dbi, s.key(), v, 0);
+    }
+    key.remove_prefix(chunk);
+  }
+}
+
+bool level_is_empty(const transaction& txn, const table& t, uint64_t level) {
+  std::array<char, 8> prefix;
+  store_be64(prefix.data(), level);
+  cursor c(txn, t.overflow);
+  std::string_view want{prefix.data(), 8};
+  return !c.seek_from(want) || !c.key().starts_with(want);
+}
+
+bool scan_level(const transaction& txn, const table& t, uint64_t level, std::string& path, std::string_view rest, visit f, void* context) {
+  if (rest.size() > chunk) {
+    auto s = place(t, level, rest);
+    std::string_view pointer;
+    if (!get_at(txn, s.dbi, s.key(), pointer) || pointer.size() != 8) return true;
+    auto kept = path.size();
+    path.append(rest.substr(0, chunk));
+    bool more = scan_level(txn, t, load_be64(pointer.data()), path, rest.substr(chunk), f, context);
+    path.resize(kept);
+    return more;
+  }
+  auto seek = place(t, level, rest);
+  const size_t head = level == 0 ? 0 : 8;
+  cursor c(txn, seek.dbi);
+  const auto kept = path.size();
+  for (bool more = c.seek_from(seek.key()); more && c.key().starts_with(seek.key()); more = c.next()) {
+    auto local = c.key().substr(head);
+    auto value = c.value();
+    bool wanted = true;
+    if (local.size() > chunk) {
+      path.append(local.substr(0, chunk));
+      wanted = scan_level(txn, t, load_be64(value.data()), path, {}, f, context);
+      path.resize(kept);
+    } else if (kept == 0) {
+      wanted = f(context, local, value);
+    } else {
+      path.append(local);
+      wanted = f(context, path, value);
+      path.resize(kept);
+    }
+    if (!wanted) return false;
+  }
+  return true;
+}
+
+} // namespace
+
+bool open_table(transaction& txn, const char* name, table& out) {
+  int rc = 0;
+  for (auto [wanted, dbi] : {std::pair{name, &out.id}, std::pair{"overflow", &out.overflow}}) {
+    rc = mdb_dbi_open(txn.raw(), wanted, 0, dbi);
+    if (rc == MDB_NOTFOUND) rc = mdb_dbi_open(txn.raw(), wanted, MDB_CREATE, dbi);
+    if (rc == EACCES || rc == MDB_NOTFOUND) return false;
+    if (rc != 0) raise(rc, "opening a table");
+  }
+  return true;
+}
+
+bool get(const transaction& txn, const table& t, std::string_view key, std::string_view& value) {
+  if (key.empty()) return false;
+  if (key.size() <= chunk) return get_at(txn, t.id, key, value);
+  step s;
+  return find(txn, t, key, s) && get_at(txn, s.dbi, s.key(), value);
+}
+
+void put(transaction& txn, const table& t, std::string_view key, std::string_view value) {
+  auto v = val(value);
+  if (key.size() <= chunk) return put_at(txn, t.id, key, v, 0);
+  auto s = make_way(txn, t, key);
+  put_at(txn, s.dbi, s.key(), v, 0);
+}
+
+char* reserve(transaction& txn, const table& t, std::string_view key, size_t size) {
+  MDB_val v{size, nullptr};
+  if (key.size() <= chunk) {
+    put_at(txn, t.id, key, v, MDB_RESERVE);
+  } else {
+    auto s = make_way(txn, t, key);
+    put_at(txn, s.dbi, s.key(), v, MDB_RESERVE);
+  }
+  return static_cast<char*>(v.mv_data);
+}
+
+bool erase(transaction& txn, const table& t, std::string_view key) {
+  if (key.empty()) return false;
+  step s;
+  std::vector<step> way;
+  if (key.size() <= chunk) s = place(t, 0, key);
+  else if (!find(txn, t, key, s, &way)) return false;
+  auto k = val(s.key());
+  int rc = mdb_del(txn.raw(), s.dbi, &k, nullptr);
+  if (rc == MDB_NOTFOUND) return false;
+  if (rc != 0) raise(rc, "deleting");
+  for (; !way.empty(); way.pop_back()) {
+    std::string_view pointer;
+    if (!get_at(txn, way.back().dbi, way.back().key(), pointer) || !level_is_empty(txn, t, load_be64(pointer.data()))) break;
+    auto up = val(way.back().key());
+    if (rc = mdb_del(txn.raw(), way.back().dbi, &up, nullptr); rc != 0) raise(rc, "deleting");
+  }
+  return true;
+}
+
+size_t count(const transaction& txn, const table& t) {
+  MDB_stat stat;
+  if (int rc = mdb_stat(txn.raw(), t.id, &stat); rc != 0) raise(rc, "counting");
+  return stat.ms_entries;
+}
+
+void scan_raw(const transaction& txn, const table& t, std::string_view prefix, visit f, void* context) {
+  std::string path;
+  scan_level(txn, t, 0, path, prefix, f, context);
+}
+
+} // namespace actord::lmdb

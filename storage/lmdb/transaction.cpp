@@ -1,0 +1,70 @@
+#include "storage/lmdb/transaction.hpp"
+#include <lmdb.h>
+
+namespace actord::lmdb {
+
+transaction transaction::write(environment& env, bool sync_meta) {
+  MDB_txn* txn = nullptr;
+  if (int rc = mdb_txn_begin(env.raw(), nullptr, sync_meta ? 0 : MDB_NOMETASYNC, &txn); rc != 0)
+    raise(rc, "beginning a write transaction");
+  return {&env, txn, false};
+}
+
+transaction transaction::child(transaction& parent) {
+  MDB_txn* txn = nullptr;
+  if (int rc = mdb_txn_begin(parent.env_->raw(), parent.txn_, 0, &txn); rc != 0) raise(rc, "beginning a nested transaction");
+  return {parent.env_, txn, false};
+}
+
+transaction transaction::read(environment& env) {
+  env.readers().lock_shared();
+  MDB_txn* txn = nullptr;
+  if (int rc = mdb_txn_begin(env.raw(), nullptr, MDB_RDONLY, &txn); rc != 0) {
+    env.readers().unlock_shared();
+    raise(rc, "beginning a read transaction");
+  }
+  return {&env, txn, true};
+}
+
+transaction& transaction::operator=(transaction&& o) noexcept {
+  if (this == &o) return *this;
+  abort();
+  env_ = o.env_;
+  txn_ = o.txn_;
+  reading_ = o.reading_;
+  live_ = o.live_;
+  o.txn_ = nullptr;
+  return *this;
+}
+
+void transaction::commit() {
+  auto* txn = txn_;
+  txn_ = nullptr;
+  int rc = mdb_txn_commit(txn);
+  if (reading_ && live_) env_->readers().unlock_shared();
+  if (rc != 0) raise(rc, "committing");
+}
+
+void transaction::abort() {
+  if (!txn_) return;
+  mdb_txn_abort(txn_);
+  txn_ = nullptr;
+  if (reading_ && live_) env_->readers().unlock_shared();
+}
+
+void transaction::pause() {
+  mdb_txn_reset(txn_);
+  live_ = false;
+  env_->readers().unlock_shared();
+}
+
+void transaction::resume() {
+  env_->readers().lock_shared();
+  if (int rc = mdb_txn_renew(txn_); rc != 0) {
+    env_->readers().unlock_shared();
+    raise(rc, "renewing a read transaction");
+  }
+  live_ = true;
+}
+
+} // namespace actord::lmdb
