@@ -1,0 +1,33 @@
+// Network coordinates (reference/snapshot-format.md 3.5).
+#pragma once
+#include "runtime/base/fields.hpp"
+
+namespace actord {
+
+struct coordinate {
+  list_of<double> vec;
+  double error = 0;
+  double adjustment = 0;
+  double height = 0;
+  bool operator==(const coordinate&) const = default;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Vec", s.vec);
+    v("Error", s.error);
+    v("Adjustment", s.adjustment);
+    v("Height", s.height);
+  }
+};
+
+struct coordinate_record {
+  std::string node;
+  std::string segment;
+  coordinate coord;
+  bool operator==(const coordinate_record&) const = default;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Node", s.node);
+    v("Segment", s.segment);
+    v("Coord", s.coord);
+  }
+};
+
+} // namespace actord
