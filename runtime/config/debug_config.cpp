@@ -130,7 +130,8 @@ std::string debug_config_json(const node_config& config) {
   for (auto& row : field_table()) {
     if (row.go_name.empty()) continue;
     if (row.member.index() == 0 && top.contains(std::string(row.go_name))) continue;
-    const auto text = row.secret ? std::string("\"hidden\"")
+    const bool unset_text = row.member.index() == 0 && row.type == field_type::text;
+    const auto text = row.secret ? std::string("\"hidden\"") : unset_text ? std::string("\"\"")
                                  : std::visit(json_of_member{c, row.zero_default && same_as_default(row, c)}, row.member);
     const auto dot = row.go_name.find('.');
     if (dot == std::string_view::npos) top[std::string(row.go_name)] = text;

@@ -69,9 +69,12 @@ void carry_old_spellings(assembly& a) {
   for (auto& p : pairs) {
     const auto* found = a.tree.find(p.old_name);
     if (!found) continue;
-    if (found->is_string() && std::string_view(p.old_name) == "acl_ttl") {
-      if (auto d = parse_duration(found->string); !d)
+    // A bad duration is reported under the name that the user wrote, and goes no further.
+    if (std::string_view(p.old_name) == "acl_ttl") {
+      if (auto d = parse_duration(found->string); !d) {
         a.errors.push_back(fmt::format("acl_ttl: invalid duration: \"{}\": {}", found->string, d.err().text));
+        continue;
+      }
     }
     const auto value = *found; // the tree grows below
     auto* block = &a.tree.at_or_add(p.block);

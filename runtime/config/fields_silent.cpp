@@ -31,6 +31,23 @@ static void add_internal(rows& to) {
   add(to, row_maker("consul", t::any_map, help).internal());
 }
 
+static void add_circonus(rows& to) {
+  constexpr std::string_view help = "Accepted for compatibility.";
+  add(to, row_maker("telemetry.circonus_api_app", t::text, help).go("Telemetry.CirconusAPIApp").inert());
+  add(to, row_maker("telemetry.circonus_api_token", t::text, help).go("Telemetry.CirconusAPIToken").hide().inert());
+  add(to, row_maker("telemetry.circonus_api_url", t::text, help).go("Telemetry.CirconusAPIURL").inert());
+  add(to, row_maker("telemetry.circonus_broker_id", t::text, help).go("Telemetry.CirconusBrokerID").inert());
+  add(to, row_maker("telemetry.circonus_broker_select_tag", t::text, help).go("Telemetry.CirconusBrokerSelectTag").inert());
+  add(to, row_maker("telemetry.circonus_check_display_name", t::text, help).go("Telemetry.CirconusCheckDisplayName").inert());
+  add(to, row_maker("telemetry.circonus_check_force_metric_activation", t::text, help).go("Telemetry.CirconusCheckForceMetricActivation").inert());
+  add(to, row_maker("telemetry.circonus_check_id", t::text, help).go("Telemetry.CirconusCheckID").inert());
+  add(to, row_maker("telemetry.circonus_check_instance_id", t::text, help).go("Telemetry.CirconusCheckInstanceID").inert());
+  add(to, row_maker("telemetry.circonus_check_search_tag", t::text, help).go("Telemetry.CirconusCheckSearchTag").inert());
+  add(to, row_maker("telemetry.circonus_check_tags", t::text, help).go("Telemetry.CirconusCheckTags").inert());
+  add(to, row_maker("telemetry.circonus_submission_interval", t::text, help).go("Telemetry.CirconusSubmissionInterval").inert());
+  add(to, row_maker("telemetry.circonus_submission_url", t::text, help).go("Telemetry.CirconusSubmissionURL").inert());
+}
+
 // Of Consul 1.8 or later.
 static void add_unbuilt(rows& to) {
   constexpr std::string_view help = "Accepted for compatibility.";
@@ -47,19 +64,13 @@ static void add_unbuilt(rows& to) {
   for (auto key : {"http_config.max_header_bytes", "ports.grpc_tls", "ports.proxy_min_port", "ports.proxy_max_port"})
     add(to, row_maker(key, t::integer, help).inert());
   add(to, row_maker("experiments", t::text_list, help).inert());
-  for (auto key : {"telemetry.circonus_api_app", "telemetry.circonus_api_token", "telemetry.circonus_api_url",
-                   "telemetry.circonus_broker_id", "telemetry.circonus_broker_select_tag",
-                   "telemetry.circonus_check_display_name", "telemetry.circonus_check_force_metric_activation",
-                   "telemetry.circonus_check_id", "telemetry.circonus_check_instance_id",
-                   "telemetry.circonus_check_search_tag", "telemetry.circonus_check_tags",
-                   "telemetry.circonus_submission_interval", "telemetry.circonus_submission_url"})
-    add(to, row_maker(key, t::text, help).inert());
   add(to, row_maker("acl_enforce_version_8", t::boolean, help));
 }
 
 void add_silent_fields(rows& to) {
   add_enterprise(to);
   add_internal(to);
+  add_circonus(to);
   add_unbuilt(to);
 }
 

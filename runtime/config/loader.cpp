@@ -137,9 +137,9 @@ result<loaded_config> load(const load_request& request, const host_facts& host) 
   if (auto s = read_sources(request, trees, a.warnings); !s) return s.err();
   if (request.dev) a.presets = trees.front();
   for (auto& tree : trees) merge_tree(a.tree, std::move(tree), config_schema());
-  warn_about_silent_fields(a); // before old spellings are carried over: the user is told about the key as written
   carry_old_spellings(a);
   decode_tree(a);
+  warn_about_silent_fields(a);
   resolve_identity(a);
   if (auto s = resolve_primary(a); !s) return s.err();
   if (auto s = resolve_dns(a); !s) return s.err();
