@@ -206,6 +206,10 @@ void anti_entropy::finished(local_state& s, uint64_t number, bool done, nanos no
   }
 }
 
+void anti_entropy::give_up(local_state& s, nanos now) {
+  while (!in_flight_.empty()) finished(s, in_flight_.begin()->first, false, now);
+}
+
 void anti_entropy::compare_node(const catalog_picture& remote) {
   node_in_sync_ = remote.node && remote.node->id == self_.id && remote.node->address == self_.address &&
                   remote.node->tagged_addresses == self_.tagged_addresses && remote.node->meta == self_.meta;

@@ -40,10 +40,12 @@ public:
   // One outcome per command of the batch. `refused`: the state said no (or there was no leader); it is tried again.
   void finished(local_state& s, uint64_t number, bool done, nanos now);
 
+  // Nobody answered for too long: what is under way counts as failed. Later answers are ignored.
+  void give_up(local_state& s, nanos now);
+
   bool full_sync_due(nanos now) const { return now >= full_at_; }
   // Marks what differs; the next batches repair it.
   void compare(local_state& s, const catalog_picture& remote, nanos now);
-  void full_sync_failed(nanos now) { full_at_ = now + o_.retry_min * 4; }
 
   // When something is to be done without any news: the retry or the next comparison.
   nanos next_deadline(const local_state& s) const;

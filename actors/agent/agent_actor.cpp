@@ -1,0 +1,67 @@
+#include "actors/agent/agent_actor.hpp"
+#include "actors/agent/agent_state.hpp"
+#include "runtime/base/log.hpp"
+#include <caf/event_based_actor.hpp>
+#include <chrono>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace actord {
+
+namespace agent {
+
+namespace {
+
+void sync_path(const std::string& path, bool whole_file_system) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  if (whole_file_system) (void)::syncfs(fd);
+  else (void)::fdatasync(fd);
+  ::close(fd);
+}
+
+} // namespace
+
+// Owns nothing but a thread to block in. Dies with the agent.
+caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf::strong_actor_ptr agent) {
+  const auto weak = caf::actor_cast<caf::actor_addr>(agent); // a strong handle would keep the agent for ever
+  return {[self, data_dir, weak](const files_write& m) {
+            if (auto s = apply_changes(data_dir, m.changes); !s) {
+              // The journal keeps them meanwhile, and the agent sends no more until these are settled.
+              log::err("agent", "Failed to write registrations, trying again: error=\"{}\"", s.err().text);
+              self->delayed_send(self, std::chrono::seconds(5), m);
+              return;
+            }
+            sync_path(data_dir, true);
+            if (auto to = caf::actor_cast<caf::actor>(weak)) self->send(to, journal_settled{m.sequence});
+          },
+          [](const journal_sync& m) { sync_path(m.path, false); }};
+}
+
+agent_handle::behavior_type agent_behavior(agent_self self, const node_config& config, agent_deps deps) {
+  auto* s = &self->state;
+  s->begin(config, std::move(deps));
+  return {
+      [s](service_add& m) { return s->add_service(m); },
+      [s](const service_remove& m) { return s->remove_service(m); },
+      [s](check_add& m) { return s->add_check(m); },
+      [s](const check_remove& m) { return s->remove_check(m); },
+      [s](check_ttl_update& m) { return s->update_ttl(m); },
+      [s](const maintenance_set& m) { return s->set_maintenance(m); },
+      [s](agent_reload) { return s->reload(); },
+      [s](service_watch& m) { return s->watch_service(m); },
+      [s](check_results& m) { s->checks_ran(m); },
+      [s](const proposals_done& m) { s->catalog_answered(m); },
+      [s](agent_ticked m) { s->ticked(m.generation); },
+      [s](journal_settled m) { s->files_settled(m.sequence); },
+      [s](agent_leave) { return s->leave(); },
+  };
+}
+
+} // namespace agent
+
+agent_handle spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps) {
+  return system.spawn(agent::agent_behavior, config, std::move(deps));
+}
+
+} // namespace actord

@@ -1,0 +1,34 @@
+// The local agent: what is registered here, that its checks run, that the catalog knows it.
+//
+// Owns: local_state and anti_entropy (core/), the journal, the health service (a thread), the persister (an actor with a
+// thread, none without a data directory). Talks to: the router (proposals), the persister, the health actor. Publishes:
+// agent_board. Spawned by: boot. Dies with the supervisor's exit message; running scripts are killed then and files not
+// yet written are written. Timers: one, at the earliest of TTLs, held outputs, retries, comparisons, file writes.
+// Flooded: registrations wait in the mailbox; what goes to the catalog is batched, one batch at a time.
+#pragma once
+#include "actors/agent/agent_board.hpp"
+#include "actors/interfaces.hpp"
+#include "runtime/config/node_config.hpp"
+#include "storage/state/read_view.hpp"
+#include <caf/actor_system.hpp>
+#include <functional>
+
+namespace actord {
+
+struct agent_deps {
+  router_handle router;
+  state_store* store = nullptr; // outlives the actor; null: nothing is compared (tests)
+  std::shared_ptr<node_status> status;
+  std::shared_ptr<agent_board> board;
+  std::function<result<node_config>()> reload; // reads the configuration again; empty: reload changes nothing
+  std::function<void()> stop_node;             // asked to leave; called once the answer is on its way
+};
+
+// The configuration must have its node_id. Registrations from files and from the data directory stand on the board when
+// this returns.
+agent_handle spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps);
+
+// What this node is in the catalog, as a server or a client.
+inline constexpr std::string_view consul_version = "1.8.7"; // whose place we take
+
+} // namespace actord

@@ -1,0 +1,104 @@
+#include "actors/agent/agent_board.hpp"
+#include "runtime/base/json_codec.hpp"
+#include <fmt/format.h>
+
+namespace actord {
+
+namespace {
+template <class Map> auto values(const Map& m) {
+  std::vector<typename Map::mapped_type> out;
+  out.reserve(m.size());
+  for (auto& [id, x] : m) out.push_back(x);
+  return out;
+}
+} // namespace
+
+std::vector<agent_board::service_ptr> agent_board::services() const {
+  std::shared_lock lock(mutex_);
+  return values(services_);
+}
+
+std::vector<agent_board::check_ptr> agent_board::checks() const {
+  std::shared_lock lock(mutex_);
+  return values(checks_);
+}
+
+agent_board::service_ptr agent_board::service(const std::string& id) const {
+  std::shared_lock lock(mutex_);
+  auto it = services_.find(id);
+  return it == services_.end() ? nullptr : it->second;
+}
+
+std::vector<agent_board::check_ptr> agent_board::checks_for(const std::string& service_id) const {
+  std::shared_lock lock(mutex_);
+  std::vector<check_ptr> out;
+  for (const std::string_view of : {std::string_view(service_id), std::string_view()})
+    if (auto it = by_service_.find(of); it != by_service_.end()) {
+      auto some = values(it->second);
+      out.insert(out.end(), some.begin(), some.end());
+    }
+  return out;
+}
+
+agent_board::counts agent_board::count() const {
+  std::shared_lock lock(mutex_);
+  counts n{services_.size(), checks_.size(), 0, 0};
+  for (auto& [id, c] : checks_) {
+    n.ttl_checks += c->type == "ttl";
+    n.script_checks += c->type == "script";
+  }
+  return n;
+}
+
+void agent_board::put_service(const std::string& id, service_ptr s) {
+  std::unique_lock lock(mutex_);
+  if (s) services_[id] = std::move(s);
+  else services_.erase(id);
+}
+
+void agent_board::put_check(const std::string& id, check_ptr c) {
+  std::unique_lock lock(mutex_);
+  if (auto old = checks_.find(id); old != checks_.end()) {
+    if (!c || old->second->service_id != c->service_id) by_service_[old->second->service_id].erase(id);
+    if (!c) checks_.erase(old);
+  }
+  if (!c) return;
+  by_service_[c->service_id][id] = c;
+  checks_[id] = std::move(c);
+}
+
+void agent_service_json(std::string& out, const node_service& s, std::string_view hash) {
+  json_writer w(out);
+  auto field = [&](std::string_view name, const auto& x) {
+    w.plain_key(name);
+    json_encode(w, x);
+  };
+  w.begin_object();
+  if (!s.kind.empty()) field("Kind", s.kind);
+  field("ID", s.id);
+  field("Service", s.service);
+  field("Tags", s.tags.is_nil() ? string_slice(std::vector<std::string>{}) : s.tags);
+  w.plain_key("Meta");
+  if (s.meta.empty()) w.raw("{}");
+  else json_encode(w, s.meta);
+  field("Port", s.port);
+  field("Address", s.address);
+  if (!s.tagged_addresses.empty()) field("TaggedAddresses", s.tagged_addresses);
+  field("Weights", s.weights ? *s.weights : service_weights{});
+  field("EnableTagOverride", s.enable_tag_override);
+  if (!hash.empty()) field("ContentHash", std::string(hash));
+  if (!s.kind.empty()) field("Proxy", s.proxy);
+  if (s.connect.native) field("Connect", s.connect);
+  w.end_object();
+}
+
+// FNV-1a (Fowler, Noll, Vo), 64 bits, over the record's JSON: stable between runs, and not a secret.
+std::string content_hash(const node_service& s) {
+  std::string text;
+  agent_service_json(text, s);
+  uint64_t h = 14695981039346656037ULL;
+  for (unsigned char c : text) h = (h ^ c) * 1099511628211ULL;
+  return fmt::format("{:016x}", h);
+}
+
+} // namespace actord

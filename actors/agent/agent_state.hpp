@@ -1,0 +1,90 @@
+// The state of the agent's actor: wires the cores to files, runs and the router.
+#pragma once
+#include "actors/agent/agent_actor.hpp"
+#include "actors/agent/core/anti_entropy.hpp"
+#include "actors/agent/registration_files.hpp"
+#include "actors/health/health_actor.hpp"
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <chrono>
+
+namespace actord::agent {
+
+// To the persister: these files, then sync, then journal_settled.
+struct files_write {
+  std::vector<file_change> changes;
+  uint64_t sequence = 0;
+};
+struct journal_sync { std::string path; }; // make the journal itself durable
+
+class agent_state;
+using agent_self = agent_handle::stateful_pointer<agent_state>;
+
+class agent_state {
+public:
+  static inline const char* name = "agent";
+  explicit agent_state(agent_self self) : self_(self) {}
+  ~agent_state();
+  void begin(const node_config& config, agent_deps deps);
+
+  agent_done add_service(service_add& m);
+  agent_done remove_service(const service_remove& m);
+  agent_done add_check(check_add& m);
+  agent_done remove_check(const check_remove& m);
+  agent_done update_ttl(check_ttl_update& m);
+  agent_done set_maintenance(const maintenance_set& m);
+  agent_done reload();
+  agent_done leave();
+  caf::result<agent_done> watch_service(service_watch& m);
+  void checks_ran(check_results& m);
+  void catalog_answered(const proposals_done& m);
+  void ticked(uint64_t generation);
+  void files_settled(uint64_t sequence);
+
+private:
+  struct waiter {
+    std::string id, hash;
+    nanos until;
+    caf::typed_response_promise<agent_done> promise;
+  };
+  agent_done finish(error e); // perform_effects, then the answer
+  void perform_effects();
+  void perform(effect& e, std::vector<file_change>& files);
+  void publish();
+  void keep(std::vector<file_change> files);
+  void write_files(nanos now);
+  void synchronize(nanos now);
+  bool compare_with_catalog(nanos now);
+  void look_at_remote_aliases(nanos now);
+  void wake_waiters(nanos now);
+  void arm(nanos now);
+  nanos now() const;
+  error load_file_sources(const node_config& config);
+
+  agent_self self_;
+  node_config config_;
+  agent_deps deps_;
+  std::unique_ptr<local_state> local_;
+  std::unique_ptr<anti_entropy> sync_;
+  std::unique_ptr<journal> journal_;
+  caf::actor persister_;
+  std::unique_ptr<health::health_service> health_;
+  std::unique_ptr<reader> views_;
+  std::vector<waiter> waiters_;
+
+  std::map<std::string, std::optional<std::string>> unwritten_; // path → content: in the journal, not yet in its file
+  uint64_t sequence_ = 0;       // of the newest file change
+  bool persister_busy_ = false;
+  nanos write_at_{0}, oldest_unwritten_{0}, journal_sync_at_{0}; // 0: nothing to do
+  nanos sent_at_{0}, alias_at_{0};
+  nanos armed_for_ = nanos::max();
+  uint64_t generation_ = 0;
+};
+
+caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf::strong_actor_ptr agent);
+node_identity identity_of(const node_config& config);
+
+} // namespace actord::agent
+
+ACTORD_LOCAL_MESSAGE(actord::agent::files_write)
+ACTORD_LOCAL_MESSAGE(actord::agent::journal_sync)

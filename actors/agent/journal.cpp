@@ -1,0 +1,149 @@
+#include "actors/agent/registration_files.hpp"
+#include "runtime/base/log.hpp"
+#include <algorithm>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
+
+namespace actord::agent {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t roll_size = 8 * 1024 * 1024; // bytes, after which a new journal file begins
+constexpr std::string_view journal_name = "agent-journal.";
+
+uint64_t fnv1a(std::string_view bytes) {
+  uint64_t h = 14695981039346656037ULL;
+  for (unsigned char c : bytes) h = (h ^ c) * 1099511628211ULL;
+  return h;
+}
+template <class T> void put(std::string& out, T x) {
+  for (size_t i = 0; i < sizeof x; ++i) out += static_cast<char>(x >> (8 * i) & 0xff);
+}
+template <class T> T get(std::string_view in) {
+  T x = 0;
+  for (size_t i = 0; i < sizeof x; ++i) x = static_cast<T>(x | static_cast<T>(static_cast<unsigned char>(in[i])) << (8 * i));
+  return x;
+}
+
+bool is_ours(std::string_view path) {
+  return (path.starts_with("services/") || path.starts_with("checks/")) && path.find("..") == std::string_view::npos &&
+         path.find('\0') == std::string_view::npos;
+}
+
+} // namespace
+
+void append_record(std::string& out, const file_change& c) {
+  std::string rest(1, c.content ? '\1' : '\2');
+  put(rest, static_cast<uint16_t>(c.path.size()));
+  rest += c.path;
+  if (c.content) rest += *c.content;
+  put(out, static_cast<uint32_t>(rest.size()));
+  put(out, fnv1a(rest));
+  out += rest;
+}
+
+std::vector<file_change> read_records(std::string_view bytes) {
+  std::vector<file_change> out;
+  while (bytes.size() >= 15) {
+    const auto length = get<uint32_t>(bytes);
+    if (length < 3 || bytes.size() - 12 < length) break;
+    const std::string_view rest = bytes.substr(12, length);
+    if (fnv1a(rest) != get<uint64_t>(bytes.substr(4))) break;
+    const size_t path = get<uint16_t>(rest.substr(1));
+    if (3 + path > rest.size() || (rest[0] != '\1' && rest[0] != '\2')) break;
+    file_change c{std::string(rest.substr(3, path)), std::nullopt};
+    if (rest[0] == '\1') c.content = std::string(rest.substr(3 + path));
+    if (is_ours(c.path)) out.push_back(std::move(c));
+    bytes.remove_prefix(12 + length);
+  }
+  return out;
+}
+
+result<journal> journal::open(const std::string& data_dir) {
+  std::vector<std::pair<uint64_t, fs::path>> left;
+  std::error_code bad;
+  for (auto& entry : fs::directory_iterator(data_dir, bad)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(journal_name)) left.emplace_back(std::strtoull(name.c_str() + journal_name.size(), nullptr, 10), entry.path());
+  }
+  if (bad) return error{errc::internal, "cannot read " + data_dir + ": " + bad.message()};
+  std::sort(left.begin(), left.end());
+  journal j(data_dir);
+  size_t replayed = 0;
+  for (auto& [number, path] : left) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    const auto changes = read_records(text.str());
+    replayed += changes.size();
+    if (auto s = apply_changes(data_dir, changes); !s) return s.err();
+    j.number_ = number;
+  }
+  if (replayed > 0) {
+    log::info("agent", "Replayed the registration journal: changes={}", replayed);
+    const int dir = ::open(data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0) {
+      (void)::syncfs(dir);
+      ::close(dir);
+    }
+  }
+  for (auto& [number, path] : left) fs::remove(path, bad);
+  if (auto s = j.roll(); !s) return s.err();
+  return j;
+}
+
+journal::journal(journal&& o) noexcept
+    : data_dir_(std::move(o.data_dir_)), path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), number_(o.number_), size_(o.size_),
+      last_sequence_(o.last_sequence_), closed_(std::move(o.closed_)) {}
+
+journal::~journal() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  if (size_ == 0) ::unlink(path_.c_str());
+}
+
+status journal::roll() {
+  if (fd_ >= 0) {
+    closed_.emplace_back(path_, last_sequence_);
+    ::close(fd_);
+  }
+  path_ = data_dir_ + "/" + std::string(journal_name) + std::to_string(++number_);
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+  size_ = 0;
+  if (fd_ < 0) return error{errc::storage_full, "cannot open " + path_ + ": " + std::error_code(errno, std::generic_category()).message()};
+  return {};
+}
+
+status journal::append(const std::vector<file_change>& changes, uint64_t last_sequence) {
+  if (size_ > roll_size)
+    if (auto s = roll(); !s) return s;
+  std::string bytes;
+  for (auto& c : changes) append_record(bytes, c);
+  const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+  if (n != static_cast<ssize_t>(bytes.size())) {
+    const int code = n < 0 ? errno : ENOSPC;
+    // A cut record would hide what is appended after it.
+    if (n > 0 && ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) (void)roll();
+    return error{errc::storage_full, "cannot write " + path_ + ": " + std::error_code(code, std::generic_category()).message()};
+  }
+  size_ += bytes.size();
+  last_sequence_ = last_sequence;
+  return {};
+}
+
+void journal::settled(uint64_t sequence) {
+  std::erase_if(closed_, [&](auto& c) {
+    if (c.second > sequence) return false;
+    ::unlink(c.first.c_str());
+    return true;
+  });
+  if (size_ > 0 && last_sequence_ <= sequence && ::ftruncate(fd_, 0) == 0) size_ = 0;
+}
+
+} // namespace actord::agent

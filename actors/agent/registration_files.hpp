@@ -1,0 +1,62 @@
+// The agent's part of the data directory in Consul's layout, so that Consul reads ours and we read Consul's:
+//   services/<md5 of the id>       {"Token","Service","Source","LocallyRegisteredAsSidecar"?}
+//   checks/<md5 of the id>         {"Check","ChkType","Token","Source"}
+//   checks/state/<md5 of the id>   {"CheckID","Output","Status","Expires"}
+// and of ours `agent-journal.<n>`: the same writes in the order in which they were acknowledged (README, Decisions).
+#pragma once
+#include "actors/agent/core/local_state.hpp"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace actord::agent {
+
+struct file_change {
+  std::string path;                   // relative to the data directory
+  std::optional<std::string> content; // nullopt: remove
+};
+
+std::string service_path(std::string_view id);
+std::string check_path(std::string_view id);
+std::string check_state_path(std::string_view id);
+
+std::string service_file(const local_service& s);
+std::string check_file(const local_check& c);
+std::string check_state_file(const health_check& c, int64_t expires);
+
+// Writes, each file whole or not at all (a temporary name, then rename), without syncing. An error names the file.
+status apply_changes(const std::string& data_dir, const std::vector<file_change>& changes);
+// What the directory holds is put into `state`; files that do not parse are logged and skipped, state files that have
+// expired are removed. Call after replay and after the configuration's services and checks were added.
+void restore_registrations(const std::string& data_dir, local_state& state, nanos now, int64_t unix_now);
+
+// ---- the journal ----
+// Record: length of the rest (u32, little endian), FNV-1a of the rest (u64), kind (1 write, 2 remove), length of the path
+// (u16), path, content. A record that is cut or does not match ends the journal: it was never acknowledged.
+void append_record(std::string& out, const file_change& c);
+std::vector<file_change> read_records(std::string_view bytes);
+
+class journal {
+public:
+  // Replays what an earlier process left (into the files, synced) and begins anew. `data_dir` must exist.
+  static result<journal> open(const std::string& data_dir);
+  journal(journal&& o) noexcept;
+  journal& operator=(journal&&) = delete;
+  ~journal();
+  // In the kernel's hands when it returns: survives the process, not yet the machine.
+  status append(const std::vector<file_change>& changes, uint64_t last_sequence);
+  const std::string& path() const { return path_; }
+  bool empty() const { return size_ == 0; }
+  // The files of all changes up to `sequence` are durable: forget them here.
+  void settled(uint64_t sequence);
+
+private:
+  explicit journal(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+  status roll();
+  std::string data_dir_, path_;
+  int fd_ = -1;
+  uint64_t number_ = 0, size_ = 0, last_sequence_ = 0;
+  std::vector<std::pair<std::string, uint64_t>> closed_; // path, last sequence in it
+};
+
+} // namespace actord::agent
