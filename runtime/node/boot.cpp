@@ -1,0 +1,314 @@
+#include "runtime/node/boot.hpp"
+#include "actors/agent/agent_actor.hpp"
+#include "actors/raft/raft_actor.hpp"
+#include "actors/raft/snapshot_actor.hpp"
+#include "actors/state/state_actor.hpp"
+#include "actors/state/watch_actor.hpp"
+#include "api/dns/dns_server.hpp"
+#include "api/http/http_server.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/config/loader.hpp"
+#include "runtime/node/data_folder.hpp"
+#include "runtime/node/signals.hpp"
+#include "runtime/node/supervisor_actor.hpp"
+#include "storage/raft_log/log_store.hpp"
+#include "storage/state/store.hpp"
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
+
+namespace actord {
+namespace {
+
+constexpr auto graceful_timeout = std::chrono::seconds(15); // Consul's gracefulTimeout
+
+// Everything that runs, in the order in which it is made; taken down in reverse.
+struct node {
+  node_config config;
+  std::unique_ptr<data_folder> folder;
+  std::unique_ptr<log_store> log;
+  std::unique_ptr<state_store> state;
+  std::shared_ptr<node_status> status = std::make_shared<node_status>();
+  std::unique_ptr<caf::actor_system_config> system_config;
+  std::unique_ptr<caf::actor_system> system;
+  raft_handle raft;
+  state_handle writer;
+  watch_handle watch;
+  snapshot_handle snapshots;
+  std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
+  agent_handle agent;
+  caf::actor supervisor;
+  std::unique_ptr<http::http_server> http;
+  std::unique_ptr<dns::dns_server> dns;
+};
+
+uint64_t fresh_seed() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+// A server holds thousands of connections: take all the descriptors that we may have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string joined(const std::vector<std::string>& words, const char* separator) {
+  std::string out;
+  for (auto& w : words) out += (out.empty() ? "" : separator) + w;
+  return out;
+}
+
+void print_banner(const node_config& c) {
+  auto flag = [](bool b) { return b ? "true" : "false"; };
+  fmt::print("==> Starting Consul agent...\n"
+             "           Version: '1.8.7' (consul-actord " ACTORD_VERSION ")\n"
+             "           Node ID: '{}'\n"
+             "         Node name: '{}'\n"
+             "        Datacenter: '{}' (Segment: '<all>')\n"
+             "            Server: {} (Bootstrap: {})\n"
+             "       Client Addr: [{}] (HTTP: {}, HTTPS: {}, gRPC: {}, DNS: {})\n"
+             "      Cluster Addr: {} (LAN: {}, WAN: {})\n"
+             "           Encrypt: Gossip: false, TLS-Outgoing: {}, TLS-Incoming: {}, Auto-Encrypt-TLS: false\n\n"
+             "==> Log data will now stream in as it occurs:\n\n",
+             c.node_id, c.node_name, c.datacenter, flag(c.server), flag(c.bootstrap), joined(c.client_addrs, " "), c.port_http,
+             c.port_https, c.port_grpc, c.port_dns, c.advertise_addr, c.port_serf_lan, c.port_serf_wan, flag(c.verify_outgoing),
+             flag(c.verify_incoming));
+  std::fflush(stdout);
+}
+
+status open_storage(node& n) {
+  auto folder = data_folder::open(n.config.data_dir);
+  if (!folder) return folder.err();
+  n.folder = std::move(*folder);
+  auto path = n.folder->path();
+  auto id = resolve_node_id(n.config);
+  if (!id) return id.err();
+  n.config.node_id = *id;
+  auto log = log_store::open(path + "/raft");
+  if (!log) return error{errc::internal, "Failed to open the Raft log: " + log.err().text};
+  n.log = std::move(*log);
+  store_options so;
+  so.path = path + "/state";
+  so.datacenter = n.config.datacenter;
+  auto state = state_store::open(so);
+  if (!state) return error{errc::internal, "Failed to open the state: " + state.err().text};
+  n.state = std::move(*state);
+  n.status->applied.store(n.state->applied_index().v);
+  n.status->unpublished.store(n.state->applied_index().v);
+  return {};
+}
+
+void make_system(node& n) {
+  n.system_config = std::make_unique<caf::actor_system_config>();
+  // "sharing" costs no idle CPU; the default, stealing, polls (reference/caf-0.17.md).
+  n.system_config->set("scheduler.policy", caf::atom("sharing"));
+  n.system_config->set("scheduler.max-threads", std::max<size_t>(2, std::min<size_t>(4, std::thread::hardware_concurrency())));
+  n.system = std::make_unique<caf::actor_system>(*n.system_config);
+}
+
+status spawn_core(node& n) {
+  raft_setup setup;
+  setup.options.self = n.config.node_id;
+  setup.options.members.voters = {n.config.node_id};
+  setup.advertise = n.config.rpc_advertise.host_port();
+  setup.seed = fresh_seed();
+  auto raft = spawn_raft_actor(*n.system, *n.log, n.state->applied_index(), setup, n.status);
+  if (!raft) return error{errc::internal, "Failed to start Raft: " + raft.err().text};
+  n.raft = std::move(*raft);
+  n.watch = spawn_watch_actor(*n.system, n.status);
+  n.writer = spawn_state_actor(*n.system, *n.state, n.raft, n.watch, n.status);
+  snapshot_policy policy;
+  policy.interval = n.config.raft_snapshot_interval;
+  policy.threshold = static_cast<uint64_t>(n.config.raft_snapshot_threshold);
+  policy.trailing = static_cast<uint64_t>(n.config.raft_trailing_logs);
+  n.snapshots = spawn_snapshot_actor(*n.system, *n.state, *n.log, n.raft, policy);
+  caf::anon_send(n.raft, raft_attach{n.writer});
+  return {};
+}
+
+// ---- stopping --------------------------------------------------------------------------------------------------
+
+// Listeners first, so that nobody is told something by half a node; then the actors; then the stores, which mark a
+// clean stop.
+void take_down(node& n) {
+  if (n.http) n.http->stop();
+  if (n.dns) n.dns->stop();
+  n.http.reset();
+  n.dns.reset();
+  if (n.supervisor) caf::anon_send_exit(n.supervisor, caf::exit_reason::user_shutdown);
+  n.supervisor = nullptr;
+  auto end = [](auto& handle) {
+    if (handle) caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    handle = nullptr;
+  };
+  end(n.agent);
+  end(n.snapshots);
+  end(n.writer);
+  end(n.watch);
+  end(n.raft);
+  if (n.system) {
+    for (int i = 0; i < 80 && n.system->registry().running() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    if (n.system->registry().running() > 0) {
+      log::warn("agent", "{} actors did not end in time", n.system->registry().running());
+      n.system->await_actors_before_shutdown(false);
+      n.system.release(); // the process ends in a moment; waiting for them could take for ever
+    }
+    n.system.reset();
+  }
+  n.state.reset();
+  n.log.reset();
+  n.folder.reset();
+}
+
+class event_loop {
+public:
+  event_loop(node& n, event_source& events) : node_(n), events_(events) {}
+
+  int run() {
+    for (;;) {
+      auto e = events_.next();
+      if (!e) continue;
+      switch (*e) {
+      case node_event::hangup: reload("hangup"); break;
+      case node_event::interrupt: return signalled("interrupt", !node_.config.skip_leave_on_interrupt);
+      case node_event::terminate: return signalled("terminated", node_.config.leave_on_terminate);
+      case node_event::leave: return 0;
+      case node_event::died:
+        log::err("agent", "an actor that the node cannot do without has died: {}", events_.why());
+        return 1;
+      }
+    }
+  }
+
+private:
+  void reload(const char* signal) {
+    log::info("agent", "Caught: signal={}", signal);
+    log::info("agent", "Reloading configuration...");
+    caf::scoped_actor self{*node_.system};
+    self->request(node_.agent, std::chrono::seconds(10), agent_reload{})
+        .receive([](const agent_done& d) { if (d.failure.code != errc::none) log::err("agent", "Failed to reload configs: error=\"{}\"", d.failure.text); },
+                 [&](caf::error& e) { log::err("agent", "Failed to reload configs: error=\"{}\"", node_.system->render(e)); });
+  }
+
+  int signalled(const char* signal, bool graceful) {
+    log::info("agent", "Caught: signal={}", signal);
+    if (!graceful) {
+      log::info("agent", "Graceful shutdown disabled. Exiting");
+      return 1;
+    }
+    log::info("agent", "Gracefully shutting down agent...");
+    caf::anon_send(caf::actor_cast<caf::actor>(node_.agent), agent_leave{});
+    auto deadline = std::chrono::steady_clock::now() + graceful_timeout;
+    while (std::chrono::steady_clock::now() < deadline) {
+      auto e = events_.next(std::chrono::milliseconds(200));
+      if (!e || *e == node_event::hangup) continue;
+      return *e == node_event::leave ? 0 : 1;
+    }
+    return 1;
+  }
+
+  node& node_;
+  event_source& events_;
+};
+
+int fail(const error& e) {
+  log::err("agent", "Error starting agent: error=\"{}\"", e.text);
+  log::info("agent", "Exit code: code=1");
+  return 1;
+}
+
+void write_pid_file(const std::string& path) {
+  if (path.empty()) return;
+  std::ofstream(path) << ::getpid() << "\n";
+}
+
+using reload_fn = std::function<result<loaded_config>()>;
+
+void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
+  agent_deps deps;
+  deps.router = n.raft;
+  deps.store = n.state.get();
+  deps.status = n.status;
+  deps.board = n.board;
+  deps.reload = [&n, reload]() -> result<node_config> {
+    auto again = reload();
+    if (!again) return again.err();
+    auto config = apply_reload(n.config, again->config);
+    if (n.dns) n.dns->reload(config);
+    return config;
+  };
+  deps.stop_node = [&events] { events.post(node_event::leave); };
+  n.agent = spawn_agent(*n.system, n.config, std::move(deps));
+}
+
+status start_fronts(node& n) {
+  auto dns = dns::dns_server::start(n.config, {*n.system, *n.state, n.status});
+  if (!dns) return dns.err();
+  n.dns = std::move(*dns);
+  for (auto& a : n.config.dns_addrs) log::info("agent", "Started DNS server: address={} network=udp+tcp", a.host_port());
+  auto http = http::http_server::start(n.config, {*n.system, n.raft, n.watch, n.agent, n.board, *n.state, n.status});
+  if (!http) return http.err();
+  n.http = std::move(*http);
+  for (auto& a : n.config.http_addrs) log::info("agent", "Started HTTP server: address={} network={}", a.host_port(), a.is_unix() ? "unix" : "tcp");
+  return {};
+}
+
+status start(node& n, event_source& events, const reload_fn& reload) {
+  make_system(n);
+  if (auto s = spawn_core(n); !s) return s;
+  spawn_local_agent(n, events, reload);
+  auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
+  n.supervisor = spawn_supervisor(*n.system, {{"raft", strong(n.raft)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"agent", strong(n.agent)}},
+                                  [&events](std::string who) { events.post(node_event::died, std::move(who)); });
+  return start_fronts(n);
+}
+
+} // namespace
+
+int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reload) {
+  event_source events;
+  raise_descriptor_limit();
+  node n;
+  n.config = std::move(loaded.config);
+  auto level = log::level::info;
+  log::parse_level(n.config.log_level, level);
+  if (auto s = open_storage(n); !s) {
+    fmt::print("==> {}\n", s.err().text);
+    return 1;
+  }
+  print_banner(n.config);
+  log::add_sink(level, [json = n.config.log_json](const log::record& r) {
+    auto line = json ? log::format_json(r) : "    " + log::format_line(r);
+    [[maybe_unused]] auto written = ::write(STDOUT_FILENO, line.data(), line.size());
+  });
+  for (auto& w : loaded.warnings) log::warn("agent", "{}", w);
+  write_pid_file(n.config.pid_file);
+  int code = 1;
+  if (auto s = start(n, events, reload); !s) {
+    code = fail(s.err());
+  } else {
+    fmt::print("==> Consul agent running!\n");
+    std::fflush(stdout);
+    code = event_loop(n, events).run();
+    log::info("agent", "Requesting shutdown");
+  }
+  take_down(n);
+  if (!n.config.pid_file.empty()) ::unlink(n.config.pid_file.c_str());
+  log::info("agent", "shutdown complete");
+  log::info("agent", "Exit code: code={}", code);
+  std::fflush(nullptr);
+  ::_exit(code); // whatever thread is still in the kernel must not hold up the end
+}
+
+} // namespace actord
