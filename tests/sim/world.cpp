@@ -42,7 +42,7 @@ raft::options world::draw_options(uint32_t) {
   o.max_batch_bytes = pick({20, 100, 100000});
   o.max_inflight = pick({1, 2, 4, 16});
   o.max_uncommitted_bytes = pick({60, 300, 1 << 20});
-  o.max_tail_bytes = pick({0, 50, 500, 1 << 20});
+  o.max_tail_bytes = pick({0, 500, 3000, 1 << 20});
   o.max_apply_bytes = pick({14, 50, 1 << 20});
   o.max_unapplied = pick({1, 5, 1 << 16});
   o.max_pending_reads = pick({2, 1000});

@@ -6,6 +6,9 @@ namespace actord::raft {
 namespace {
 // How far floor_of looks for an older term before it settles for a guess; bounds the disk reads of one message.
 constexpr uint64_t floor_scan_limit = 1024;
+
+// What an entry costs in memory: its slot, and about as much again for the two blocks that hold a payload.
+size_t cost(const entry& e) { return e.size() + 2 * sizeof(entry); }
 } // namespace
 
 entry_log::entry_log(log_reader& reader, const stored_state& stored)
@@ -69,7 +72,7 @@ result<std::vector<entry>> entry_log::slice(raft_index lo, raft_index hi, size_t
 void entry_log::append(entry e) {
   last_ = e.index;
   last_term_ = e.term;
-  tail_bytes_ += e.size();
+  tail_bytes_ += cost(e);
   tail_.push_back(std::move(e));
 }
 
@@ -79,7 +82,7 @@ status entry_log::truncate(raft_index from) {
   auto before = term(from.prev());
   if (!before) return before.err();
   while (!tail_.empty() && tail_.back().index >= from) {
-    tail_bytes_ -= tail_.back().size();
+    tail_bytes_ -= cost(tail_.back());
     tail_.pop_back();
   }
   last_ = from.prev();
@@ -114,7 +117,7 @@ void entry_log::set_stable(raft_index upto) { stable_ = std::max(stable_, std::m
 void entry_log::set_compacted(log_point upto) {
   compacted_ = upto;
   while (!tail_.empty() && tail_.front().index <= upto.index) {
-    tail_bytes_ -= tail_.front().size();
+    tail_bytes_ -= cost(tail_.front());
     tail_.pop_front();
   }
 }
@@ -122,7 +125,7 @@ void entry_log::set_compacted(log_point upto) {
 void entry_log::trim(raft_index upto, size_t max_bytes) {
   const raft_index limit = std::min(upto, stable_);
   while (tail_bytes_ > max_bytes && !tail_.empty() && tail_.front().index <= limit) {
-    tail_bytes_ -= tail_.front().size();
+    tail_bytes_ -= cost(tail_.front());
     tail_.pop_front();
   }
 }

@@ -230,7 +230,9 @@ ready raft_core::drain() {
     if (is_leader()) flush_leader();
     collect_write(out);
     collect_committed(out);
-    log_.trim(handed_, options_.max_tail_bytes);
+    // Nobody but followers asks for entries that are durable and handed out.
+    const bool followers = options_.members.voters.size() + options_.members.learners.size() > 1;
+    log_.trim(handed_, followers ? options_.max_tail_bytes : 0);
   }
   out.messages = std::exchange(outbox_, {});
   out.rejected = std::exchange(rejected_, {});

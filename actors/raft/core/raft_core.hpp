@@ -34,7 +34,9 @@ public:
   void read_index(uint64_t cookie); // answered by ready::reads or ready::rejected
   void synced(uint64_t write_id);   // this write and all before it are durable
   void applied(raft_index up_to);   // the state machine has applied these
-  void compacted(log_point upto);   // the log was cut: entries up to here are gone from the disk (all were applied)
+  // Entries up to here, all applied, are about to go from the disk. Call before they are cut: afterwards a read for a
+  // slow follower could meet the gap, which halts the core.
+  void compacted(log_point upto);
   // How the sending of a snapshot asked for by ready::snapshots ended. `at` is the snapshot's place.
   void snapshot_sent(const server_id& to, raft_index at, bool arrived);
   void transfer_leadership(const server_id& to); // thesis 3.10; given up after an election time-out

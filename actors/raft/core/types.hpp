@@ -158,7 +158,7 @@ struct options {
   size_t max_command_bytes = 8 << 20;       // larger proposals are refused: too_large
   size_t max_uncommitted_bytes = 64 << 20;  // a leader refuses further proposals: overloaded
   size_t max_pending_reads = 1 << 16;       // further reads are refused: overloaded
-  size_t max_tail_bytes = 16 << 20;         // durable entries kept in memory for followers; older ones are read back
+  size_t max_tail_bytes = 8 << 20;          // memory for durable entries that followers may need; older ones are read back
   size_t max_apply_bytes = 4 << 20;         // of ready::committed
   uint64_t max_unapplied = 1 << 16;         // entries handed out and not yet reported by applied()
   mutation broken = mutation::none;         // test only

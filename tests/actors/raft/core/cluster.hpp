@@ -39,7 +39,7 @@ public:
     o.self = id;
     auto stored = n.disk.stored();
     stored.applied = n.applied;
-    auto core = raft_core::open(o, stored, n.disk, prng(std::hash<std::string>{}(id)));
+    auto core = raft_core::open(o, stored, n.disk, prng(static_cast<uint64_t>(id.back())));
     if (!core) throw std::runtime_error(core.err().text);
     n.core = std::move(*core);
     collect(id);
