@@ -1,0 +1,121 @@
+#include "api/http/handlers/agent_handlers.hpp"
+
+namespace actord::http {
+
+namespace {
+
+// Asks the agent and answers with nothing or with its error.
+template <class Message> void ask(exchange& x, Message m) {
+  auto later = x.defer();
+  x.env.self->request(x.env.agent, caf::infinite, std::move(m))
+      .then(
+          [later](const agent_done& d) {
+            later.answer([&](response& out) {
+              if (d.failure.code != errc::none) out.fail(d.failure);
+              else out.empty();
+            });
+          },
+          [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
+// False when the body was answered with Consul's 400.
+template <class Record> bool decode(exchange& x, Record& r, const json_options& o = {}) {
+  auto s = from_json(x.req.body, r, o);
+  if (s) return true;
+  x.out.text(400, "Request decode failed: " + s.err().text);
+  return false;
+}
+
+// strconv.ParseBool's words.
+bool parse_enable(exchange& x, bool& out) {
+  const std::string_view v = x.req.param("enable");
+  if (!x.req.has_param("enable")) {
+    x.out.text(400, "Missing value for enable");
+    return false;
+  }
+  for (std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"}) if (v == yes) return out = true;
+  for (std::string_view no : {"0", "f", "F", "false", "FALSE", "False"}) if (v == no) return out = false, true;
+  x.out.text(400, "Invalid value for enable: \"" + std::string(v) + "\"");
+  return false;
+}
+
+void update_ttl(exchange& x, std::string_view status) {
+  ask(x, check_ttl_update{std::string(x.req.tail), std::string(status), std::string(x.req.param("note"))});
+}
+
+struct ttl_body {
+  std::string status, output;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Status", s.status);
+    v("Output", s.output);
+  }
+};
+
+} // namespace
+
+void agent_service_register(exchange& x) {
+  service_add m;
+  if (!decode(x, m.service)) return;
+  m.token = parse_token(x.req);
+  const std::string_view replace = x.req.param("replace-existing-checks");
+  m.replace_existing_checks = x.req.has_param("replace-existing-checks") && (replace.empty() || replace == "true");
+  ask(x, std::move(m));
+}
+
+void agent_service_deregister(exchange& x) { ask(x, service_remove{std::string(x.req.tail)}); }
+
+void agent_check_register(exchange& x) {
+  check_add m;
+  if (!decode(x, m.check)) return;
+  m.token = parse_token(x.req);
+  ask(x, std::move(m));
+}
+
+void agent_check_deregister(exchange& x) { ask(x, check_remove{std::string(x.req.tail)}); }
+void agent_check_pass(exchange& x) { update_ttl(x, health_passing); }
+void agent_check_warn(exchange& x) { update_ttl(x, health_warning); }
+void agent_check_fail(exchange& x) { update_ttl(x, health_critical); }
+
+void agent_check_update(exchange& x) {
+  ttl_body body;
+  if (!decode(x, body, {.allow_unknown = true})) return;
+  ask(x, check_ttl_update{std::string(x.req.tail), std::move(body.status), std::move(body.output)});
+}
+
+void agent_maintenance(exchange& x) {
+  maintenance_set m;
+  if (!parse_enable(x, m.enable)) return;
+  m.reason = x.req.param("reason");
+  ask(x, std::move(m));
+}
+
+void agent_service_maintenance(exchange& x) {
+  maintenance_set m;
+  m.node = false;
+  m.service_id = x.req.tail;
+  if (m.service_id.empty()) return x.out.text(400, "Missing service ID");
+  if (!parse_enable(x, m.enable)) return;
+  m.reason = x.req.param("reason");
+  ask(x, std::move(m));
+}
+
+void agent_reload_config(exchange& x) { ask(x, agent_reload{}); }
+void agent_leave_cluster(exchange& x) { ask(x, agent_leave{}); }
+
+// A single server is its only member: it can join itself and nobody else.
+void agent_join(exchange& x) {
+  const std::string to(x.req.tail);
+  if (to.empty()) return x.out.text(500, "1 error occurred:\n\t* Failed to resolve : lookup : no such host\n\n");
+  const auto& own = x.req.param("wan").empty() ? x.env.config.serf_advertise_lan : x.env.config.serf_advertise_wan;
+  if (to == own.host_port() || to == own.host) return x.out.empty();
+  x.out.text(500, "1 error occurred:\n\t* Failed to join " + to + ": this server does not join other agents\n\n");
+}
+
+void agent_force_leave(exchange& x) {
+  if (x.req.tail != x.env.config.node_name) return x.out.text(500, "agent: No node found with name '" + std::string(x.req.tail) + "'");
+  x.out.empty();
+}
+
+void agent_token(exchange& x) { x.out.text(401, "ACL support disabled"); }
+
+} // namespace actord::http
