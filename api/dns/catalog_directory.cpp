@@ -1,0 +1,124 @@
+#include "api/dns/catalog_directory.hpp"
+#include <algorithm>
+
+namespace actord::dns {
+
+node_facts facts_of(const node_record& n) {
+  node_facts out;
+  out.name = n.node;
+  if (!append_labels(out.labels, n.node)) out.labels.clear();
+  out.address.text = n.address;
+  out.address.ip = parse_ip(n.address);
+  if (auto v4 = n.tagged_addresses.find("lan_ipv4"); v4 != n.tagged_addresses.end()) out.address.lan_v4 = parse_ip(v4->second);
+  if (auto v6 = n.tagged_addresses.find("lan_ipv6"); v6 != n.tagged_addresses.end()) out.address.lan_v6 = parse_ip(v6->second);
+  for (auto& [key, value] : n.meta) out.txt.push_back(txt_of_meta(key, value));
+  return out;
+}
+
+bool endpoint_of(const check_service_node& c, endpoint& out) {
+  bool warning = false, odd = false, maintenance = false;
+  out.all_passing = true;
+  for (auto& check : c.checks) {
+    if (check.status == health_critical) return false;
+    if (check.status != health_passing) out.all_passing = false;
+    if (!check.service_name.empty() && check.service_name != c.service.service) continue;
+    maintenance = maintenance || check.check_id == "_node_maintenance" || check.check_id.starts_with("_service_maintenance:");
+    if (check.status == health_warning) warning = true;
+    else if (check.status != health_passing) odd = true;
+  }
+  const service_weights weights = c.service.weights ? *c.service.weights : service_weights{};
+  int64_t weight = maintenance ? 0 : odd ? 1 : warning ? weights.warning : weights.passing;
+  out.weight = static_cast<uint16_t>(std::clamp<int64_t>(weight, 0, 65535));
+  out.node = facts_of(c.node);
+  out.port = static_cast<uint16_t>(std::clamp<int64_t>(c.service.port, 0, 65535));
+  out.address.text = c.service.address;
+  out.address.ip = parse_ip(c.service.address);
+  auto& tagged = c.service.tagged_addresses;
+  if (auto v4 = tagged.find("lan_ipv4"); v4 != tagged.end()) out.address.lan_v4 = parse_ip(v4->second.address);
+  if (auto v6 = tagged.find("lan_ipv6"); v6 != tagged.end()) out.address.lan_v6 = parse_ip(v6->second.address);
+  out.tags.assign(c.service.tags.begin(), c.service.tags.end());
+  return true;
+}
+
+catalog_directory::catalog_directory(state_store& store, std::shared_ptr<const node_status> status)
+    : reader_(store), status_(std::move(status)) {}
+
+void catalog_directory::begin_batch() { applied_ = status_->applied.load(std::memory_order_acquire); }
+
+read_view& catalog_directory::view() {
+  if (!view_) view_.emplace(reader_.open());
+  return *view_;
+}
+
+bool catalog_directory::can_answer() {
+  return status_->known_leader.load(std::memory_order_relaxed) || (allow_stale_ && applied_ > 0);
+}
+
+endpoint_list catalog_directory::instances(std::string_view service, bool connect) {
+  auto& known = services_[connect ? 1 : 0];
+  auto it = known.find(service);
+  if (it != known.end() && it->second.checked == applied_) return it->second.list;
+  // Of mesh-capable endpoints the state keeps no index of their own, so that any change makes them be read again.
+  uint64_t index = connect ? 0 : view().service_index(service);
+  if (it != known.end() && !connect && it->second.index == index) {
+    it->second.checked = applied_;
+    return it->second.list;
+  }
+  query_meta meta;
+  auto read = view().service_instances(service, meta, connect);
+  auto list = std::make_shared<std::vector<endpoint>>();
+  list->reserve(read.size());
+  for (auto& c : read)
+    if (endpoint e; endpoint_of(c, e)) list->push_back(std::move(e));
+  if (it != known.end()) {
+    endpoints_ -= it->second.list->size();
+  } else {
+    if (services_[0].size() + services_[1].size() >= most_names || endpoints_ + list->size() > most_endpoints) {
+      services_[0].clear();
+      services_[1].clear();
+      endpoints_ = 0;
+    }
+    it = known.emplace(std::string(service), known_instances{}).first;
+  }
+  endpoints_ += list->size();
+  it->second = {list, applied_, index};
+  return list;
+}
+
+std::shared_ptr<const node_facts> catalog_directory::node(std::string_view name) {
+  auto it = nodes_.find(name);
+  if (it != nodes_.end() && it->second.checked == applied_) return it->second.facts;
+  query_meta meta;
+  auto found = view().node(name, meta);
+  auto facts = found ? std::make_shared<const node_facts>(facts_of(*found)) : nullptr;
+  if (it == nodes_.end()) {
+    if (nodes_.size() >= most_names) nodes_.clear();
+    it = nodes_.emplace(std::string(name), known_node{}).first;
+  }
+  it->second = {facts, applied_};
+  return facts;
+}
+
+std::string catalog_directory::node_of_address(std::string_view address) {
+  auto found = view().node_by_address(address);
+  return found ? found->node : std::string{};
+}
+
+std::string catalog_directory::service_of_address(std::string_view address) {
+  auto found = view().service_by_address(address);
+  return found ? found->service_name : std::string{};
+}
+
+void catalog_directory::remember(const std::string& wire_name, std::vector<foreign_record> records) {
+  if (foreign_.size() >= most_names) foreign_.clear();
+  foreign_[wire_name] = {std::move(records), std::chrono::steady_clock::now() + std::chrono::seconds(1)};
+}
+
+const std::vector<foreign_record>* catalog_directory::resolved(std::string_view wire_name) {
+  static const std::vector<foreign_record> none;
+  auto it = foreign_.find(wire_name);
+  if (it != foreign_.end() && it->second.expires > std::chrono::steady_clock::now()) return &it->second.records;
+  return stop_resolving_ ? &none : nullptr;
+}
+
+} // namespace actord::dns

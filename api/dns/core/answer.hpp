@@ -1,0 +1,117 @@
+// Decides and writes the answer to one question. Knows no socket, no store, no clock: it asks a directory, is told the
+// time, and draws from the generator that it was given.
+#pragma once
+#include "api/dns/core/question.hpp"
+#include "runtime/base/prng.hpp"
+#include <deque>
+
+namespace actord::dns {
+
+// Where facts come from. Every call may be cached; what is returned stays valid until the next question.
+class directory {
+public:
+  virtual ~directory() = default;
+  // Instances that are not critical, mesh-capable ones for `service` when connect; null when nothing can be said now.
+  virtual endpoint_list instances(std::string_view service, bool connect) = 0;
+  // Null when there is none of that name.
+  virtual std::shared_ptr<const node_facts> node(std::string_view name) = 0;
+  // The name of the node, or else the service, that has this address; "" = none.
+  virtual std::string node_of_address(std::string_view address) = 0;
+  virtual std::string service_of_address(std::string_view address) = 0;
+  // False when nothing may be answered from the state (no leader and stale reads not allowed): SERVFAIL.
+  virtual bool can_answer() = 0;
+  // What recursors said of a name outside our domains; null when it was not asked yet.
+  virtual const std::vector<foreign_record>* resolved(std::string_view wire_name) = 0;
+};
+
+enum class outcome {
+  answered, // the writer holds the message
+  forward,  // not ours: a recursor's business (only when there are recursors)
+  resolve,  // answer again when directory::resolved() knows `wanted_name`
+};
+
+class responder {
+public:
+  responder(const settings& s, directory& d, prng& random);
+  // After a reload. The settings are kept by reference.
+  void use(const settings& s);
+
+  // udp: the size limits of UDP apply. `now` is Unix seconds, for the SOA's serial.
+  outcome respond(const query& q, bool udp, uint32_t now, writer& out);
+  // An answer without records: for what is not a question that could be read.
+  void refuse(const query& q, rcode code, writer& out);
+  const std::string& wanted_name() const { return wanted_name_; } // complete wire name, after outcome::resolve
+
+private:
+  // One record to be written. Views point into endpoints, settings or texts_, which live as long as the question.
+  struct record {
+    uint16_t type = 0;
+    uint32_t ttl = 0;
+    bool owner_is_question = false;
+    std::string_view owner_prefix{}, owner_suffix{};
+    std::string_view target_prefix{}, target_suffix{}; // CNAME, SRV, NS, PTR
+    std::string_view bytes{};                      // A, AAAA, TXT
+    uint16_t weight = 0, port = 0;                 // SRV
+  };
+  using records = std::vector<record>;
+  struct owner { // of the address records of a service or node
+    bool is_question = false;
+    std::string_view prefix{}, suffix{};
+  };
+  struct address_request {
+    owner name;
+    uint16_t qtype = 0;
+    uint32_t ttl = 0;
+    size_t limit = 0;        // stop after so many records
+    size_t alias_limit = 0;  // of what an alias resolves to
+    int depth = 0;           // how many names may still be followed
+  };
+
+  void service_answer(const query& q, const wanted& w, size_t enough);
+  void service_addresses(const std::vector<endpoint>& all, std::string_view tag, const address_request& r, records& out);
+  void service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough);
+  bool target_of(const endpoint& e, uint32_t ttl, size_t alias_limit, record& srv);
+  void node_answer(const query& q, const wanted& w);
+  void node_addresses(const node_facts& n, const address_request& r, records& out);
+  void address_answer(const query& q, const wanted& w);
+  bool reverse_answer(const wanted& w);
+  void name_servers(records& names, records& glue);
+  void not_found();
+  void alias(std::string_view dotted, const address_request& r, bool set_ttl, records& out);
+  void follow(std::string_view wire_name, const address_request& r, bool set_ttl, records& out);
+  void resolve_own(const wanted& w, const address_request& r, records& out);
+  bool add_address(const ip_address& ip, const address_request& r, records& out);
+  void add_txt(const node_facts& n, const owner& o, uint32_t ttl, records& out);
+  bool eligible(const endpoint& e, std::string_view tag) const;
+  bool is_own_datacenter(const wanted& w) const { return w.datacenter.empty() || w.datacenter == settings_->datacenter; }
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+  std::string_view keep_name(std::string_view dotted); // complete wire name; empty when DNS cannot carry it
+  std::string_view hex_label(const ip_address& ip);
+
+  void reset(uint32_t now);
+  size_t measure(const query& q, size_t answers, bool trimmed, bool compress, writer& out);
+  void write(const query& q, size_t answers, bool trimmed, bool compress, bool with_opt, writer& out);
+  void write_record(const record& r, writer::section s, writer& out);
+  void write_soa(writer::section s, writer& out);
+  void write_additional(size_t answers, bool trimmed, writer& out);
+  void trim_and_write(const query& q, bool udp, writer& out);
+  size_t most_that_fit(const query& q, size_t from, size_t limit, bool compress, writer& out);
+
+  const settings* settings_ = nullptr;
+  directory& directory_;
+  prng& random_;
+  // Names that every answer uses, complete wire names.
+  std::string domain_, node_suffix_, addr_suffix_, service_suffix_, hostmaster_, ns_;
+  // The answer under construction; kept to keep their memory.
+  wanted wanted_;
+  records answer_, authority_, additional_;
+  std::vector<std::shared_ptr<const void>> held_;
+  std::deque<std::string> texts_;
+  std::vector<uint32_t> order_;
+  bool soa_in_answer_ = false, soa_in_authority_ = false, global_scope_ = true, unresolved_ = false;
+  rcode code_ = rcode::no_error;
+  uint32_t now_ = 0;
+  std::string wanted_name_;
+};
+
+} // namespace actord::dns

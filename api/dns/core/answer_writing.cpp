@@ -1,0 +1,110 @@
+// The second half of an answer: how much of it fits, and the bytes.
+#include "api/dns/core/answer.hpp"
+#include <algorithm>
+#include <unordered_map>
+
+namespace actord::dns {
+namespace {
+
+constexpr size_t plain_udp_size = 512;    // RFC 1035 2.3.4
+constexpr size_t udp_slack = 7;           // Consul stays so far below the size
+constexpr size_t largest_tcp = 65523;     // 64 KiB less the header
+constexpr size_t tcp_answers = 4096, tcp_srv_answers = 1024;
+
+} // namespace
+
+void responder::write_record(const record& r, writer::section s, writer& out) {
+  if (r.owner_is_question) out.begin_record_of_question(r.type, r.ttl, s);
+  else out.begin_record(r.owner_prefix, r.owner_suffix, r.type, r.ttl, s);
+  switch (r.type) {
+  case type::srv:
+    out.put16(1);
+    out.put16(r.weight);
+    out.put16(r.port);
+    out.put_name(r.target_prefix, r.target_suffix, false); // RFC 2782: no compression of the target
+    break;
+  case type::cname:
+  case type::ns:
+  case type::ptr: out.put_name(r.target_prefix, r.target_suffix, true); break;
+  default: out.put_bytes(r.bytes); break;
+  }
+  out.end_record();
+}
+
+void responder::write_soa(writer::section s, writer& out) {
+  out.begin_record({}, domain_, type::soa, settings_->soa_min_ttl, s);
+  out.put_name({}, ns_, true);
+  out.put_name({}, hostmaster_, true);
+  for (uint32_t x : {now_, settings_->soa_refresh, settings_->soa_retry, settings_->soa_expire, settings_->soa_min_ttl}) out.put32(x);
+  out.end_record();
+}
+
+// A trimmed answer keeps, for every SRV record, the first additional record of its target's name.
+void responder::write_additional(size_t answers, bool trimmed, writer& out) {
+  if (!trimmed) {
+    for (auto& r : additional_) write_record(r, writer::section::additional, out);
+    return;
+  }
+  std::unordered_map<std::string, const record*> first;
+  for (auto& r : additional_) first.try_emplace(std::string(r.owner_prefix) += r.owner_suffix, &r);
+  for (size_t i = 0; i < answers; ++i) {
+    if (answer_[i].type != type::srv) continue;
+    auto it = first.find(std::string(answer_[i].target_prefix) += answer_[i].target_suffix);
+    if (it == first.end() || !it->second) continue;
+    write_record(*it->second, writer::section::additional, out);
+    it->second = nullptr; // once per message
+  }
+}
+
+void responder::write(const query& q, size_t answers, bool trimmed, bool compress, bool with_opt, writer& out) {
+  out.begin(q, compress);
+  if (soa_in_answer_) write_soa(writer::section::answer, out);
+  for (size_t i = 0; i < answers; ++i) write_record(answer_[i], writer::section::answer, out);
+  if (soa_in_authority_) write_soa(writer::section::authority, out);
+  for (auto& r : authority_) write_record(r, writer::section::authority, out);
+  write_additional(answers, trimmed, out);
+  if (with_opt && q.has_edns) out.put_opt(q, global_scope_);
+  out.set_flags(true, trimmed && settings_->enable_truncate, settings_->have_recursors, code_);
+}
+
+size_t responder::measure(const query& q, size_t answers, bool trimmed, bool compress, writer& out) {
+  write(q, answers, trimmed, compress, false, out);
+  return out.fits() ? out.size() : max_message + 1;
+}
+
+// The largest number of answers below `from`, at least one, whose message is not larger than `limit`.
+size_t responder::most_that_fit(const query& q, size_t from, size_t limit, bool compress, writer& out) {
+  size_t good = 1, bad = from;
+  while (good + 1 < bad) {
+    size_t middle = good + (bad - good) / 2;
+    (measure(q, middle, true, compress, out) <= limit ? good : bad) = middle;
+  }
+  return good;
+}
+
+void responder::trim_and_write(const query& q, bool udp, writer& out) {
+  const bool compress = !settings_->disable_compression;
+  size_t answers = answer_.size(), limit = largest_tcp;
+  bool compressed_size = compress;
+  if (udp) {
+    const size_t largest = std::max<size_t>(plain_udp_size, q.edns_size);
+    limit = largest - udp_slack;
+    const auto most = static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8));
+    if (largest == plain_udp_size && answers > most) {
+      answers = most;
+      compressed_size = false; // so that the asker may unpack it into 512 bytes
+    }
+  } else {
+    answers = std::min(answers, q.qtype == type::srv ? tcp_srv_answers : tcp_answers);
+  }
+  bool trimmed = answers < answer_.size();
+  if (answers > 1 && measure(q, answers, trimmed, compressed_size, out) > limit) {
+    trimmed = true;
+    answers = most_that_fit(q, answers, limit, compressed_size, out);
+  }
+  write(q, answers, trimmed, compress, true, out);
+  // Consul does not count the OPT record and can exceed what the asker takes by it; one answer less mends that.
+  while (udp && answers > 1 && out.size() > limit + udp_slack) write(q, --answers, true, compress, true, out);
+}
+
+} // namespace actord::dns

@@ -1,0 +1,44 @@
+// The DNS front of a node: listens on the configured addresses over UDP and TCP and answers from the local state.
+//
+// Owns its threads (two, or one on a single core), each with a loop hosted by a CAF actor. start() and stop() are called
+// by whoever boots the node; stop() returns within 100 ms, when no thread runs any more. The store must outlive it.
+#pragma once
+#include "actors/interfaces.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/config/node_config.hpp"
+#include <caf/actor_system.hpp>
+#include <memory>
+
+namespace actord {
+
+class state_store;
+
+namespace dns {
+
+struct server_deps {
+  caf::actor_system& system;
+  state_store& store;
+  std::shared_ptr<const node_status> status;
+};
+
+class dns_server {
+public:
+  // Errors: an address that cannot be bound ("listen udp 127.0.0.1:8600: bind: Address already in use"). No address in
+  // the configuration is no error: nothing listens. A port 0 is for tests: any is taken, the same for UDP and TCP.
+  static result<std::unique_ptr<dns_server>> start(const node_config& config, server_deps deps);
+  ~dns_server();
+
+  // Takes over the dns_* settings, recursors, domains. Addresses stay as they were.
+  void reload(const node_config& config);
+  void stop();
+  uint16_t port() const { return port_; } // of the first address
+
+private:
+  dns_server();
+  struct running;
+  std::vector<std::unique_ptr<running>> threads_;
+  uint16_t port_ = 0;
+};
+
+} // namespace dns
+} // namespace actord

@@ -1,0 +1,124 @@
+#include "api/dns/dns_thread.hpp"
+#include <arpa/inet.h>
+#include <cstring>
+#include <ctime>
+
+namespace actord::dns {
+namespace {
+
+constexpr int most_rounds = 16; // names that one answer may have resolved by recursors
+
+} // namespace
+
+dns_thread::dns_thread(std::unique_ptr<net::io_loop> loop, state_store& store, std::shared_ptr<const node_status> status,
+                       std::shared_ptr<const thread_settings> s, uint64_t seed)
+    : loop_(std::move(loop)), settings_(std::move(s)), random_(seed), directory_(store, std::move(status)),
+      responder_(settings_->answers, directory_, random_), writer_({}), upstream_(*loop_, random_) {
+  use(settings_);
+}
+
+dns_thread::~dns_thread() {
+  if (actor_) actor_->quit_loop();
+}
+
+void dns_thread::use(std::shared_ptr<const thread_settings> s) {
+  responder_.use(s->answers);
+  directory_.allow_stale(s->answers.allow_stale);
+  upstream_.use(s->recursors, s->recursor_timeout);
+  settings_ = std::move(s);
+}
+
+size_t dns_thread::answer(byte_view packet, bool udp, std::span<uint8_t> buffer, const std::function<reply_function()>& later) {
+  writer_.rebind(buffer);
+  query q;
+  switch (parse_query(packet, q)) {
+  case verdict::ignore: return 0;
+  case verdict::format_error: return refuse(q, rcode::format_error);
+  case verdict::not_implemented: return refuse(q, rcode::not_implemented);
+  case verdict::ok: break;
+  }
+  switch (responder_.respond(q, udp, static_cast<uint32_t>(::time(nullptr)), writer_)) {
+  case outcome::answered: return writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
+  case outcome::forward: return forward(packet, q, udp, later);
+  case outcome::resolve: return resolve(packet, q, udp, later(), 0);
+  }
+  return 0;
+}
+
+size_t dns_thread::refuse(const query& q, rcode code) {
+  responder_.refuse(q, code, writer_);
+  return writer_.size();
+}
+
+// The recursor's answer goes back as it is. Nobody answered: SERVFAIL.
+size_t dns_thread::forward(byte_view packet, const query& q, bool udp, const std::function<reply_function()>& later) {
+  auto failure = [](std::vector<uint8_t> question) {
+    query again;
+    std::vector<uint8_t> out(max_message);
+    writer w(out);
+    (void)parse_query(question, again);
+    w.begin(again, true);
+    if (again.has_edns) w.put_opt(again, true);
+    w.set_flags(false, false, true, rcode::server_failure);
+    out.resize(w.size());
+    return out;
+  };
+  std::vector<uint8_t> question(packet.begin(), packet.end());
+  bool asked = upstream_.ask(packet, !udp, [question, reply = later(), failure](byte_view answer) {
+    if (answer.empty()) reply(failure(question));
+    else reply(answer);
+  });
+  return asked ? 0 : refuse(q, rcode::server_failure);
+}
+
+// An alias points outside: asks for its addresses, then answers once more.
+size_t dns_thread::resolve(byte_view packet, const query& q, bool udp, const reply_function& reply, int rounds) {
+  std::vector<uint8_t> question;
+  std::string name = responder_.wanted_name();
+  write_question(question, 0, name, type::a);
+  auto copy = std::make_shared<std::vector<uint8_t>>(packet.begin(), packet.end());
+  bool asked = upstream_.ask(question, false, [this, copy, udp, reply, rounds, name](byte_view answer) {
+    std::vector<foreign_record> records;
+    if (!parse_records(answer, 64, records)) records.clear();
+    directory_.remember(name, std::move(records));
+    answer_again(copy, udp, reply, rounds + 1);
+  });
+  return asked ? 0 : refuse(q, rcode::server_failure);
+}
+
+void dns_thread::answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, bool udp, const reply_function& reply, int rounds) {
+  std::vector<uint8_t> buffer(max_message);
+  writer_.rebind(buffer);
+  query q;
+  if (parse_query(*packet, q) != verdict::ok) return;
+  begin_batch();
+  directory_.stop_resolving(rounds >= most_rounds);
+  size_t size = 0;
+  if (responder_.respond(q, udp, static_cast<uint32_t>(::time(nullptr)), writer_) == outcome::resolve)
+    size = resolve(*packet, q, udp, reply, rounds);
+  else
+    size = writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
+  directory_.stop_resolving(false);
+  end_batch();
+  if (size != 0) reply({buffer.data(), size});
+}
+
+bool socket_address(const std::string& host, uint16_t port, sockaddr_storage& out, socklen_t& length) {
+  recursor_address a;
+  auto text = host.find(':') == host.npos ? host : "[" + host + "]";
+  if (!parse_recursor(text, a)) return false;
+  out = a.address;
+  length = a.length;
+  if (out.ss_family == AF_INET) reinterpret_cast<sockaddr_in*>(&out)->sin_port = htons(port);
+  else reinterpret_cast<sockaddr_in6*>(&out)->sin6_port = htons(port);
+  return true;
+}
+
+uint16_t bound_port(int fd) {
+  sockaddr_storage a{};
+  socklen_t length = sizeof a;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &length) != 0) return 0;
+  return ntohs(a.ss_family == AF_INET ? reinterpret_cast<sockaddr_in*>(&a)->sin_port : reinterpret_cast<sockaddr_in6*>(&a)->sin6_port);
+}
+
+} // namespace actord::dns

@@ -1,0 +1,75 @@
+// One thread of the DNS front: a loop, hosted by a CAF actor, that answers questions over UDP sockets of its own
+// (SO_REUSEPORT spreads askers over the threads) and, in the first thread, over TCP.
+#pragma once
+#include "api/dns/catalog_directory.hpp"
+#include "api/dns/upstream.hpp"
+#include "runtime/net/io_loop.hpp"
+#include "runtime/net/loop_actor.hpp"
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace actord::dns {
+
+// The settings as a thread uses them; immutable, shared by the threads, replaced by a reload.
+struct thread_settings {
+  settings answers;
+  std::vector<recursor_address> recursors;
+  nanos recursor_timeout{0};
+};
+
+// Sent to a DNS thread's actor: answer by these from now on.
+struct dns_settings_changed {
+  std::shared_ptr<const thread_settings> now;
+};
+
+class dns_thread {
+public:
+  using reply_function = std::function<void(byte_view)>;
+
+  dns_thread(std::unique_ptr<net::io_loop> loop, state_store& store, std::shared_ptr<const node_status> status,
+             std::shared_ptr<const thread_settings> s, uint64_t seed);
+  ~dns_thread();
+
+  net::io_loop& loop() { return *loop_; }
+  void host(net::loop_actor_ptr actor) { actor_ = std::move(actor); }
+  net::loop_actor_ptr& actor() { return actor_; }
+  void use(std::shared_ptr<const thread_settings> s);
+  // The handler owns its descriptor and lives as long as the thread.
+  void adopt(std::unique_ptr<net::io_handler> socket) { sockets_.push_back(std::move(socket)); }
+
+  void begin_batch() { directory_.begin_batch(); }
+  void end_batch() { directory_.end_batch(); }
+  // Answers into `buffer` and returns the number of bytes; 0: there is nothing to say, now. When recursors have to be
+  // asked first, `later` makes the function that gets the answer then.
+  size_t answer(byte_view packet, bool udp, std::span<uint8_t> buffer, const std::function<reply_function()>& later);
+
+private:
+  size_t forward(byte_view packet, const query& q, bool udp, const std::function<reply_function()>& later);
+  size_t resolve(byte_view packet, const query& q, bool udp, const reply_function& reply, int rounds);
+  void answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, bool udp, const reply_function& reply, int rounds);
+  size_t refuse(const query& q, rcode code);
+
+  std::unique_ptr<net::io_loop> loop_;
+  std::shared_ptr<const thread_settings> settings_;
+  prng random_;
+  catalog_directory directory_;
+  responder responder_;
+  writer writer_;
+  upstream upstream_;
+  net::loop_actor_ptr actor_;
+  std::vector<std::unique_ptr<net::io_handler>> sockets_; // destroyed before the loop
+};
+
+// Bind a socket and make the thread answer on it. `port` 0 takes any; the port taken is returned.
+result<uint16_t> listen_udp(dns_thread& t, const std::string& host, uint16_t port);
+result<uint16_t> listen_tcp(dns_thread& t, const std::string& host, uint16_t port);
+
+// Shared by both: the address of an IP literal. False when it is none.
+bool socket_address(const std::string& host, uint16_t port, sockaddr_storage& out, socklen_t& length);
+uint16_t bound_port(int fd);
+
+} // namespace actord::dns
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(actord::dns::dns_settings_changed)
