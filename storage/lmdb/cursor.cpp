@@ -19,8 +19,6 @@ void empty(transaction& txn, unsigned id) {
   if (int rc = mdb_drop(txn.raw(), id, 0); rc != 0) raise(rc, "emptying a table");
 }
 
-void raise_corrupt(const char* what) { raise(MDB_CORRUPTED, what); }
-
 cursor::cursor(const transaction& txn, unsigned id) {
   if (int rc = mdb_cursor_open(txn.raw(), id, &raw_); rc != 0) raise(rc, "opening a cursor");
 }

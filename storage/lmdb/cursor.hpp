@@ -11,7 +11,6 @@ namespace actord::lmdb {
 unsigned open_plain(transaction& txn, const char* name); // opens or creates; only in a write transaction
 char* append(transaction& txn, unsigned id, std::string_view key, size_t size); // the key sorts after all others
 void empty(transaction& txn, unsigned id);
-[[noreturn]] void raise_corrupt(const char* what);
 
 class cursor {
 public:

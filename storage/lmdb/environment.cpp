@@ -7,6 +7,7 @@
 namespace actord::lmdb {
 
 void raise(int code, const char* what) { throw failure{code, what}; }
+void raise_corrupt(const char* what) { throw failure{MDB_CORRUPTED, what}; }
 
 bool is_map_full(const failure& f) { return f.code == MDB_MAP_FULL; }
 

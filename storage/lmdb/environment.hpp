@@ -24,6 +24,7 @@ struct failure {
 error describe(const failure& f);
 bool is_map_full(const failure& f);
 [[noreturn]] void raise(int code, const char* what);
+[[noreturn]] void raise_corrupt(const char* what);
 
 struct environment_options {
   bool sync = true;                   // false: commits are not flushed (MDB_NOSYNC); flush() does it

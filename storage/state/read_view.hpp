@@ -6,6 +6,7 @@
 // (reference/http-api.md 1.5) and, when topics is not null, adds what to wait for.
 #pragma once
 #include "runtime/base/error.hpp"
+#include "storage/command/commands.hpp"
 #include "storage/model/catalog.hpp"
 #include "storage/model/kv_entry.hpp"
 #include "storage/state/changes.hpp"
@@ -37,6 +38,9 @@ private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };
+
+// Whether every operation only reads (verbs get, get-tree, check-*): such a transaction needs no log entry.
+bool is_read_only(const txn_request& r);
 
 struct node_services { // /v1/catalog/node
   node_record node;
@@ -79,8 +83,8 @@ public:
   uint64_t service_index(std::string_view service) const;  // catalog/service, health/service
   uint64_t table_index(std::string_view table) const;      // "nodes", "services", "checks", "kvs" …; max of several: call twice
 
-  // Read operations of a transaction (verbs get, get-tree, check-*); writes are errors. Used for read-only txns.
-  // (declared in storage/command/commands.hpp terms by state/txn.hpp)
+  // A transaction of read operations only (is_read_only), on this view. An operation that would write is an error in the answer.
+  txn_response read_txn(const txn_request& r) const;
 
 private:
   friend class reader;

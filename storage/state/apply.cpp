@@ -1,0 +1,72 @@
+// From a command's bytes to the table that carries it out. Deterministic: nothing here knows the time, the network or the
+// configuration, and bytes that make no sense are refused in the same words everywhere.
+#include "storage/state/catalog_table.hpp"
+#include "storage/state/kv_table.hpp"
+#include "storage/state/store_impl.hpp"
+#include "storage/state/txn.hpp"
+
+namespace actord::state {
+
+namespace {
+
+void refuse(apply_result& out, const error& e) {
+  out.value = false;
+  out.failure = e;
+}
+
+template <class Record> bool decode(std::string_view body, Record& r, apply_result& out) {
+  if (from_msgpack(body, r)) return true;
+  refuse(out, {errc::corrupt, "malformed command"});
+  return false;
+}
+
+void apply_kv(writing& w, std::string_view body, apply_result& out) {
+  kv_operation op;
+  if (!decode_kv_command(body, op)) return refuse(out, {errc::corrupt, "malformed command"});
+  auto done = kv_apply(w, op);
+  out.value = done.done;
+  if (!done.refused) refuse(out, done.refused.err());
+}
+
+void apply_register(writing& w, std::string_view body, apply_result& out) {
+  register_request r;
+  if (!decode(body, r, out)) return;
+  attempt a(w);
+  if (auto s = ensure_registration(w, r); !s) refuse(out, s.err());
+  else a.keep();
+}
+
+void apply_txn(writing& w, std::string_view body, apply_result& out) {
+  txn_request r;
+  if (!decode(body, r, out)) return;
+  out.txn = std::make_shared<txn_response>();
+  attempt a(w);
+  run_txn(w, r, *out.txn);
+  out.value = out.txn->errors.empty();
+  if (out.value) a.keep();
+}
+
+} // namespace
+
+void apply_command(writing& w, std::string_view bytes, apply_result& out) {
+  auto body = bytes.substr(1);
+  switch (static_cast<command_kind>(bytes[0])) {
+  case command_kind::kv: return apply_kv(w, body, out);
+  case command_kind::catalog_register: return apply_register(w, body, out);
+  case command_kind::catalog_deregister: {
+    deregister_request r;
+    if (decode(body, r, out)) deregister(w, r);
+    return;
+  }
+  case command_kind::tombstone_reap: {
+    tombstone_request r;
+    if (decode(body, r, out)) kv_reap_tombstones(w, r.reap_index);
+    return;
+  }
+  case command_kind::txn: return apply_txn(w, body, out);
+  case command_kind::session: break;
+  }
+  refuse(out, {errc::corrupt, "unknown command " + std::to_string(static_cast<unsigned char>(bytes[0]))});
+}
+
+} // namespace actord::state

@@ -1,0 +1,70 @@
+// Nodes, services and checks: the semantics of reference/http-api.md 3.3 and 3.4 (Consul's state/catalog.go in effect),
+// each with its indexes, its X-Consul-Index rules and the topics that it changes. Writers raise lmdb::failure; a refusal
+// comes back as a status and may leave half of the work behind: the caller runs them inside an `attempt`.
+#pragma once
+#include "runtime/base/error.hpp"
+#include "runtime/base/msgpack_codec.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/state/writing.hpp"
+#include <array>
+#include <optional>
+
+namespace actord::state {
+
+status ensure_registration(writing& w, const register_request& r);
+void deregister(writing& w, const deregister_request& r);
+
+// ---- nodes (node_table.cpp) -----------------------------------------------------------------------------------------
+std::optional<node_record> find_node(const lmdb::transaction& txn, const tables& t, std::string_view name);
+std::optional<node_record> find_node_by_id(const lmdb::transaction& txn, const tables& t, std::string_view id);
+// An unchanged node keeps its ModifyIndex. A known id under another name renames the node, which loses its services.
+status ensure_node(writing& w, node_record node);
+void delete_node(writing& w, std::string_view name);
+// Raises the indexes of all services of the node and publishes them: their answers show something of the node.
+void touch_services_of_node(writing& w, std::string_view name);
+
+// ---- services (service_table.cpp) -----------------------------------------------------------------------------------
+std::optional<node_service> find_service(const lmdb::transaction& txn, const tables& t, std::string_view node, std::string_view id);
+bool service_has_instances(const lmdb::transaction& txn, const tables& t, std::string_view name);
+status ensure_service(writing& w, std::string_view node, node_service service);
+void delete_service(writing& w, std::string_view node, std::string_view id);
+void publish_service(writing& w, const node_service& s); // topics service and connect_service
+// The service name under which /catalog/connect and /health/connect show this instance; "" when they do not.
+std::string_view connect_name(const node_service& s);
+
+// ---- checks (check_table.cpp) ---------------------------------------------------------------------------------------
+std::optional<health_check> find_check(const lmdb::transaction& txn, const tables& t, std::string_view node, std::string_view id);
+status ensure_check(writing& w, health_check check);
+void delete_check(writing& w, std::string_view node, std::string_view id);
+// All checks of one service instance, or the node's own with service_id "".
+std::vector<health_check> checks_of_instance(const lmdb::transaction& txn, const tables& t, std::string_view node, std::string_view service_id);
+
+// ---- records --------------------------------------------------------------------------------------------------------
+template <class Record> void put_record(writing& w, const lmdb::table& t, std::string_view key, const Record& r) {
+  lmdb::put(w.txn, t, key, to_msgpack(r));
+}
+template <class Record> Record load_record(std::string_view bytes) {
+  Record r;
+  if (!from_msgpack(bytes, r)) lmdb::raise_corrupt("a catalog record");
+  return r;
+}
+template <class Record> std::optional<Record> find_record(const lmdb::transaction& txn, const lmdb::table& t, std::string_view key) {
+  std::string_view bytes;
+  if (!lmdb::get(txn, t, key, bytes)) return std::nullopt;
+  return load_record<Record>(bytes);
+}
+// The parts of all keys under a prefix that follow it: [lower(node), lower(id)] of a service's instances, for example.
+template <size_t N>
+std::vector<std::array<std::string, N>> keys_under(const lmdb::transaction& txn, const lmdb::table& t, std::string_view prefix) {
+  std::vector<std::array<std::string, N>> out;
+  lmdb::scan(txn, t, prefix, [&](std::string_view key, std::string_view) {
+    key.remove_prefix(prefix.size());
+    std::array<std::string, N> parts;
+    for (auto& p : parts) lmdb::take_part(key, p);
+    out.push_back(std::move(parts));
+    return true;
+  });
+  return out;
+}
+
+} // namespace actord::state

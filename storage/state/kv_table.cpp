@@ -1,0 +1,169 @@
+#include "storage/state/kv_table.hpp"
+#include "runtime/base/msgpack.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/command/quote.hpp"
+
+namespace actord::state {
+
+namespace {
+
+bool decode_entry(msgpack_reader& r, kv_operation& out) {
+  for (auto n = r.map(); n > 0 && r.ok(); --n) {
+    auto name = r.raw();
+    if (name == "Key") out.key = r.raw();
+    else if (name == "Value") out.value = r.raw();
+    else if (name == "Flags") out.flags = r.uint();
+    else if (name == "ModifyIndex") out.expected = r.uint();
+    else if (name == "Session") out.session = r.raw();
+    else if (name == "LockIndex") out.lock_index = r.uint();
+    else r.skip();
+  }
+  return r.ok();
+}
+
+void store_entry(writing& w, std::string_view key, const kv_view& e) {
+  encode_kv(lmdb::reserve(w.txn, w.t.kvs, key, kv_size(e)), e);
+  w.kvs_index = w.index;
+  w.touch(topic_kind::kv_key, std::string(key));
+}
+
+// Plain sets keep the holder of the lock, but not the count of locks: LockIndex is taken from the request (Consul's quirk).
+void set(writing& w, const kv_operation& op, const kv_view* existing, kv_outcome& out) {
+  kv_view e{existing ? existing->create_index : w.index, w.index, op.flags, op.lock_index, {}, op.value};
+  out.present = true;
+  if (existing) {
+    e.session = existing->session;
+    if (existing->flags == e.flags && existing->lock_index == e.lock_index && existing->value == e.value) {
+      out.entry = *existing;
+      return;
+    }
+    if (!e.session.empty()) { // a view into the page that the write may move
+      w.before.assign(e.session);
+      e.session = w.before;
+    }
+  }
+  store_entry(w, op.key, e);
+  out.entry = e;
+}
+
+void bury(writing& w, std::string_view key) {
+  put_number(w.txn, w.t.tombstones, key, w.index);
+  w.tombstones_index = w.index;
+}
+
+void remove(writing& w, std::string_view key) {
+  if (!lmdb::erase(w.txn, w.t.kvs, key)) return;
+  bury(w, key);
+  w.kvs_index = w.index;
+  w.touch(topic_kind::kv_key, std::string(key));
+}
+
+// One tombstone stands for the whole tree; none when everything goes.
+void remove_tree(writing& w, std::string_view prefix) {
+  std::vector<std::string> doomed;
+  lmdb::scan(w.txn, w.t.kvs, prefix, [&](std::string_view key, std::string_view) {
+    doomed.emplace_back(key);
+    return true;
+  });
+  if (doomed.empty()) return;
+  for (auto& key : doomed) {
+    lmdb::erase(w.txn, w.t.kvs, key);
+    w.touch(topic_kind::kv_key, std::move(key));
+  }
+  if (!prefix.empty()) bury(w, prefix);
+  w.kvs_index = w.index;
+}
+
+// There are no sessions in this version, so every lock names one that does not exist.
+status no_such_session(std::string_view session) {
+  if (session.empty()) return error{errc::internal, "missing session"};
+  if (session.size() != 36) return error{errc::internal, "failed session lookup: index error: UUID must be 36 characters"};
+  return error{errc::internal, "invalid session " + quote(session)};
+}
+
+void unlock(const kv_operation& op, const kv_view* existing, kv_outcome& out) {
+  if (op.session.empty()) {
+    out.refused = error{errc::internal, "missing session"};
+  } else if (!existing || existing->session != op.session) {
+    out.done = false;
+  } else {
+    out.refused = no_such_session(op.session);
+  }
+}
+
+} // namespace
+
+bool decode_kv_command(std::string_view bytes, kv_operation& out) {
+  msgpack_reader r(bytes);
+  for (auto n = r.map(); n > 0 && r.ok(); --n) {
+    auto name = r.raw();
+    if (name == "Op") out.verb = r.raw();
+    else if (name == "DirEnt") decode_entry(r, out);
+    else r.skip();
+  }
+  return r.ok();
+}
+
+kv_outcome kv_apply(writing& w, const kv_operation& op) {
+  kv_outcome out;
+  if (op.verb == kv_delete_tree) {
+    remove_tree(w, op.key);
+    return out;
+  }
+  if (op.key.empty()) {
+    out.refused = error{errc::internal, "Must provide key"};
+    return out;
+  }
+  kv_view found;
+  const kv_view* existing = kv_find(w.txn, w.t, op.key, found) ? &found : nullptr;
+  if (op.verb == kv_set) {
+    set(w, op, existing, out);
+  } else if (op.verb == kv_delete) {
+    if (existing) remove(w, op.key);
+  } else if (op.verb == kv_cas) {
+    // Expected 0 means "create only".
+    out.done = existing ? op.expected != 0 && existing->modify_index == op.expected : op.expected == 0;
+    if (out.done) set(w, op, existing, out);
+  } else if (op.verb == kv_delete_cas) {
+    out.done = !existing || existing->modify_index == op.expected;
+    if (out.done && existing) remove(w, op.key);
+  } else if (op.verb == kv_lock) {
+    out.refused = no_such_session(op.session);
+  } else if (op.verb == kv_unlock) {
+    unlock(op, existing, out);
+  } else {
+    out.refused = error{errc::internal, "Invalid KVS operation '" + std::string(op.verb) + "'"};
+  }
+  return out;
+}
+
+void kv_reap_tombstones(writing& w, uint64_t upto) {
+  std::vector<std::string> old;
+  lmdb::scan(w.txn, w.t.tombstones, {}, [&](std::string_view key, std::string_view value) {
+    if (load_number(value) <= upto) old.emplace_back(key);
+    return true;
+  });
+  for (auto& key : old) lmdb::erase(w.txn, w.t.tombstones, key);
+}
+
+bool kv_find(const lmdb::transaction& txn, const tables& t, std::string_view key, kv_view& out) {
+  std::string_view bytes;
+  if (!lmdb::get(txn, t.kvs, key, bytes)) return false;
+  if (!decode_kv(bytes, out)) lmdb::raise_corrupt("a key/value entry");
+  return true;
+}
+
+uint64_t kv_table_index(const lmdb::transaction& txn, const tables& t) {
+  return std::max(get_index(txn, t, "kvs"), get_index(txn, t, "tombstones"));
+}
+
+uint64_t kv_newest_tombstone(const lmdb::transaction& txn, const tables& t, std::string_view prefix) {
+  uint64_t newest = 0;
+  lmdb::scan(txn, t.tombstones, prefix, [&](std::string_view, std::string_view value) {
+    raise_to(newest, load_number(value));
+    return true;
+  });
+  return newest;
+}
+
+} // namespace actord::state

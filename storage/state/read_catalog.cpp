@@ -1,0 +1,296 @@
+#include "storage/state/catalog_table.hpp"
+#include "storage/state/view_access.hpp"
+#include <map>
+
+namespace actord {
+
+using namespace state;
+
+namespace {
+
+void wait_for(query_meta& meta, topic_kind kind, std::string key = {}) {
+  if (meta.topics) meta.topics->push_back({kind, std::move(key)});
+}
+
+// Runs a query on an open transaction; a damaged page gives the empty answer.
+template <class View, class F> auto guarded(View* view, F&& f) -> decltype(f(view->txn, view->t())) {
+  if (view->txn) {
+    try {
+      return f(view->txn, view->t());
+    } catch (const lmdb::failure& fail) {
+      report_failed_read(fail);
+    }
+  }
+  return {};
+}
+
+// Consul's maxIndexForService: a service's own index while it exists, else that of the last extinction, else the tables'.
+uint64_t index_of_service(const lmdb::transaction& txn, const tables& t, std::string_view name, bool exists, bool with_checks) {
+  uint64_t index = 0;
+  if (!exists && find_index(txn, t, "service_last_extinction", index)) return index;
+  if (find_index(txn, t, "service." + std::string(name), index)) return index;
+  index = std::max(get_index(txn, t, "nodes"), get_index(txn, t, "services"));
+  return with_checks ? std::max(index, get_index(txn, t, "checks")) : index;
+}
+
+std::vector<health_check> load_checks(const lmdb::transaction& txn, const tables& t, const std::vector<std::array<std::string, 2>>& keys) {
+  std::vector<health_check> out;
+  out.reserve(keys.size());
+  for (auto& [node, id] : keys)
+    if (auto c = find_record<health_check>(txn, t.checks, lmdb::key_of({node, id}))) out.push_back(std::move(*c));
+  return out;
+}
+
+service_node flatten(const node_record& n, const node_service& s) {
+  service_node f;
+  f.id = n.id;
+  f.node = n.node;
+  f.address = n.address;
+  f.datacenter = n.datacenter;
+  f.tagged_addresses = n.tagged_addresses;
+  f.node_meta = n.meta;
+  f.service_kind = s.kind;
+  f.service_id = s.id;
+  f.service_name = s.service;
+  f.service_tags = s.tags;
+  f.service_address_text = s.address;
+  if (s.weights) f.weights = *s.weights;
+  f.service_meta = s.meta;
+  f.service_port = s.port;
+  f.service_tagged_addresses = s.tagged_addresses;
+  f.enable_tag_override = s.enable_tag_override;
+  f.proxy = s.proxy;
+  f.connect = s.connect;
+  f.create_index = s.create_index;
+  f.modify_index = s.modify_index;
+  return f;
+}
+
+std::vector<node_record> all_nodes(const lmdb::transaction& txn, const tables& t) {
+  std::vector<node_record> out;
+  lmdb::scan(txn, t.nodes, {}, [&](std::string_view, std::string_view bytes) {
+    out.push_back(load_record<node_record>(bytes));
+    return true;
+  });
+  return out;
+}
+
+// By the beginning of its id, when exactly one node's id begins so.
+std::optional<node_record> node_by_id_prefix(const lmdb::transaction& txn, const tables& t, std::string_view prefix) {
+  std::vector<std::string> names;
+  lmdb::scan(txn, t.node_ids, lower(prefix), [&](std::string_view, std::string_view name) {
+    names.emplace_back(name);
+    return names.size() < 2;
+  });
+  if (names.size() != 1) return std::nullopt;
+  return find_node(txn, t, names.front());
+}
+
+} // namespace
+
+std::vector<node_record> read_view::nodes(query_meta& meta) const {
+  wait_for(meta, topic_kind::nodes);
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    raise_to(meta.index, get_index(txn, t, "nodes"));
+    return all_nodes(txn, t);
+  });
+}
+
+std::optional<node_record> read_view::node(std::string_view name, query_meta& meta) const {
+  wait_for(meta, topic_kind::nodes);
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    raise_to(meta.index, get_index(txn, t, "nodes"));
+    return find_node(txn, t, name);
+  });
+}
+
+std::optional<node_services> read_view::services_of_node(std::string_view name_or_id, query_meta& meta) const {
+  // The answer's index is that of the tables, so any change of a node or a service may raise it.
+  wait_for(meta, topic_kind::nodes);
+  wait_for(meta, topic_kind::services);
+  return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<node_services> {
+    raise_to(meta.index, std::max(get_index(txn, t, "nodes"), get_index(txn, t, "services")));
+    auto node = find_node(txn, t, name_or_id);
+    if (!node && name_or_id.size() >= 4) node = node_by_id_prefix(txn, t, name_or_id);
+    if (!node) return std::nullopt;
+    node_services out{std::move(*node), {}};
+    lmdb::scan(txn, t.services, lmdb::key_of({lower(out.node.node)}), [&](std::string_view, std::string_view bytes) {
+      out.services.push_back(load_record<node_service>(bytes));
+      return true;
+    });
+    return out;
+  });
+}
+
+namespace {
+
+using tags_by_service = std::map<std::string, std::vector<std::string>>;
+
+tags_by_service all_services(const lmdb::transaction& txn, const tables& t) {
+  tags_by_service out;
+  auto* last = static_cast<tags_by_service::value_type*>(nullptr);
+  std::string part, tag;
+  lmdb::scan(txn, t.tags, {}, [&](std::string_view key, std::string_view) {
+    if (!lmdb::take_part(key, part)) return true;
+    if (!last || last->first != part) last = &*out.try_emplace(part).first;
+    lmdb::take_part(key, part);
+    if (!part.empty() && lmdb::take_part(key, tag)) last->second.push_back(tag);
+    return true;
+  });
+  return out;
+}
+
+tags_by_service services_on(const lmdb::transaction& txn, const tables& t, const std::function<bool(const node_record&)>& only) {
+  tags_by_service out;
+  for (auto& n : all_nodes(txn, t)) {
+    if (!only(n)) continue;
+    lmdb::scan(txn, t.services, lmdb::key_of({lower(n.node)}), [&](std::string_view, std::string_view bytes) {
+      auto s = load_record<node_service>(bytes);
+      auto& tags = out[s.service];
+      tags.insert(tags.end(), s.tags.begin(), s.tags.end());
+      return true;
+    });
+  }
+  for (auto& [name, tags] : out) {
+    std::sort(tags.begin(), tags.end());
+    tags.erase(std::unique(tags.begin(), tags.end()), tags.end());
+  }
+  return out;
+}
+
+} // namespace
+
+tags_by_service read_view::services(query_meta& meta, const std::function<bool(const node_record&)>& only) const {
+  wait_for(meta, topic_kind::services);
+  if (only) wait_for(meta, topic_kind::nodes);
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    raise_to(meta.index, get_index(txn, t, "services"));
+    if (!only) return all_services(txn, t);
+    raise_to(meta.index, get_index(txn, t, "nodes"));
+    return services_on(txn, t, only);
+  });
+}
+
+namespace {
+
+// Nodes and their own checks, read once per answer: an instance is usually not alone on its node.
+struct node_cache {
+  const lmdb::transaction& txn;
+  const tables& t;
+  bool with_checks;
+  struct found {
+    node_record node;
+    std::vector<health_check> checks;
+  };
+  std::map<std::string, std::optional<found>, std::less<>> nodes{};
+
+  const std::optional<found>& get(const std::string& name) {
+    auto [at, fresh] = nodes.try_emplace(name);
+    if (fresh) {
+      if (auto n = find_node(txn, t, name))
+        at->second = found{std::move(*n), with_checks ? checks_of_instance(txn, t, name, "") : std::vector<health_check>{}};
+    }
+    return at->second;
+  }
+};
+
+} // namespace
+
+std::vector<check_service_node> read_view::service_instances(std::string_view service, query_meta& meta, bool connect, bool with_checks) const {
+  wait_for(meta, connect ? topic_kind::connect_service : topic_kind::service, lower(service));
+  if (connect) wait_for(meta, topic_kind::service, lower(service));
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    std::vector<check_service_node> out;
+    node_cache cache{txn, t, with_checks};
+    std::string last_name;
+    for (auto& [node, id] : keys_under<2>(txn, connect ? t.connect : t.service_instances, lmdb::key_of({lower(service)}))) {
+      auto& home = cache.get(node);
+      auto instance = find_record<node_service>(txn, t.services, lmdb::key_of({node, id}));
+      if (!home || !instance) continue;
+      if (connect && instance->service != last_name) {
+        last_name = instance->service;
+        raise_to(meta.index, index_of_service(txn, t, last_name, true, with_checks));
+      }
+      auto& e = out.emplace_back();
+      e.node = home->node;
+      e.service = std::move(*instance);
+      if (!with_checks) continue;
+      e.checks = home->checks;
+      for (auto& c : checks_of_instance(txn, t, node, id)) e.checks.push_back(std::move(c));
+    }
+    if (!connect || out.empty()) raise_to(meta.index, index_of_service(txn, t, service, !out.empty(), with_checks));
+    // Without the service, the answer's index is the last extinction of any, or the tables'.
+    if (out.empty()) wait_for(meta, topic_kind::services);
+    return out;
+  });
+}
+
+bool read_view::service_exists(std::string_view service) const {
+  return guarded(impl_, [&](auto& txn, auto& t) { return service_has_instances(txn, t, service); });
+}
+
+std::vector<health_check> read_view::checks_of_node(std::string_view node, query_meta& meta) const {
+  wait_for(meta, topic_kind::checks);
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    raise_to(meta.index, get_index(txn, t, "checks"));
+    std::vector<health_check> out;
+    lmdb::scan(txn, t.checks, lmdb::key_of({lower(node)}), [&](std::string_view, std::string_view bytes) {
+      out.push_back(load_record<health_check>(bytes));
+      return true;
+    });
+    return out;
+  });
+}
+
+std::vector<health_check> read_view::checks_of_service(std::string_view service, query_meta& meta) const {
+  wait_for(meta, topic_kind::checks);
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    raise_to(meta.index, get_index(txn, t, "checks"));
+    return load_checks(txn, t, keys_under<2>(txn, t.service_checks, lmdb::key_of({lower(service)})));
+  });
+}
+
+std::vector<health_check> read_view::checks_in_state(std::string_view wanted, query_meta& meta) const {
+  wait_for(meta, topic_kind::checks);
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    raise_to(meta.index, get_index(txn, t, "checks"));
+    if (wanted != health_any) return load_checks(txn, t, keys_under<2>(txn, t.state_checks, lmdb::key_of({wanted})));
+    std::vector<health_check> out;
+    lmdb::scan(txn, t.checks, {}, [&](std::string_view, std::string_view bytes) {
+      out.push_back(load_record<health_check>(bytes));
+      return true;
+    });
+    return out;
+  });
+}
+
+std::optional<node_record> read_view::node_by_address(std::string_view address) const {
+  return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<node_record> {
+    for (auto& [node, id] : keys_under<2>(txn, t.addresses, lmdb::key_of({address, "n"})))
+      if (auto n = find_node(txn, t, node)) return n;
+    return std::nullopt;
+  });
+}
+
+std::optional<service_node> read_view::service_by_address(std::string_view address) const {
+  return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<service_node> {
+    for (auto& [node, id] : keys_under<2>(txn, t.addresses, lmdb::key_of({address, "s"}))) {
+      auto n = find_node(txn, t, node);
+      auto s = find_record<node_service>(txn, t.services, lmdb::key_of({node, id}));
+      if (n && s) return flatten(*n, *s);
+    }
+    return std::nullopt;
+  });
+}
+
+uint64_t read_view::service_index(std::string_view service) const {
+  return guarded(impl_, [&](auto& txn, auto& t) -> uint64_t {
+    return index_of_service(txn, t, service, service_has_instances(txn, t, service), true);
+  });
+}
+
+uint64_t read_view::table_index(std::string_view table) const {
+  return guarded(impl_, [&](auto& txn, auto& t) -> uint64_t { return get_index(txn, t, table); });
+}
+
+} // namespace actord

@@ -1,0 +1,35 @@
+#include "runtime/base/log.hpp"
+#include "storage/state/view_access.hpp"
+
+namespace actord {
+
+void report_failed_read(const lmdb::failure& f) {
+  log::err("agent.server.state", "reading the state failed: error={}", lmdb::describe(f).text);
+}
+
+reader::reader(state_store& store) : impl_(std::make_unique<impl>()) { impl_->store = &store.internals(); }
+reader::~reader() = default;
+
+read_view reader::open() {
+  try {
+    if (impl_->txn) impl_->txn.resume();
+    else impl_->txn = lmdb::transaction::read(*impl_->store->env);
+  } catch (const lmdb::failure& f) {
+    report_failed_read(f); // more than 1,024 readers, or no memory: the view shows nothing
+    impl_->txn.abort();
+  }
+  return read_view(impl_.get());
+}
+
+read_view::read_view(impl* i) : impl_(i) {}
+read_view::read_view(read_view&& o) noexcept : impl_(o.impl_) { o.impl_ = nullptr; }
+read_view::~read_view() {
+  if (impl_ && impl_->txn) impl_->txn.pause();
+}
+
+raft_index read_view::applied_index() const {
+  if (!impl_->txn) return {};
+  return raft_index{state::get_number(impl_->txn, impl_->t().meta, "applied")};
+}
+
+} // namespace actord

@@ -1,0 +1,11 @@
+// Transactions: reference/http-api.md 3.6. Every operation runs, in order, and sees what those before it did; when one
+// fails, all failing ones are listed and the caller takes everything back.
+#pragma once
+#include "storage/command/commands.hpp"
+#include "storage/state/writing.hpp"
+
+namespace actord::state {
+
+void run_txn(writing& w, const txn_request& r, txn_response& out);
+
+} // namespace actord::state
