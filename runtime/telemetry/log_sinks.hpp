@@ -1,0 +1,31 @@
+// Where log lines go: standard error, a file that rotates, syslog, and whoever listens to /v1/agent/monitor. Each sink is
+// removed with log::remove_sink(its number). A sink runs under the log's lock: it must neither block for long nor log.
+#pragma once
+#include "runtime/base/duration.hpp"
+#include "runtime/base/error.hpp"
+#include "runtime/base/log.hpp"
+#include <functional>
+#include <string>
+
+namespace actord::telemetry {
+
+int add_stderr_sink(log::level minimum, bool json);
+
+struct log_file_options {
+  // A folder (ends in "/": files are called consul-<nanoseconds>.log) or a path ("x/name.log": x/name-<nanoseconds>.log).
+  std::string path;
+  int64_t rotate_bytes = 0;    // a new file when the current one has so many; 0 = never for that reason
+  nanos rotate_duration{0};    // a new file when the current one is so old; 0 = 24 h
+  int max_files = 0;           // older ones are deleted; 0 = none is, -1 = all but the current one
+};
+// Error: the first file cannot be made. A file that cannot be written later loses lines; the next rotation tries again.
+result<int> add_file_sink(log::level minimum, bool json, const log_file_options& o);
+
+// Facility LOCAL0 … LOCAL7, USER, DAEMON. Error: another word.
+result<int> add_syslog_sink(log::level minimum, const std::string& facility, const std::string& tag = "consul");
+
+// Calls `line` for every record of at least `minimum`, formatted, with its newline. The caller bounds what it keeps.
+int subscribe(log::level minimum, bool json, std::function<void(std::string_view line)> line);
+inline void unsubscribe(int id) { log::remove_sink(id); }
+
+} // namespace actord::telemetry
