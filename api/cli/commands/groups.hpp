@@ -1,0 +1,19 @@
+// One function for each file of commands; each appends its rows to the table.
+#pragma once
+#include "api/cli/command.hpp"
+
+namespace actord::cli {
+
+using command_list = std::vector<command>;
+
+void add_local_commands(command_list& to);    // agent, version, validate, keygen
+void add_agent_commands(command_list& to);    // members, info, join, force-leave, leave, reload
+void add_monitor_command(command_list& to);
+void add_maint_command(command_list& to);
+void add_kv_commands(command_list& to);
+void add_catalog_commands(command_list& to);
+void add_services_commands(command_list& to);
+void add_watch_command(command_list& to);
+void add_operator_commands(command_list& to); // operator raft list-peers
+
+} // namespace actord::cli
