@@ -29,7 +29,8 @@ class agent_board; // actors/agent: what the local agent publishes for readers; 
 
 namespace actord::http {
 
-class front; // one per loop; api/http/front.hpp
+class front;      // one per loop; api/http/front.hpp
+class connection; // api/http/connection.hpp
 
 // What handlers of one loop use. References live as long as the server.
 struct environment {
@@ -65,6 +66,7 @@ struct query_kind {
   query_fn run = nullptr;
   query_index_fn index = nullptr;  // null: never kept
   bool send_consistency = false;   // X-Consul-Effective-Consistency (catalog, health)
+  bool honours_cached = false;   // ?cached: X-Cache
   bool meta_on_error = false;      // Consul's deferred setMeta: index 1 and no known leader on errors (catalog, health)
 };
 
@@ -74,7 +76,7 @@ using applied_fn = void (*)(const apply_result&, response&);
 // A request that is answered later. Copyable; used in the loop's thread only. Does nothing when the client has gone.
 class deferred {
 public:
-  deferred(std::weak_ptr<class connection> c, uint64_t serial, front* f) : conn_(std::move(c)), serial_(serial), front_(f) {}
+  deferred(std::weak_ptr<connection> c, uint64_t serial) : conn_(std::move(c)), serial_(serial) {}
   bool alive() const;
   // Fills in and sends. Only the first call counts.
   void answer(const std::function<void(response&)>& fill) const;
@@ -85,9 +87,8 @@ public:
   void end() const;
 
 private:
-  std::weak_ptr<class connection> conn_;
+  std::weak_ptr<connection> conn_;
   uint64_t serial_; // which request of the connection
-  front* front_;
 };
 
 class exchange {

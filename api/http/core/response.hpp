@@ -36,6 +36,7 @@ struct response {
   bool close = false;
   bool plain = false;            // not through the API's wrapper: no Vary, no gzip (unknown paths, bad requests)
   bool cache_miss = false;       // X-Cache: MISS (asked with ?cached)
+  bool answered = false;         // the front has sent the answer otherwise
   std::vector<std::pair<std::string_view, std::string>> headers; // further ones; names are static text
 
   void clear();

@@ -1,0 +1,93 @@
+// One client's connection: bytes in, requests to the front, answers out in order. It lives in one loop; one request is
+// worked on at a time, so pipelined ones wait in the buffer. An idle connection holds no buffers.
+#pragma once
+#include "api/http/core/request_parser.hpp"
+#include "api/http/encoded_answer.hpp"
+#include "runtime/net/io_loop.hpp"
+#include <memory>
+#include <string>
+
+namespace actord::http {
+
+class front;
+struct query_group;
+
+// What the answer to the request at hand depends on besides its content; kept while it is worked on.
+struct reply_facts {
+  bool http10 = false;
+  bool keep_alive = true;
+  bool gzip = false;
+  bool pretty = false;
+  bool no_body = false;              // HEAD
+  bool cached = false;               // asked with ?cached: X-Cache
+  std::string_view consistency;      // for X-Consul-Effective-Consistency
+};
+
+class connection final : public net::io_handler, public std::enable_shared_from_this<connection> {
+public:
+  connection(front& f, int fd, std::string peer) : front_(f), fd_(fd), peer_(std::move(peer)) {}
+  ~connection() override;
+  bool open(); // registers with the loop; false when that fails
+
+  void on_io(uint32_t events) override;
+  void close();
+
+  // Answers the request at hand.
+  void send(response& r);
+  void send_shared(encoded_answer& a, const meta_headers& meta);
+  // A stream instead of one body.
+  void begin_stream(response& r);
+  bool stream_piece(std::string_view piece);
+  void end_stream();
+
+  bool is_open() const { return fd_ >= 0; }
+  bool busy() const { return busy_; }
+  uint64_t serial() const { return serial_; }
+  const std::string& peer() const { return peer_; }
+  reply_facts& facts() { return facts_; }
+  // The request will be answered later.
+  void set_busy() { busy_ = true; }
+
+  // Where it waits, when it waits for a change; kept by query_groups.
+  query_group* group = nullptr;
+  size_t waiter_at = 0;
+
+private:
+  struct outbox { // what the socket did not take
+    std::string bytes;
+    std::shared_ptr<const std::string> body; // after bytes
+    size_t sent = 0;                         // of both together
+    size_t size() const { return bytes.size() + (body ? body->size() : 0); }
+  };
+  void pump();
+  bool receive();
+  size_t consume(std::string_view bytes);
+  parse_outcome next_request(std::string_view bytes, size_t& used);
+  void refuse(const refusal& why);
+  void refuse_size(uint64_t length, uint64_t limit, bool named);
+  void head_of(const response& r, uint64_t length, bool zipped, bool chunked, std::string& out);
+  void transmit(std::string head, std::shared_ptr<const std::string> body);
+  void keep_unsent(std::string head, std::shared_ptr<const std::string> body, size_t sent);
+  void flush_gathered();
+  void flush_outbox();
+  void finished();
+  void arm(nanos limit);
+  void disarm();
+  void linger();
+  void drain();
+
+  front& front_;
+  int fd_;
+  std::string peer_;
+  std::string in_;            // bytes of a request that is not complete, or of requests that wait
+  std::string gathered_;      // answers of this turn, written together
+  std::unique_ptr<outbox> out_;
+  parse_progress progress_;
+  uint64_t serial_ = 0;
+  net::timer_id deadline_ = 0;
+  reply_facts facts_;
+  bool readable_ = false, peer_eof_ = false, busy_ = false, pumping_ = false, starved_ = false;
+  bool close_after_ = false, lingering_ = false, continued_ = false, streaming_ = false, body_armed_ = false;
+};
+
+} // namespace actord::http

@@ -1,0 +1,52 @@
+// What handlers call (handler.hpp), carried out by the front and the connection.
+#include "api/http/front.hpp"
+
+namespace actord::http {
+
+bool exchange::options(query_options& o) { return parse_query_options(req, o, out); }
+
+void exchange::read(const query_kind& k) { env.owner.read_state(*this, conn_, k); }
+
+void exchange::propose(std::string command, applied_fn then) { env.owner.propose(conn_, std::move(command), then); }
+
+deferred exchange::defer() {
+  conn_.set_busy();
+  return deferred(conn_.weak_from_this(), conn_.serial());
+}
+
+namespace {
+std::shared_ptr<connection> still_waiting(const std::weak_ptr<connection>& w, uint64_t serial) {
+  auto c = w.lock();
+  return c && c->is_open() && c->busy() && c->serial() == serial ? c : nullptr;
+}
+} // namespace
+
+bool deferred::alive() const { return still_waiting(conn_, serial_) != nullptr; }
+
+void deferred::answer(const std::function<void(response&)>& fill) const {
+  auto c = still_waiting(conn_, serial_);
+  if (!c) return;
+  response out;
+  fill(out);
+  c->send(out);
+}
+
+void deferred::begin_stream(std::string_view static_content_type) const {
+  auto c = still_waiting(conn_, serial_);
+  if (!c) return;
+  response out;
+  out.kind = body_kind::other;
+  out.content_type = static_content_type;
+  c->begin_stream(out);
+}
+
+bool deferred::write(std::string_view piece) const {
+  auto c = still_waiting(conn_, serial_);
+  return c && c->stream_piece(piece);
+}
+
+void deferred::end() const {
+  if (auto c = still_waiting(conn_, serial_)) c->end_stream();
+}
+
+} // namespace actord::http

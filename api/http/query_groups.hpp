@@ -1,0 +1,62 @@
+// Blocked queries of one loop. Requests for the same thing (path and parameters, but for index, wait and what only
+// affects headers) form a group: one watch, one computation per change, one encoded answer for all of them.
+#pragma once
+#include "api/http/connection.hpp"
+#include "api/http/handler.hpp"
+#include <deque>
+#include <unordered_map>
+
+namespace actord::http {
+
+struct query_group {
+  struct waiter {
+    connection* who = nullptr; // it leaves before it dies
+    uint64_t min_index = 0;
+    net::timer_id deadline = 0;
+  };
+  std::string key;
+  query_kind kind;
+  size_t prefix = 0;       // length of the route's pattern in the path, for the tail
+  uint64_t watch_id = 0;   // 0: no watch is set
+  uint64_t last_index = 0; // the answer's, when the watch was set
+  std::vector<waiter> waiters;
+};
+
+class query_groups {
+public:
+  explicit query_groups(front& f) : front_(f) {}
+
+  // Parks the connection without computing anything, when it can only learn what the group knows already.
+  bool join(const std::string& key, uint64_t min_index, connection& c, nanos wait);
+  // Parks it in the group, which is made when absent. `index` and `topics` are those of a view at `seen`.
+  void park(const std::string& key, const query_kind& kind, size_t prefix, uint64_t index, std::vector<topic>& topics,
+            raft_index seen, uint64_t min_index, connection& c, nanos wait);
+  void leave(connection& c);
+  void fired(const watch_fired& m);
+  void clear() { answering_.clear(); }
+  size_t parked() const { return parked_; }
+
+private:
+  struct answer_due {
+    std::weak_ptr<connection> who;
+    uint64_t serial;
+    std::shared_ptr<encoded_answer> answer;
+  };
+  query_group& group_of(const std::string& key, const query_kind& kind, size_t prefix);
+  void add(query_group& g, connection& c, uint64_t min_index, nanos wait);
+  void remove_at(query_group& g, size_t at);
+  void watch(query_group& g, std::vector<topic>& topics, raft_index seen);
+  void drop_if_empty(query_group& g);
+  void recompute(query_group& g);
+  void timed_out(connection* c);
+  void answer_some();
+
+  front& front_;
+  std::unordered_map<std::string, std::unique_ptr<query_group>> groups_;
+  std::unordered_map<uint64_t, query_group*> by_watch_;
+  std::deque<answer_due> answering_;
+  uint64_t next_watch_ = 1;
+  size_t parked_ = 0;
+};
+
+} // namespace actord::http

@@ -1,0 +1,32 @@
+#include "api/http/routes.hpp"
+
+namespace actord::http {
+
+std::vector<route> all_routes() {
+  std::vector<route> rows{
+      {"/v1/catalog/register", PUT, catalog_register},
+      {"/v1/catalog/connect/", GET, catalog_connect},
+      {"/v1/catalog/deregister", PUT, catalog_deregister},
+      {"/v1/catalog/datacenters", GET, catalog_datacenters},
+      {"/v1/catalog/nodes", GET, catalog_nodes},
+      {"/v1/catalog/services", GET, catalog_services},
+      {"/v1/catalog/service/", GET, catalog_service},
+      {"/v1/catalog/node/", GET, catalog_node},
+      {"/v1/catalog/node-services/", GET, catalog_node_services},
+      {"/v1/catalog/gateway-services/", GET, catalog_gateway_services},
+      {"/v1/health/node/", GET, health_node},
+      {"/v1/health/checks/", GET, health_checks},
+      {"/v1/health/state/", GET, health_state},
+      {"/v1/health/service/", GET, health_service},
+      {"/v1/health/connect/", GET, health_connect},
+      {"/v1/health/ingress/", GET, health_ingress},
+      {"/v1/kv/", GET | PUT | DELETE, kv_endpoint},
+      {"/v1/status/leader", GET, status_leader},
+      {"/v1/status/peers", GET, status_peers},
+      {"/v1/txn", PUT, txn_endpoint},
+  };
+  for (auto& r : agent_routes()) rows.push_back(r);
+  return rows;
+}
+
+} // namespace actord::http

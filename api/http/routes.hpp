@@ -1,0 +1,32 @@
+// The table of paths: one row each, patterns and verbs as Consul has them (agent/http_register.go).
+#pragma once
+#include "api/http/handler.hpp"
+#include <vector>
+
+namespace actord::http {
+
+std::vector<route> all_routes();
+
+// ---- handlers, by file ----
+void kv_endpoint(exchange& x);           // handlers/kv.cpp
+void txn_endpoint(exchange& x);          // handlers/txn.cpp
+void status_leader(exchange& x);         // handlers/status.cpp
+void status_peers(exchange& x);
+void catalog_register(exchange& x);      // handlers/catalog_writes.cpp
+void catalog_deregister(exchange& x);
+void catalog_datacenters(exchange& x);   // handlers/catalog.cpp
+void catalog_nodes(exchange& x);
+void catalog_services(exchange& x);
+void catalog_service(exchange& x);
+void catalog_connect(exchange& x);
+void catalog_node(exchange& x);
+void catalog_node_services(exchange& x);
+void catalog_gateway_services(exchange& x);
+void health_node(exchange& x);           // handlers/health.cpp
+void health_checks(exchange& x);
+void health_service(exchange& x);
+void health_connect(exchange& x);
+void health_ingress(exchange& x);
+void health_state(exchange& x);
+
+} // namespace actord::http
