@@ -4,11 +4,6 @@
 
 namespace actord {
 
-bool equal_fold(std::string_view a, std::string_view b) {
-  auto low = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return low(x) == low(y); });
-}
-
 const schema_field* schema::find(std::string_view name) const {
   for (auto& f : fields)
     if (f.name == name) return &f;

@@ -62,6 +62,7 @@ void normalise(config_value& object, const schema& against, bool json, schema_er
 // "1 error occurred:\n\t* x\n\n", as Consul lists errors.
 std::string list_errors(const std::vector<std::string>& errors);
 
+// Defined in runtime/base/json_codec.
 bool equal_fold(std::string_view a, std::string_view b);
 
 } // namespace actord
