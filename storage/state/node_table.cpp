@@ -14,12 +14,13 @@ bool same_node(const node_record& a, const node_record& b) {
          a.tagged_addresses == b.tagged_addresses && a.meta == b.meta;
 }
 
-// A name belongs to the node that has it, unless that node has no id and may be taken over, or is known to be dead.
+// A name belongs to the node that has it, unless that node has no id and may be taken over, or is not known to be alive:
+// without a check by the membership it is no member, with a critical one it is a dead one.
 status name_is_free(const writing& w, const node_record& node, bool take_over) {
   auto holder = find_node(w.txn, w.t, node.node);
   if (!holder || holder->id == node.id || (take_over && holder->id.empty())) return {};
   auto serf = find_check(w.txn, w.t, holder->node, serf_check);
-  if (serf && serf->status == health_critical) return {};
+  if (!serf || serf->status == health_critical) return {};
   return error{errc::internal, "Node name " + node.node + " is reserved by node " + holder->id + " with name " +
                                    holder->node + " (" + holder->address + ")"};
 }

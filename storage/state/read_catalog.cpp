@@ -75,8 +75,20 @@ std::vector<node_record> all_nodes(const lmdb::transaction& txn, const tables& t
   return out;
 }
 
-// By the beginning of its id, when exactly one node's id begins so.
-std::optional<node_record> node_by_id_prefix(const lmdb::transaction& txn, const tables& t, std::string_view prefix) {
+// By the beginning of its id, when exactly one node's id begins so. Whole bytes count: an odd last character is dropped,
+// and an odd number of digits after the hyphens are gone finds nothing (as in Consul).
+std::optional<node_record> node_by_id_prefix(const lmdb::transaction& txn, const tables& t, std::string_view text) {
+  if (text.size() < 2 || text.size() > 36) return std::nullopt;
+  text.remove_suffix(text.size() % 2);
+  std::string prefix;
+  size_t digits = 0;
+  for (char c : text) {
+    if (c == '-') continue;
+    if (digits == 8 || digits == 12 || digits == 16 || digits == 20) prefix += '-';
+    prefix += c;
+    ++digits;
+  }
+  if (digits == 0 || digits % 2 != 0) return std::nullopt;
   std::vector<std::string> names;
   lmdb::scan(txn, t.node_ids, lower(prefix), [&](std::string_view, std::string_view name) {
     names.emplace_back(name);
@@ -97,7 +109,7 @@ std::vector<node_record> read_view::nodes(query_meta& meta) const {
 }
 
 std::optional<node_record> read_view::node(std::string_view name, query_meta& meta) const {
-  wait_for(meta, topic_kind::nodes);
+  wait_for(meta, topic_kind::node, lower(name));
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "nodes"));
     return find_node(txn, t, name);
@@ -105,14 +117,14 @@ std::optional<node_record> read_view::node(std::string_view name, query_meta& me
 }
 
 std::optional<node_services> read_view::services_of_node(std::string_view name_or_id, query_meta& meta) const {
-  // The answer's index is that of the tables, so any change of a node or a service may raise it.
-  wait_for(meta, topic_kind::nodes);
-  wait_for(meta, topic_kind::services);
+  wait_for(meta, topic_kind::node, lower(name_or_id));
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<node_services> {
     raise_to(meta.index, std::max(get_index(txn, t, "nodes"), get_index(txn, t, "services")));
     auto node = find_node(txn, t, name_or_id);
-    if (!node && name_or_id.size() >= 4) node = node_by_id_prefix(txn, t, name_or_id);
+    if (!node) node = node_by_id_prefix(txn, t, name_or_id);
+    if (!node || lower(node->node) != lower(name_or_id)) wait_for(meta, topic_kind::nodes);
     if (!node) return std::nullopt;
+    if (lower(node->node) != lower(name_or_id)) wait_for(meta, topic_kind::node, lower(node->node));
     node_services out{std::move(*node), {}};
     lmdb::scan(txn, t.services, lmdb::key_of({lower(out.node.node)}), [&](std::string_view, std::string_view bytes) {
       out.services.push_back(load_record<node_service>(bytes));
@@ -230,7 +242,7 @@ bool read_view::service_exists(std::string_view service) const {
 }
 
 std::vector<health_check> read_view::checks_of_node(std::string_view node, query_meta& meta) const {
-  wait_for(meta, topic_kind::checks);
+  wait_for(meta, topic_kind::node, lower(node));
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "checks"));
     std::vector<health_check> out;
@@ -243,7 +255,7 @@ std::vector<health_check> read_view::checks_of_node(std::string_view node, query
 }
 
 std::vector<health_check> read_view::checks_of_service(std::string_view service, query_meta& meta) const {
-  wait_for(meta, topic_kind::checks);
+  wait_for(meta, topic_kind::service, lower(service));
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "checks"));
     return load_checks(txn, t, keys_under<2>(txn, t.service_checks, lmdb::key_of({lower(service)})));

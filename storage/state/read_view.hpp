@@ -64,7 +64,7 @@ public:
   // ---- catalog ---- names are matched without regard to case, as Consul does
   std::vector<node_record> nodes(query_meta& meta) const;
   std::optional<node_record> node(std::string_view name, query_meta& meta) const;
-  // By name, or by a node id's unique prefix (at least 4 hex characters) when no name matches.
+  // By name, or by a node id's unique prefix (at least two characters) when no name matches.
   std::optional<node_services> services_of_node(std::string_view name_or_id, query_meta& meta) const;
   // Service name → the sorted union of its instances' tags. `only` filters nodes (node-meta) and may be empty.
   std::map<std::string, std::vector<std::string>> services(query_meta& meta, const std::function<bool(const node_record&)>& only = {}) const;

@@ -34,10 +34,7 @@ status kv_refusal(const txn_kv_op& op, const kv_outcome& done) {
 }
 
 status run(writing& w, const txn_kv_op& op, std::vector<txn_result>& results) {
-  if (is_read_verb(op.verb)) return read_kv_op(w.txn, w.t, op, results);
-  if (op.verb != kv_set && op.verb != kv_delete && op.verb != kv_delete_cas && op.verb != kv_delete_tree &&
-      op.verb != kv_cas && op.verb != kv_lock && op.verb != kv_unlock)
-    return unknown_verb("KV", op.verb);
+  if (!is_write_verb(op.verb)) return read_kv_op(w.txn, w.t, op, results);
   auto& e = op.entry;
   auto done = kv_apply(w, {op.verb, e.key, e.value, e.session, e.flags, e.lock_index, e.modify_index});
   if (!done.refused) return done.refused;

@@ -12,8 +12,14 @@ bool is_read_verb(std::string_view verb) {
   return verb == kv_get || verb == kv_get_tree || verb == kv_check_index || verb == kv_check_session || verb == kv_check_not_exists;
 }
 
+bool is_write_verb(std::string_view verb) {
+  return verb == kv_set || verb == kv_delete || verb == kv_delete_cas || verb == kv_delete_tree || verb == kv_cas ||
+         verb == kv_lock || verb == kv_unlock;
+}
+
 status read_kv_op(const lmdb::transaction& txn, const tables& t, const txn_kv_op& op, std::vector<txn_result>& results) {
   auto refuse = [](std::string text) -> status { return error{errc::internal, std::move(text)}; };
+  if (!is_read_verb(op.verb)) return refuse("unknown KV verb " + quote(op.verb));
   const auto& key = op.entry.key;
   if (op.verb == kv_get_tree) {
     lmdb::scan(txn, t.kvs, key, [&](std::string_view k, std::string_view bytes) {
@@ -68,7 +74,8 @@ status read_check_op(const lmdb::transaction& txn, const tables& t, const txn_ch
 
 bool is_read_only(const txn_request& r) {
   auto reads = [](const txn_op& op) {
-    if (op.kv) return state::is_read_verb(op.kv->verb);
+    // An unknown verb of a key is a read to Consul, and refused as such.
+    if (op.kv) return !state::is_write_verb(op.kv->verb);
     if (op.node) return op.node->verb == "get";
     if (op.service) return op.service->verb == "get";
     return op.check && op.check->verb == "get";
@@ -85,7 +92,7 @@ txn_response read_view::read_txn(const txn_request& r) const {
       auto& txn = impl_->txn;
       auto& t = impl_->t();
       status s = error{errc::internal, "not a read operation"};
-      if (op.kv && state::is_read_verb(op.kv->verb)) s = state::read_kv_op(txn, t, *op.kv, out.results);
+      if (op.kv && !state::is_write_verb(op.kv->verb)) s = state::read_kv_op(txn, t, *op.kv, out.results);
       else if (op.node && op.node->verb == "get") s = state::read_node_op(txn, t, *op.node, out.results);
       else if (op.service && op.service->verb == "get") s = state::read_service_op(txn, t, *op.service, out.results);
       else if (op.check && op.check->verb == "get") s = state::read_check_op(txn, t, *op.check, out.results);

@@ -7,6 +7,7 @@
 namespace actord::state {
 
 bool is_read_verb(std::string_view kv_verb);
+bool is_write_verb(std::string_view kv_verb);
 status read_kv_op(const lmdb::transaction& txn, const tables& t, const txn_kv_op& op, std::vector<txn_result>& results);
 status read_node_op(const lmdb::transaction& txn, const tables& t, const txn_node_op& op, std::vector<txn_result>& results);
 status read_service_op(const lmdb::transaction& txn, const tables& t, const txn_service_op& op, std::vector<txn_result>& results);
