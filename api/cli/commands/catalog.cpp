@@ -119,7 +119,9 @@ int run_services(invocation& in) {
     }
     rows.push_back(std::move(row));
   }
-  in.line(render_table(rows, 6));
+  auto out = render_table(rows, 6);
+  out.erase(out.find_last_not_of(' ') + 1); // Consul trims the whole, not each line
+  in.line(out);
   return 0;
 }
 

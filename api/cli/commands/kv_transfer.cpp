@@ -49,7 +49,11 @@ int run_import(invocation& in) {
     return in.fail("Cannot unmarshal data: json: cannot unmarshal " + kind + " into Go value of type []*impexp.Entry");
   }
   list_of<transfer_entry> entries;
-  if (auto s = json_decode(doc->root(), entries, {}, {.allow_unknown = true}); !s) return in.fail("Cannot unmarshal data: " + s.err().text);
+  if (auto s = json_decode(doc->root(), entries, {}, {.allow_unknown = true}); !s) {
+    auto why = s.err().text;
+    if (auto at = why.find("struct field ."); at != std::string::npos) why.insert(at + 13, "Entry"); // the record's name in Go
+    return in.fail("Cannot unmarshal data: " + why);
+  }
   for (auto& e : entries) {
     api_request r{.method = "PUT", .path = "/v1/kv/" + e.key, .query = in.query()};
     if (!decode_base64(e.value, r.body))

@@ -8,8 +8,8 @@
 namespace actord::cli {
 
 struct watch_request {
-  std::string type, key, prefix, service, state;
-  std::vector<std::string> tags;
+  std::string type = {}, key = {}, prefix = {}, service = {}, state = {};
+  std::vector<std::string> tags = {};
   bool passing_only = false, has_passing_only = false, has_name = false;
 };
 

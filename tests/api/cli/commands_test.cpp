@@ -1,0 +1,201 @@
+#include "api/cli/cli_main.hpp"
+#include "api/cli/command.hpp"
+#include "api/cli/commands/watch_view.hpp"
+#include "api/cli/table.hpp"
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <map>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace actord;
+using namespace actord::cli;
+
+namespace {
+
+// Answers connections one after the other with canned answers, and keeps what was asked.
+class responder {
+public:
+  explicit responder(std::vector<std::string> answers) : answers_(std::move(answers)) {
+    listen_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::bind(listen_, reinterpret_cast<sockaddr*>(&at), sizeof at);
+    ::listen(listen_, 8);
+    socklen_t length = sizeof at;
+    ::getsockname(listen_, reinterpret_cast<sockaddr*>(&at), &length);
+    port = ntohs(at.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~responder() {
+    ::shutdown(listen_, SHUT_RDWR);
+    thread_.join();
+    ::close(listen_);
+  }
+  uint16_t port = 0;
+  std::vector<std::string> asked; // read after the command has ended
+
+private:
+  void serve() {
+    for (auto& answer : answers_) {
+      int fd = ::accept(listen_, nullptr, nullptr);
+      if (fd < 0) return;
+      std::string request;
+      char piece[4096];
+      size_t wanted = std::string::npos;
+      while (request.size() < wanted) {
+        auto n = ::recv(fd, piece, sizeof piece, 0);
+        if (n <= 0) break;
+        request.append(piece, static_cast<size_t>(n));
+        auto head = request.find("\r\n\r\n");
+        if (head == std::string::npos) continue;
+        auto length = request.find("Content-Length: ");
+        wanted = head + 4 + (length < head ? std::stoul(request.substr(length + 16)) : 0);
+      }
+      asked.push_back(request);
+      ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+      ::close(fd);
+    }
+  }
+  std::vector<std::string> answers_;
+  int listen_;
+  std::thread thread_;
+};
+
+std::string answer(int code, const std::string& body) {
+  return "HTTP/1.1 " + std::to_string(code) + " X\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\nX-Consul-Index: 7\r\nConnection: close\r\n\r\n" + body;
+}
+
+struct ran {
+  int code = 0;
+  std::string out, err;
+  std::vector<std::string> asked;
+};
+
+ran run(std::vector<std::string> args, std::vector<std::string> answers = {}, const std::string& input = {}) {
+  ran r;
+  {
+    responder agent(std::move(answers));
+    cli_io io{[&](std::string_view t) { r.out += t; }, [&](std::string_view t) { r.err += t; }, [&] { return input; },
+              [&](const char* name) {
+                return std::string(name) == "CONSUL_HTTP_ADDR" ? "127.0.0.1:" + std::to_string(agent.port) : std::string();
+              }};
+    r.code = run_command_line(args, io, {});
+    r.asked = agent.asked;
+  }
+  return r;
+}
+
+} // namespace
+
+TEST_CASE("an unknown command and no command say what there is on stderr and exit with 127") {
+  for (auto& args : std::vector<std::vector<std::string>>{{}, {"nope"}, {"acl"}, {"snapshot", "save"}}) {
+    auto r = run(args);
+    CHECK(r.code == 127);
+    CHECK(r.out.empty());
+    CHECK(r.err.starts_with("Usage: consul [--version] [--help] <command> [<args>]\n\nAvailable commands are:\n"));
+  }
+}
+
+TEST_CASE("a group alone prints its help on stderr and exits with 1, and with -h on stdout and 0") {
+  auto r = run({"kv"});
+  CHECK(r.code == 1);
+  CHECK(r.err.find("Subcommands:\n    delete    Removes") != std::string::npos);
+  r = run({"kv", "-h"});
+  CHECK(r.code == 0);
+  CHECK(r.out.starts_with("Usage: consul kv <subcommand>"));
+}
+
+TEST_CASE("every command has help, on stdout and with 0") {
+  for (auto& c : command_table()) {
+    std::vector<std::string> args;
+    std::string word;
+    for (char ch : std::string(c.path) + " ")
+      if (ch == ' ') args.push_back(std::exchange(word, {}));
+      else word += ch;
+    args.emplace_back("--help");
+    auto r = run(args);
+    CHECK(r.code == 0);
+    CHECK(r.out.starts_with("Usage: consul " + std::string(c.path)));
+    CHECK(r.err.empty());
+  }
+}
+
+TEST_CASE("an unknown flag prints Go's usage and exits with 1") {
+  auto r = run({"version", "-bad"});
+  CHECK(r.code == 1);
+  CHECK(r.err == "flag provided but not defined: -bad\nUsage:\n  -format string\n    \tOutput format {pretty|json} (default \"pretty\")\n");
+  CHECK(run({"catalog", "nodes", "-node-meta=ab"}).err.starts_with("invalid value \"ab\" for flag -node-meta: Missing \"=\" value in argument: ab\nUsage:\n"));
+}
+
+TEST_CASE("kv get prints the value, its details, or that there is none") {
+  const std::string entry = R"([{"LockIndex":0,"Key":"a","Flags":42,"Value":"aGk=","CreateIndex":5,"ModifyIndex":6}])";
+  auto r = run({"kv", "get", "/a"}, {answer(200, entry)});
+  CHECK(r.out == "hi\n");
+  CHECK(r.asked[0].starts_with("GET /v1/kv/a HTTP/1.1\r\n"));
+  CHECK(run({"kv", "get", "-detailed", "a"}, {answer(200, entry)}).out ==
+        "CreateIndex      5\nFlags            42\nKey              a\nLockIndex        0\nModifyIndex      6\nSession          -\nValue            hi\n");
+  r = run({"kv", "get", "a"}, {answer(404, "")});
+  CHECK(r.code == 1);
+  CHECK(r.err == "Error! No key exists at: a\n");
+  CHECK(run({"kv", "get", "a"}, {answer(500, "why")}).err == "Error querying Consul agent: Unexpected response code: 500\n");
+}
+
+TEST_CASE("kv put escapes the key as Go does and says what the agent refused") {
+  auto r = run({"kv", "put", "-flags=1", "sp ace/é?#%", "-"}, {answer(200, "true")}, "from stdin");
+  CHECK(r.code == 0);
+  CHECK(r.asked[0].starts_with("PUT /v1/kv/sp%20ace/%C3%A9%3F%23%25?flags=1 HTTP/1.1\r\n"));
+  CHECK(r.asked[0].ends_with("\r\n\r\nfrom stdin"));
+  CHECK(r.out == "Success! Data written to: sp ace/é?#%\n");
+  r = run({"kv", "put", "-cas", "-modify-index=3", "a", "b"}, {answer(200, "false")});
+  CHECK(r.code == 1);
+  CHECK(r.err == "Error! Did not write to a: CAS failed\n");
+  CHECK(run({"kv", "put", "a", "b"}, {answer(500, "why")}).err == "Error! Failed writing data: Unexpected response code: 500 (why)\n");
+}
+
+TEST_CASE("kv import writes what kv export prints") {
+  auto out = run({"kv", "export", "a"}, {answer(200, R"([{"Key":"a","Flags":7,"Value":"aGk="}])")});
+  CHECK(out.out == "[\n\t{\n\t\t\"key\": \"a\",\n\t\t\"flags\": 7,\n\t\t\"value\": \"aGk=\"\n\t}\n]\n");
+  auto in = run({"kv", "import", "-"}, {answer(200, "true")}, out.out);
+  CHECK(in.out == "Imported: a\n");
+  CHECK(in.asked[0].starts_with("PUT /v1/kv/a?flags=7 "));
+  CHECK(in.asked[0].ends_with("\r\n\r\nhi"));
+}
+
+TEST_CASE("members are a table, and no match exits with 2 without a word") {
+  const std::string one = R"([{"Name":"n1","Addr":"127.0.0.1","Port":8301,"Tags":{"role":"consul","build":"1.8.7:","vsn":"2","dc":"dc1"},"Status":1}])";
+  CHECK(run({"members"}, {answer(200, one)}).out ==
+        "Node  Address         Status  Type    Build  Protocol  DC   Segment\nn1    127.0.0.1:8301  alive   server  1.8.7  2         dc1  <all>\n");
+  auto r = run({"members", "-status=left"}, {answer(200, one)});
+  CHECK(r.code == 2);
+  CHECK((r.out + r.err).empty());
+}
+
+TEST_CASE("an agent that is not there is named in Go's words") {
+  auto r = run({"members", "-http-addr=127.0.0.1:1"});
+  CHECK(r.code == 1);
+  CHECK(r.err == "Error retrieving members: Get \"http://127.0.0.1:1/v1/agent/members?segment=_all\": dial tcp 127.0.0.1:1: connect: connection refused\n");
+  CHECK(run({"members", "-http-addr=ftp://x"}).err == "Error connecting to Consul agent: Unknown protocol scheme: ftp\n");
+}
+
+TEST_CASE("a log is streamed until the agent ends it") {
+  auto r = run({"monitor"}, {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab\nc\r\n2\r\nd\n\r\n0\r\n\r\n"});
+  CHECK(r.code == 1);
+  CHECK(r.out.starts_with("ab\ncd\n\nRemote side ended the monitor!"));
+}
+
+TEST_CASE("a watch shows records in the order of Consul's client") {
+  auto view = render_watch("key", R"([{"LockIndex":0,"Key":"a","Flags":0,"Value":"d3w=","CreateIndex":5,"ModifyIndex":6}])", true);
+  CHECK(*view == R"({"Key":"a","CreateIndex":5,"ModifyIndex":6,"LockIndex":0,"Flags":0,"Value":"d3w=","Session":""})");
+  CHECK(*render_watch("key", "", false) == "null");
+  CHECK(*render_watch("services", R"({"consul":[]})", true) == R"({"consul":[]})");
+  CHECK(plan_watch({.type = "nodes", .key = "x"}).err().text == "Invalid parameters: [key]");
+  CHECK(plan_watch({.type = "foo"}).err().text == "Unsupported watch type: foo");
+}
+
+TEST_CASE("columns are as wide as their widest cell in characters") {
+  CHECK(render_table({{"é", "b"}, {"ccc", "d"}}) == "é    b\nccc  d");
+}
