@@ -13,7 +13,9 @@ constexpr int most_rounds = 16; // names that one answer may have resolved by re
 dns_thread::dns_thread(std::unique_ptr<net::io_loop> loop, state_store& store, std::shared_ptr<const node_status> status,
                        std::shared_ptr<const thread_settings> s, uint64_t seed)
     : loop_(std::move(loop)), settings_(std::move(s)), random_(seed), directory_(store, std::move(status)),
-      responder_(settings_->answers, directory_, random_), writer_({}), upstream_(*loop_, random_) {
+      responder_(settings_->answers, directory_, random_), writer_({}), upstream_(*loop_, random_),
+      domain_queries_(&telemetry::sample("dns.domain_query", {{"node", settings_->answers.node_name}})),
+      reverse_queries_(&telemetry::sample("dns.ptr_query", {{"node", settings_->answers.node_name}})) {
   use(settings_);
 }
 
@@ -37,12 +39,21 @@ size_t dns_thread::answer(byte_view packet, bool udp, std::span<uint8_t> buffer,
   case verdict::not_implemented: return refuse(q, rcode::not_implemented);
   case verdict::ok: break;
   }
+  auto begun = std::chrono::steady_clock::now();
   switch (responder_.respond(q, udp, static_cast<uint32_t>(::time(nullptr)), writer_)) {
-  case outcome::answered: return writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
+  case outcome::answered:
+    record(q, begun);
+    return writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
   case outcome::forward: return forward(packet, q, udp, later);
   case outcome::resolve: return resolve(packet, q, udp, later(), 0);
   }
   return 0;
+}
+
+void dns_thread::record(const query& q, std::chrono::steady_clock::time_point begun) {
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begun;
+  bool reverse = q.labels > 0 && q.label(q.labels - 1u) == "arpa";
+  (reverse ? reverse_queries_ : domain_queries_)->record(took.count());
 }
 
 size_t dns_thread::refuse(const query& q, rcode code) {

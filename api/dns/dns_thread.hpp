@@ -5,6 +5,7 @@
 #include "api/dns/upstream.hpp"
 #include "runtime/net/io_loop.hpp"
 #include "runtime/net/loop_actor.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <functional>
 #include <memory>
@@ -50,6 +51,7 @@ private:
   size_t resolve(byte_view packet, const query& q, bool udp, const reply_function& reply, int rounds);
   void answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, bool udp, const reply_function& reply, int rounds);
   size_t refuse(const query& q, rcode code);
+  void record(const query& q, std::chrono::steady_clock::time_point begun);
 
   std::unique_ptr<net::io_loop> loop_;
   std::shared_ptr<const thread_settings> settings_;
@@ -58,6 +60,7 @@ private:
   responder responder_;
   writer writer_;
   upstream upstream_;
+  telemetry::series *domain_queries_, *reverse_queries_; // ms; live for ever
   net::loop_actor_ptr actor_;
   std::vector<std::unique_ptr<net::io_handler>> sockets_; // destroyed before the loop
 };
