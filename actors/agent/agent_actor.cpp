@@ -2,6 +2,7 @@
 #include "actors/agent/agent_state.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
 #include <chrono>
 #include <fcntl.h>
 #include <unistd.h>
@@ -61,7 +62,13 @@ agent_handle::behavior_type agent_behavior(agent_self self, const node_config& c
 } // namespace agent
 
 agent_handle spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps) {
-  return system.spawn(agent::agent_behavior, config, std::move(deps));
+  auto handle = system.spawn(agent::agent_behavior, config, std::move(deps));
+  // An actor begins when it is first scheduled: wait for its first answer, so that the board is filled.
+  caf::scoped_actor self{system};
+  self->request(handle, caf::infinite, service_watch{}).receive([](const agent_done&) {}, [](const caf::error&) {
+    log::err("agent", "The agent ended while it started");
+  });
+  return handle;
 }
 
 } // namespace actord

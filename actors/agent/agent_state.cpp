@@ -313,8 +313,8 @@ void agent_state::write_files(nanos t) {
   caf::anon_send(persister_, std::move(w));
 }
 
-bool agent_state::compare_with_catalog(nanos t) {
-  if (!views_) return true;
+void agent_state::compare_with_catalog(nanos t) {
+  if (!views_) return sync_->compare(*local_, {}, t); // nothing is known of the catalog: tell it everything
   catalog_picture picture;
   query_meta meta;
   auto view = views_->open();
@@ -322,7 +322,6 @@ bool agent_state::compare_with_catalog(nanos t) {
   if (auto all = view.services_of_node(config_.node_name, meta); all && picture.node) picture.services = std::move(all->services);
   picture.checks = view.checks_of_node(config_.node_name, meta);
   sync_->compare(*local_, picture, t);
-  return true;
 }
 
 void agent_state::synchronize(nanos t) {

@@ -54,7 +54,7 @@ private:
   void keep(std::vector<file_change> files);
   void write_files(nanos now);
   void synchronize(nanos now);
-  bool compare_with_catalog(nanos now);
+  void compare_with_catalog(nanos now);
   void look_at_remote_aliases(nanos now);
   void wake_waiters(nanos now);
   void arm(nanos now);
