@@ -1,9 +1,10 @@
-// Access control records (reference/snapshot-format.md 3.10).
+// Tokens, policies, roles, binding rules and authentication methods: snapshot-format.md 3.10. Hashes are BLAKE2b-256.
 #pragma once
 #include "runtime/base/fields.hpp"
 
 namespace actord {
 
+// By the id; the name is what it was at the last write.
 struct acl_link {
   std::string id;
   std::string name;
@@ -34,6 +35,7 @@ struct acl_node_identity {
   }
 };
 
+// type is "" (or client, management for legacy tokens).
 struct acl_token {
   std::string accessor_id;
   std::string secret_id;
@@ -74,6 +76,7 @@ struct acl_token {
   }
 };
 
+// syntax 0 is today's rule language, 1 the legacy one.
 struct acl_policy {
   std::string id;
   std::string name;
@@ -122,6 +125,7 @@ struct acl_role {
   }
 };
 
+// bind_type is service, role or node.
 struct acl_binding_rule {
   std::string id;
   std::string description;

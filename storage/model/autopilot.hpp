@@ -1,15 +1,15 @@
-// Autopilot's configuration (reference/snapshot-format.md 3.7).
+// The autopilot configuration: snapshot-format.md 3.7.
 #pragma once
 #include "runtime/base/fields.hpp"
 
 namespace actord {
 
 struct autopilot_config {
-  bool cleanup_dead_servers = true;
-  nanos last_contact_threshold{200'000'000};
-  uint64_t max_trailing_logs = 250;
+  bool cleanup_dead_servers = false;
+  nanos last_contact_threshold{0};
+  uint64_t max_trailing_logs = 0;
   uint64_t min_quorum = 0;
-  nanos server_stabilization_time{10'000'000'000};
+  nanos server_stabilization_time{0};
   std::string redundancy_zone_tag;
   bool disable_upgrade_migration = false;
   std::string upgrade_version_tag;

@@ -66,7 +66,7 @@ struct expose_path {
     v("Path", s.path, {.omit_empty = true});
     v("LocalPathPort", s.local_path_port, {.omit_empty = true, .alias = "local_path_port"});
     v("Protocol", s.protocol, {.omit_empty = true});
-    v("ParsedFromCheck", s.parsed_from_check, {.omit_empty = true, .alias = "parsed_from_check"});
+    v("ParsedFromCheck", s.parsed_from_check, {.alias = "parsed_from_check"});
   }
 };
 
@@ -186,16 +186,16 @@ struct check_definition_record {
   bool operator==(const check_definition_record&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     constexpr attr omit{.omit_empty = true};
+    v("Interval", s.interval, omit);
+    v("OutputMaxSize", s.output_max_size, omit);
+    v("Timeout", s.timeout, omit);
+    v("DeregisterCriticalServiceAfter", s.deregister_critical_service_after, omit);
     v("HTTP", s.http, omit);
     v("TLSSkipVerify", s.tls_skip_verify, omit);
     v("Header", s.header, omit);
     v("Method", s.method, omit);
     v("Body", s.body, omit);
     v("TCP", s.tcp, omit);
-    v("Interval", s.interval, omit);
-    v("OutputMaxSize", s.output_max_size, omit);
-    v("Timeout", s.timeout, omit);
-    v("DeregisterCriticalServiceAfter", s.deregister_critical_service_after, omit);
     v("ScriptArgs", s.script_args, omit);
     v("DockerContainerID", s.docker_container_id, omit);
     v("Shell", s.shell, omit);
@@ -236,6 +236,7 @@ struct check_service_node {
   node_record node;
   node_service service;
   list_of<health_check> checks;
+  bool operator==(const check_service_node&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Node", s.node);
     v("Service", s.service);

@@ -1,20 +1,11 @@
-// Configuration entries, all kinds of 1.8.7 (reference/http-api.md 3.10, snapshot-format.md 4).
+// Configuration entries, one record per kind, and the envelope in which they stand in the log and in snapshots
+// (snapshot-format.md section 4).
 #pragma once
-#include "runtime/base/fields.hpp"
+#include "runtime/base/error.hpp"
 #include "storage/model/catalog.hpp"
+#include <variant>
 
 namespace actord {
-
-// What every configuration entry begins with; enough to know which record follows.
-struct entry_key {
-  std::string kind;
-  std::string name;
-  bool operator==(const entry_key&) const = default;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Kind", s.kind);
-    v("Name", s.name);
-  }
-};
 
 struct service_defaults {
   std::string kind;
@@ -30,7 +21,7 @@ struct service_defaults {
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Kind", s.kind);
     v("Name", s.name);
-    v("Protocol", s.protocol);
+    v("Protocol", s.protocol, {.omit_empty = true});
     v("MeshGateway", s.mesh_gateway);
     v("Expose", s.expose);
     v("ExternalSNI", s.external_sni, {.omit_empty = true});
@@ -130,7 +121,7 @@ struct route_destination {
   nanos request_timeout{0};
   uint64_t num_retries = 0;
   bool retry_on_connect_failure = false;
-  list_of<uint32_t> retry_on_status_codes;
+  list_of<uint64_t> retry_on_status_codes;
   bool operator==(const route_destination&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Service", s.service, {.omit_empty = true});
@@ -172,6 +163,7 @@ struct service_router {
   }
 };
 
+// Per cent, in steps of a hundredth.
 struct service_split {
   float weight = 0;
   std::string service;
@@ -268,14 +260,6 @@ struct service_resolver {
   }
 };
 
-struct gateway_tls {
-  bool enabled = false;
-  bool operator==(const gateway_tls&) const = default;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Enabled", s.enabled);
-  }
-};
-
 struct ingress_service {
   std::string name;
   string_slice hosts;
@@ -297,6 +281,14 @@ struct ingress_listener {
     v("Port", s.port);
     v("Protocol", s.protocol);
     v("Services", s.services);
+  }
+};
+
+struct gateway_tls {
+  bool enabled = false;
+  bool operator==(const gateway_tls&) const = default;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Enabled", s.enabled);
   }
 };
 
@@ -328,7 +320,7 @@ struct linked_service {
   std::string sni;
   bool operator==(const linked_service&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Name", s.name);
+    v("Name", s.name, {.omit_empty = true});
     v("CAFile", s.ca_file, {.omit_empty = true});
     v("CertFile", s.cert_file, {.omit_empty = true});
     v("KeyFile", s.key_file, {.omit_empty = true});
@@ -354,16 +346,17 @@ struct terminating_gateway {
   }
 };
 
-// A configuration entry on the wire: one raw byte string that holds the kind and this request (snapshot-format.md 4).
-template <class Entry> struct config_entry_request {
+using config_entry = std::variant<service_defaults, proxy_defaults, service_router, service_splitter, service_resolver,
+                                  ingress_gateway, terminating_gateway>;
+
+struct config_entry_request { // op is upsert, upsert-cas or delete
   std::string datacenter, op, token;
-  Entry entry;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Datacenter", s.datacenter);
-    v("Op", s.op);
-    v("Token", s.token);
-    v("Entry", s.entry, {.bytes = true}); // of proxy-defaults: a byte string that holds the entry
-  }
+  config_entry entry;
 };
+
+// The body of a record of type 22: the kind and the request, as two msgpack values. Errors: errc::corrupt, or
+// bad_request `invalid config entry kind: foo`.
+std::string encode_config_entry(const config_entry_request& r);
+result<config_entry_request> decode_config_entry(std::string_view body);
 
 } // namespace actord

@@ -1,15 +1,16 @@
-// Network coordinates (reference/snapshot-format.md 3.5).
+// Network coordinates (Vivaldi) of nodes; snapshot-format.md 3.5.
 #pragma once
 #include "runtime/base/fields.hpp"
 
 namespace actord {
 
-struct coordinate {
+// Seconds.
+struct coordinate_vector {
   list_of<double> vec;
   double error = 0;
   double adjustment = 0;
   double height = 0;
-  bool operator==(const coordinate&) const = default;
+  bool operator==(const coordinate_vector&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Vec", s.vec);
     v("Error", s.error);
@@ -21,7 +22,7 @@ struct coordinate {
 struct coordinate_record {
   std::string node;
   std::string segment;
-  coordinate coord;
+  coordinate_vector coord;
   bool operator==(const coordinate_record&) const = default;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Node", s.node);

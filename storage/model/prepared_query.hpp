@@ -1,4 +1,4 @@
-// Prepared queries (reference/http-api.md 3.9, snapshot-format.md 3.6).
+// Prepared queries: reference/http-api.md 3.9, snapshot-format.md 3.6.
 #pragma once
 #include "runtime/base/fields.hpp"
 
@@ -18,7 +18,7 @@ struct query_service {
   std::string service;
   query_failover failover;
   bool only_passing = false;
-  string_slice ignore_check_ids;
+  string_slice ignore_check_i_ds;
   std::string near;
   string_slice tags;
   string_table node_meta;
@@ -29,7 +29,7 @@ struct query_service {
     v("Service", s.service);
     v("Failover", s.failover);
     v("OnlyPassing", s.only_passing);
-    v("IgnoreCheckIDs", s.ignore_check_ids);
+    v("IgnoreCheckIDs", s.ignore_check_i_ds);
     v("Near", s.near);
     v("Tags", s.tags);
     v("NodeMeta", s.node_meta);
@@ -38,6 +38,15 @@ struct query_service {
   }
 };
 
+struct query_dns {
+  std::string ttl;
+  bool operator==(const query_dns&) const = default;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("TTL", s.ttl);
+  }
+};
+
+// type is "" or "name_prefix_match".
 struct query_template {
   std::string type;
   std::string regexp;
@@ -50,20 +59,12 @@ struct query_template {
   }
 };
 
-struct query_dns {
-  std::string ttl;
-  bool operator==(const query_dns&) const = default;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("TTL", s.ttl);
-  }
-};
-
 struct prepared_query {
   std::string id;
   std::string name;
   std::string session;
   std::string token;
-  query_template name_template;
+  query_template pattern;
   query_service service;
   query_dns dns;
   uint64_t create_index = 0;
@@ -74,7 +75,7 @@ struct prepared_query {
     v("Name", s.name);
     v("Session", s.session);
     v("Token", s.token);
-    v("Template", s.name_template);
+    v("Template", s.pattern);
     v("Service", s.service);
     v("DNS", s.dns);
     v("CreateIndex", s.create_index);

@@ -1,4 +1,4 @@
-// Sessions, the holders of locks (reference/http-api.md 3.7, snapshot-format.md 3.4).
+// A session and what it depends on (reference/http-api.md 3.7, snapshot-format.md 3.4).
 #pragma once
 #include "runtime/base/fields.hpp"
 
@@ -14,16 +14,17 @@ struct session_service_check {
   }
 };
 
+// lock_delay is a number of nanoseconds in JSON, ttl is text ("" for none).
 struct session_record {
   std::string id;
   std::string name;
   std::string node;
   nanos lock_delay{0};
-  std::string behavior; // release | delete
-  std::string ttl; // "" or a Go duration
+  std::string behavior;
+  std::string ttl;
   string_slice node_checks;
   list_of<session_service_check> service_checks;
-  string_slice checks; // of snapshots before 1.7
+  string_slice checks;
   uint64_t create_index = 0;
   uint64_t modify_index = 0;
   bool operator==(const session_record&) const = default;

@@ -5,6 +5,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/catalog.hpp"
+#include "storage/state/record_codec.hpp"
 #include "storage/state/writing.hpp"
 #include <array>
 #include <optional>
@@ -45,7 +46,7 @@ template <class Record> void put_record(writing& w, const lmdb::table& t, std::s
 }
 template <class Record> Record load_record(std::string_view bytes) {
   Record r;
-  if (!from_msgpack(bytes, r)) lmdb::raise_corrupt("a catalog record");
+  if (!decode_record(bytes, r)) lmdb::raise_corrupt("a catalog record");
   return r;
 }
 template <class Record> std::optional<Record> find_record(const lmdb::transaction& txn, const lmdb::table& t, std::string_view key) {
