@@ -233,7 +233,7 @@ void front::read_state(exchange& x, connection& c, const query_kind& k) {
   if (blocking || k.index) make_key(x.req);
   if (blocking && groups_.join(key_, o.min_index, c, wait_of(o))) return;
   std::shared_ptr<encoded_answer> ready;
-  uint64_t index = 0;
+  uint64_t index = 0, valid_at = 0;
   raft_index seen;
   bool failed = false;
   {
@@ -243,8 +243,10 @@ void front::read_state(exchange& x, connection& c, const query_kind& k) {
     if (blocking) meta.topics = &topics_;
     http::query q{x.req, o, env_, view, meta, out};
     if (k.index) {
-      index = k.index(q);
-      if (!blocking || index > o.min_index) ready = cache_.find(key_, index);
+      valid_at = k.index(q);
+      ready = cache_.find(key_, valid_at);
+      if (ready) index = ready->answer().meta.index;
+      if (ready && blocking && index <= o.min_index) ready = nullptr; // it has to learn what to wait for
     }
     if (!ready) {
       k.run(q);
@@ -267,7 +269,7 @@ void front::read_state(exchange& x, connection& c, const query_kind& k) {
   out.meta = meta_of(k, o, index);
   if (!k.index || out.status != 200) return;
   auto shared = std::make_shared<encoded_answer>(std::move(out));
-  cache_.put(key_, index, shared);
+  cache_.put(key_, valid_at, shared);
   out.clear();
   out.answered = true;
   c.send_shared(*shared, meta_of(k, o, index));

@@ -1,0 +1,36 @@
+// What the catalog and health endpoints have in common: which rows a request keeps, and Consul's habits of showing
+// them (lists that are never null).
+#pragma once
+#include "api/http/core/filter.hpp"
+#include "api/http/handler.hpp"
+#include "storage/model/catalog.hpp"
+
+namespace actord::http {
+
+bool has_node_meta(const query_options& o, const string_table& meta); // every ?node-meta= holds
+bool has_tags(const query& q, const string_slice& tags);              // every ?tag= is there, in any case
+
+// Compiles ?filter= for a record; false when it was bad (answered).
+template <class Record> bool compile_filter(query& q, filter& out) {
+  auto f = filter::compile<Record>(q.options.filter);
+  if (!f) {
+    q.out.fail(f.err());
+    return false;
+  }
+  out = *f;
+  return true;
+}
+
+// null → [] and default weights, as Consul's handlers do before they answer.
+void tidy(node_service& s);
+void tidy(health_check& c);
+service_node flat(const check_service_node& n);
+
+template <class T> void write_list(query& q, const std::vector<T>& rows) {
+  auto w = q.out.begin_json();
+  w.begin_array();
+  for (auto& r : rows) json_encode(w, r);
+  w.end_array();
+}
+
+} // namespace actord::http
