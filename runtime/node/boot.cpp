@@ -11,6 +11,8 @@
 #include "runtime/node/data_folder.hpp"
 #include "runtime/node/signals.hpp"
 #include "runtime/node/supervisor_actor.hpp"
+#include "runtime/telemetry/log_sinks.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/state/store.hpp"
 #include <caf/actor_system.hpp>
@@ -228,6 +230,36 @@ int fail(const error& e) {
   return 1;
 }
 
+status open_logs(const node_config& c) {
+  auto level = log::level::info;
+  log::parse_level(c.log_level, level);
+  log::add_sink(level, [json = c.log_json](const log::record& r) {
+    auto line = json ? log::format_json(r) : "    " + log::format_line(r);
+    [[maybe_unused]] auto written = ::write(STDOUT_FILENO, line.data(), line.size());
+  });
+  if (!c.log_file.empty()) {
+    telemetry::log_file_options o{c.log_file, c.log_rotate_bytes, c.log_rotate_duration, c.log_rotate_max_files};
+    if (auto sink = telemetry::add_file_sink(level, c.log_json, o); !sink) return sink.err();
+  }
+  if (c.enable_syslog)
+    if (auto sink = telemetry::add_syslog_sink(level, c.syslog_facility); !sink) return sink.err();
+  telemetry::metrics_options m;
+  m.prefix = c.telemetry_metrics_prefix;
+  m.prefix_filter = c.telemetry_prefix_filter;
+  m.filter_default = c.telemetry_filter_default;
+  m.statsd_address = c.telemetry_statsd_address;
+  return telemetry::start_metrics(m);
+}
+
+// What would silently weaken a cluster is refused rather than ignored.
+status check_supported(const node_config& c) {
+  if (c.acl_enabled) return error{errc::bad_request, "acl.enabled: ACLs are not enforced by this version; an agent that was asked for them must not start open"};
+  if (!c.server) return error{errc::bad_request, "client agents are not part of this version: start with -server -bootstrap-expect=1, or -dev"};
+  if (c.bootstrap_expect > 1) return error{errc::bad_request, "bootstrap_expect: this version runs a single server; use -bootstrap-expect=1"};
+  if (!c.encrypt.empty()) return error{errc::bad_request, "encrypt: gossip is not part of this version"};
+  return {};
+}
+
 void write_pid_file(const std::string& path) {
   if (path.empty()) return;
   std::ofstream(path) << ::getpid() << "\n";
@@ -256,7 +288,6 @@ status start_fronts(node& n) {
   auto dns = dns::dns_server::start(n.config, {*n.system, *n.state, n.status});
   if (!dns) return dns.err();
   n.dns = std::move(*dns);
-  for (auto& a : n.config.dns_addrs) log::info("agent", "Started DNS server: address={} network=udp+tcp", a.host_port());
   auto http = http::http_server::start(n.config, {*n.system, n.raft, n.watch, n.agent, n.board, *n.state, n.status});
   if (!http) return http.err();
   n.http = std::move(*http);
@@ -281,17 +312,17 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
   raise_descriptor_limit();
   node n;
   n.config = std::move(loaded.config);
-  auto level = log::level::info;
-  log::parse_level(n.config.log_level, level);
-  if (auto s = open_storage(n); !s) {
-    fmt::print("==> {}\n", s.err().text);
+  auto opened = check_supported(n.config);
+  if (opened) opened = open_storage(n);
+  if (!opened) {
+    fmt::print("==> {}\n", opened.err().text);
     return 1;
   }
   print_banner(n.config);
-  log::add_sink(level, [json = n.config.log_json](const log::record& r) {
-    auto line = json ? log::format_json(r) : "    " + log::format_line(r);
-    [[maybe_unused]] auto written = ::write(STDOUT_FILENO, line.data(), line.size());
-  });
+  if (auto s = open_logs(n.config); !s) {
+    fmt::print("==> {}\n", s.err().text);
+    return 1;
+  }
   for (auto& w : loaded.warnings) log::warn("agent", "{}", w);
   write_pid_file(n.config.pid_file);
   int code = 1;
@@ -303,6 +334,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
     code = event_loop(n, events).run();
     log::info("agent", "Requesting shutdown");
   }
+  telemetry::stop_metrics();
   take_down(n);
   if (!n.config.pid_file.empty()) ::unlink(n.config.pid_file.c_str());
   log::info("agent", "shutdown complete");
