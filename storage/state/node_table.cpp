@@ -53,6 +53,7 @@ std::optional<node_record> find_node_by_id(const lmdb::transaction& txn, const t
 }
 
 status ensure_node(writing& w, node_record node) {
+  if (node.node.empty()) return error{errc::internal, "Must provide node"};
   std::optional<node_record> known;
   if (!node.id.empty()) {
     known = find_node_by_id(w.txn, w.t, node.id);

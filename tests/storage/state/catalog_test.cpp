@@ -209,3 +209,13 @@ TEST_CASE_FIXTURE(store_fixture, "a transaction does everything or, listing all 
   CHECK(is_read_only(r));
   CHECK(reading->open().read_txn(r).errors[0].what == "unknown KV verb \"frob\"");
 }
+
+TEST_CASE_FIXTURE(store_fixture, "a node without a name is refused in a transaction too, and the store goes on") {
+  txn_request r;
+  txn_op op;
+  op.node = txn_node_op{"set", {}};
+  r.ops = {op};
+  CHECK(run(encode_command(command_kind::txn, r)).txn->errors[0].what == "Must provide node");
+  CHECK(put(node_only("")).failure.text == "Must provide node");
+  CHECK(put(node_only("n")).failure.code == errc::none);
+}
