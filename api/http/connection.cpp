@@ -198,7 +198,7 @@ void connection::send(response& r) {
   bool zipped = facts_.gzip && !r.plain && !r.body.empty();
   if (r.kind == body_kind::json && facts_.pretty) r.body = json_pretty(r.body);
   if (zipped) r.body = gzip(r.body);
-  if (facts_.cached && r.status == 200) r.cache_miss = true;
+  if (r.status == 200) r.cache = facts_.cache;
   if (r.body.size() < copy_below) {
     // Gathered with the other answers of this turn; outside of one, written at once.
     head_of(r, r.body.size(), zipped, false, gathered_);
@@ -224,7 +224,7 @@ void connection::send_shared(encoded_answer& a, const meta_headers& meta) {
   head_only.content_type = from.content_type;
   head_only.headers = from.headers;
   head_only.meta = meta;
-  head_only.cache_miss = facts_.cached;
+  head_only.cache = facts_.cache;
   std::string head;
   head_of(head_only, body->size(), zipped, false, head);
   flush_gathered();

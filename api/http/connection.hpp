@@ -19,7 +19,7 @@ struct reply_facts {
   bool gzip = false;
   bool pretty = false;
   bool no_body = false;              // HEAD
-  bool cached = false;               // asked with ?cached: X-Cache
+  std::string_view cache;            // X-Cache, when asked with ?cached
   std::string_view consistency;      // for X-Consul-Effective-Consistency
 };
 

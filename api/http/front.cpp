@@ -159,7 +159,7 @@ bool front::refuse_by_rules(size_t row, request& r, response& out) {
     return true;
   }
   if (r.method_verb != verb::get && !rules.may_write(r.peer)) return out.text(403, "Access is restricted"), true;
-  return !refuse_namespace(r, out);
+  return r.path != "/v1/catalog/nodes" && !refuse_namespace(r, out); // nodes are in no namespace
 }
 
 void front::dispatch(connection& c, request& r, response& out) {
@@ -227,10 +227,12 @@ void front::read_state(exchange& x, connection& c, const query_kind& k) {
   query_options o;
   response& out = x.out;
   if (!parse_query_options(x.req, o, out) || !check_options(o, k, out)) return;
-  c.facts().cached = o.cached && k.honours_cached;
+  const bool cached = o.cached && k.honours_cached;
+  if (cached) c.facts().cache = "MISS";
   c.facts().consistency = k.send_consistency ? consistency_text(o.mode) : std::string_view{};
   const bool blocking = o.min_index > 0;
   if (blocking || k.index) make_key(x.req);
+  if (cached) key_ += "?cached"; // an entry of its own, so that the first one who asks is told that it was a miss
   if (blocking && groups_.join(key_, o.min_index, c, wait_of(o))) return;
   std::shared_ptr<encoded_answer> ready;
   uint64_t index = 0, valid_at = 0;
@@ -257,6 +259,7 @@ void front::read_state(exchange& x, connection& c, const query_kind& k) {
   }
   if (ready) {
     out.answered = true;
+    if (cached) c.facts().cache = "HIT";
     return c.send_shared(*ready, meta_of(k, o, index));
   }
   if (failed) {

@@ -2,6 +2,9 @@
 
 namespace actord::http {
 
+// This version has no ACLs: what needs them says that they are off.
+static void acl_disabled(exchange& x) { x.out.text(401, "ACL support disabled"); }
+
 std::vector<route> all_routes() {
   std::vector<route> rows{
       {"/v1/catalog/register", PUT, catalog_register},
@@ -24,6 +27,22 @@ std::vector<route> all_routes() {
       {"/v1/status/leader", GET, status_leader},
       {"/v1/status/peers", GET, status_peers},
       {"/v1/txn", PUT, txn_endpoint},
+      {"/v1/acl/bootstrap", PUT, acl_disabled},
+      {"/v1/acl/replication", GET, acl_disabled},
+      {"/v1/acl/login", POST, acl_disabled},
+      {"/v1/acl/logout", POST, acl_disabled},
+      {"/v1/acl/policies", GET, acl_disabled},
+      {"/v1/acl/policy", PUT, acl_disabled},
+      {"/v1/acl/policy/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/policy/name/", GET, acl_disabled},
+      {"/v1/acl/tokens", GET, acl_disabled},
+      {"/v1/acl/token", PUT, acl_disabled},
+      {"/v1/acl/token/self", GET, acl_disabled},
+      {"/v1/acl/token/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/roles", GET, acl_disabled},
+      {"/v1/acl/role", PUT, acl_disabled},
+      {"/v1/acl/role/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/role/name/", GET, acl_disabled},
   };
   for (auto& r : agent_routes()) rows.push_back(r);
   return rows;

@@ -21,10 +21,13 @@ void append_line(std::string& out, std::string_view name, std::string_view value
 
 void append_meta(std::string& out, const meta_headers& m) {
   if (!m.consistency.empty()) append_line(out, "X-Consul-Effective-Consistency", m.consistency);
-  out += "X-Consul-Index: ";
-  append_number(out, m.index == 0 ? 1 : m.index);
-  out += m.known_leader ? "\r\nX-Consul-Knownleader: true\r\nX-Consul-Lastcontact: "
-                        : "\r\nX-Consul-Knownleader: false\r\nX-Consul-Lastcontact: ";
+  if (m.with_index) {
+    out += "X-Consul-Index: ";
+    append_number(out, m.index == 0 ? 1 : m.index);
+    out += "\r\n";
+  }
+  out += m.known_leader ? "X-Consul-Knownleader: true\r\nX-Consul-Lastcontact: "
+                        : "X-Consul-Knownleader: false\r\nX-Consul-Lastcontact: ";
   append_number(out, m.last_contact_ms);
   out += "\r\n";
 }
@@ -38,7 +41,8 @@ void response::clear() {
   body.clear();
   if (body.capacity() > 256 * 1024) body.shrink_to_fit();
   meta = {};
-  close = plain = cache_miss = answered = false;
+  close = plain = answered = false;
+  cache = {};
   headers.clear();
 }
 
@@ -112,7 +116,8 @@ void append_head(std::string& out, const response& r, const head_options& o) {
   if (r.kind == body_kind::other) append_line(out, "Content-Type", r.content_type);
   for (auto& [name, value] : r.headers) append_line(out, name, value);
   if (!r.plain) out += "Vary: Accept-Encoding\r\n";
-  if (r.cache_miss) out += "X-Cache: MISS\r\n";
+  if (!r.cache.empty()) append_line(out, "X-Cache", r.cache);
+  if (r.cache == "HIT") out += "Age: 0\r\n"; // what is kept is dropped as soon as it is not the newest
   if (r.meta.present) append_meta(out, r.meta);
   append_line(out, "Date", o.date);
   if (o.chunked) {

@@ -21,6 +21,7 @@ enum class body_kind : uint8_t {
 // The X-Consul-* headers of an answer from the state.
 struct meta_headers {
   bool present = false;
+  bool with_index = true;           // read-only transactions tell all but the index
   uint64_t index = 0;               // 0 is sent as 1
   bool known_leader = true;
   uint64_t last_contact_ms = 0;
@@ -35,7 +36,7 @@ struct response {
   meta_headers meta;
   bool close = false;
   bool plain = false;            // not through the API's wrapper: no Vary, no gzip (unknown paths, bad requests)
-  bool cache_miss = false;       // X-Cache: MISS (asked with ?cached)
+  std::string_view cache;        // X-Cache: MISS or HIT (asked with ?cached), with Age: 0
   bool answered = false;         // the front has sent the answer otherwise
   std::vector<std::pair<std::string_view, std::string>> headers; // further ones; names are static text
 

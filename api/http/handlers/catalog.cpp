@@ -50,7 +50,7 @@ void one_node(query& q) {
   if (!compile_filter<node_service>(q, wanted)) return;
   auto found = q.view.services_of_node(q.req.tail, q.meta);
   auto w = q.out.begin_json();
-  if (!found) return w.null();
+  if (!found) return q.meta.index = 0, w.null();
   std::map<std::string_view, node_service*> by_id;
   for (auto& s : found->services) by_id.emplace(s.id, &s);
   w.begin_object();
@@ -78,6 +78,7 @@ void one_node_list(query& q) {
   if (found) json_encode(w, found->node);
   else w.null();
   w.plain_key("Services");
+  if (!found) q.meta.index = 0;
   if (!found || found->services.empty()) {
     w.null();
   } else {

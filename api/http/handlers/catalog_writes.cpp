@@ -21,6 +21,19 @@ std::string uuid_fault(std::string_view id) {
   return {};
 }
 
+// Which kind of check a definition describes; "" when it is none.
+std::string_view type_of(const check_definition_record& d) {
+  const bool runs = d.interval.count() > 0;
+  if (!d.grpc.empty() && runs) return "grpc";
+  if (!d.http.empty() && runs) return "http";
+  if (d.ttl.count() > 0) return "ttl";
+  if (!d.tcp.empty() && runs) return "tcp";
+  if (!d.alias_node.empty() || !d.alias_service.empty()) return "alias";
+  if (!d.docker_container_id.empty() && !d.script_args.empty() && runs) return "docker";
+  if (!d.script_args.empty() && runs) return "script";
+  return {};
+}
+
 std::string fault_of(register_request& r, const node_config& config) {
   if (r.datacenter.empty()) r.datacenter = config.datacenter;
   if (r.datacenter != config.datacenter) return "No path to datacenter";
@@ -42,6 +55,7 @@ std::string fault_of(register_request& r, const node_config& config) {
     if (c.check_id.empty()) c.check_id = c.name;
     if (c.node.empty()) c.node = r.node;
     if (c.status.empty()) c.status = health_critical;
+    if (c.type.empty()) c.type = type_of(c.definition);
   }
   return {};
 }
@@ -57,7 +71,11 @@ struct deregister_body : deregister_request {
 
 template <class Body> bool decode(exchange& x, Body& body) {
   auto decoded = from_json(x.req.body, body);
-  if (!decoded) x.out.text(400, "Request decode failed: " + decoded.err().text);
+  if (!decoded) {
+    std::string text = "Request decode failed: " + decoded.err().text;
+    if (text.ends_with("unknown field \"Namespace\"")) text += " - Namespaces are a Consul Enterprise feature";
+    x.out.text(400, text);
+  }
   return decoded.ok();
 }
 

@@ -7,6 +7,7 @@ namespace {
 void ask(exchange& x, void (*tell)(const leader_info&, response&)) {
   query_options o;
   if (!x.options(o)) return;
+  if (!o.datacenter.empty() && o.datacenter != x.env.config.datacenter) return x.out.text(500, "No path to datacenter");
   auto later = x.defer();
   x.env.self->request(x.env.router, caf::infinite, leader_query{})
       .then([later, tell](leader_info& info) { later.answer([&](response& out) { tell(info, out); }); },

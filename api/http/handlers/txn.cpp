@@ -196,6 +196,8 @@ void read_only(exchange& x, const txn_request& t) {
     }
   }
   write_response(r, true, x.out);
+  x.out.meta.present = true;
+  x.out.meta.with_index = false;
 }
 
 } // namespace
