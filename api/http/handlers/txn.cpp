@@ -47,8 +47,16 @@ bool decode_ops(exchange& x, list_of<api_op>& ops) {
   return decoded.ok();
 }
 
+// What Consul refuses before it proposes, told like a failed operation.
+std::string service_fault(const txn_service_op& op) {
+  if (op.verb == kv_get) return {};
+  if (!op.service.id.empty() && op.service.service.empty()) return "Must provide service name with ID";
+  std::string_view a = op.service.address;
+  return a == "0.0.0.0" || a == "::" || a == "[::]" ? "Invalid service address" : "";
+}
+
 // False when a value is too large (answered).
-bool convert(exchange& x, list_of<api_op>& in, txn_request& out, bool& writes) {
+bool convert(exchange& x, list_of<api_op>& in, txn_request& out, bool& writes, std::vector<txn_error>& faults) {
   const auto limit = static_cast<size_t>(std::max<int64_t>(x.env.config.kv_max_value_size, 0));
   for (auto& op : in) {
     txn_op t;
@@ -68,11 +76,13 @@ bool convert(exchange& x, list_of<api_op>& in, txn_request& out, bool& writes) {
       writes = writes || kv_writes(kv.verb);
     } else if (op.node) {
       t.node = std::move(op.node);
+      if (t.node->node.datacenter.empty()) t.node->node.datacenter = x.env.config.datacenter;
       writes = writes || t.node->verb != kv_get;
     } else if (op.service) {
       if (op.service->service.id.empty()) op.service->service.id = op.service->service.service;
       if (!op.service->service.weights) op.service->service.weights.emplace();
       t.service = std::move(op.service);
+      if (auto fault = service_fault(*t.service); !fault.empty()) faults.push_back({out.ops.size(), fault});
       writes = writes || t.service->verb != kv_get;
     } else if (op.check) {
       if (op.check->check.check_id.empty()) op.check->check.check_id = op.check->check.name;
@@ -210,10 +220,12 @@ void txn_endpoint(exchange& x) {
     return x.out.text(413, "Transaction contains too many operations (" + std::to_string(ops.size()) + " > " + std::to_string(max_ops) + ")");
   txn_request t;
   bool writes = false;
-  if (!convert(x, ops, t, writes)) return;
+  txn_response refused;
+  if (!convert(x, ops, t, writes, refused.errors)) return;
   if (!x.options(o)) return;
   t.datacenter = x.env.config.datacenter;
   if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, "No path to datacenter");
+  if (!refused.errors.empty()) return write_response(refused, !writes, x.out);
   if (writes) return x.propose(encode_command(command_kind::txn, t), written);
   if (o.mode != consistency::stale && !x.env.status.leader) return x.out.text(500, "No cluster leader");
   read_only(x, t);
