@@ -295,6 +295,13 @@ status start_fronts(node& n) {
   return {};
 }
 
+// A single server leads within milliseconds: listening only then spares clients an error that Consul would hide by
+// holding their request. Not for ever: with a full disk there is no leader, and reads with ?stale should still work.
+void await_leadership(const node& n) {
+  auto deadline = std::chrono::steady_clock::now() + n.config.rpc_hold_timeout;
+  while (!n.status->leader.load() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
 status start(node& n, event_source& events, const reload_fn& reload) {
   make_system(n);
   if (auto s = spawn_core(n); !s) return s;
@@ -302,6 +309,7 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
   n.supervisor = spawn_supervisor(*n.system, {{"raft", strong(n.raft)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"agent", strong(n.agent)}},
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
+  await_leadership(n);
   return start_fronts(n);
 }
 
