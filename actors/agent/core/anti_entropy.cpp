@@ -67,13 +67,24 @@ std::vector<catalog_command> anti_entropy::take_batch(local_state& s) {
   return out;
 }
 
+// In two commands, as a leader of Consul's and the agent after it: first that the member is there, with what a server
+// stands for, leaving alone what is known of the node; then the node's own addresses and metadata. Clients see the
+// indexes of both.
 void anti_entropy::send_node(std::vector<catalog_command>& out) {
+  if (self_.server) {
+    catalog_command member;
+    auto& r = member.add.emplace();
+    r = base();
+    r.tagged_addresses = {};
+    r.node_meta = {};
+    r.service = self_.server;
+    r.check = serf_health();
+    add_command(out, std::move(member), {});
+  }
   catalog_command c;
   auto& r = c.add.emplace();
   r = base();
   r.skip_node_update = false;
-  r.service = self_.server;
-  if (self_.server) r.check = serf_health();
   sent what;
   what.node = true;
   add_command(out, std::move(c), std::move(what));
