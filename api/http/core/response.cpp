@@ -113,7 +113,7 @@ void append_head(std::string& out, const response& r, const head_options& o) {
   out += o.extra;
   if (o.gzip) out += "Content-Encoding: gzip\r\n";
   if (r.kind == body_kind::json) out += "Content-Type: application/json\r\n";
-  if (r.kind == body_kind::other) append_line(out, "Content-Type", r.content_type);
+  if (r.kind == body_kind::other && !r.content_type.empty()) append_line(out, "Content-Type", r.content_type);
   for (auto& [name, value] : r.headers) append_line(out, name, value);
   if (!r.plain) out += "Vary: Accept-Encoding\r\n";
   if (!r.cache.empty()) append_line(out, "X-Cache", r.cache);

@@ -1,6 +1,6 @@
 // GET /v1/agent/monitor: the log as it is written, until the client goes.
 #include "api/http/handlers/agent_handlers.hpp"
-#include "runtime/base/log.hpp"
+#include "runtime/telemetry/log_sinks.hpp"
 #include <mutex>
 
 namespace actord::http {
@@ -31,7 +31,7 @@ struct log_tap {
   std::shared_ptr<line_queue> queue = std::make_shared<line_queue>();
   int sink = 0;
   log_tap() = default;
-  ~log_tap() { log::remove_sink(sink); }
+  ~log_tap() { telemetry::unsubscribe(sink); }
   log_tap(const log_tap&) = delete;
   log_tap& operator=(const log_tap&) = delete;
 };
@@ -53,9 +53,9 @@ void agent_monitor(exchange& x) {
   auto tap = std::make_shared<log_tap>();
   auto later = x.defer();
   later.begin_stream("");
-  tap->sink = log::add_sink(level, [to = tap->queue, json](const log::record& r) {
+  tap->sink = telemetry::subscribe(level, json, [to = tap->queue](std::string_view line) {
     std::lock_guard lock(to->mutex);
-    if (to->lines.size() < most_waiting) to->lines.push_back(json ? log::format_json(r) : log::format_line(r));
+    if (to->lines.size() < most_waiting) to->lines.emplace_back(line);
   });
   pump(x.env.loop, later, std::move(tap));
 }

@@ -93,6 +93,20 @@ void answer_health(exchange& x, int code, std::string_view status, std::string j
   x.out.status = code;
 }
 
+// Of a service that is not here. Text asked for is a JSON string when it was asked for by id, as Consul has it.
+void answer_unknown(exchange& x, std::string reason, bool by_id) {
+  if (!wants_text(x.req)) {
+    x.out.json(by_id ? R"({"AggregatedStatus":"critical","Service":null,"Checks":null})" : "[]");
+  } else {
+    x.out.kind = body_kind::other;
+    x.out.content_type = by_id ? "application/json" : "text/plain";
+    if (by_id) json_writer::append_string(x.out.body, reason);
+    else x.out.body = reason;
+  }
+  x.out.header("X-Consul-Reason", std::move(reason));
+  x.out.status = 404;
+}
+
 void write_service(response& out, const agent_board& board, const std::string& id) {
   auto s = board.service(id);
   if (!s) return out.text(404, "unknown service ID: " + id);
@@ -121,7 +135,12 @@ void agent_services(exchange& x) {
 
 void agent_checks(exchange& x) {
   filter f;
-  if (!filter_of<health_check>(x, f)) return;
+  if (!filter_of<health_check>(x, f)) {
+    // Here Consul tells the bare reason.
+    constexpr std::string_view preamble = "Failed to create boolean expression evaluator: ";
+    if (x.out.body.starts_with(preamble)) x.out.body.erase(0, preamble.size());
+    return;
+  }
   auto w = x.out.begin_json();
   w.begin_object();
   for (auto& c : x.env.board->checks())
@@ -152,13 +171,7 @@ void agent_health_by_id(exchange& x) {
   const std::string id(x.req.tail);
   if (id.empty()) return x.out.text(500, "Bad request: Missing serviceID");
   auto s = x.env.board->service(id);
-  if (!s) {
-    x.out.header("X-Consul-Reason", "ServiceId " + id + " not found");
-    if (wants_text(x.req)) x.out.text(404, "\"ServiceId " + id + " not found\"");
-    else x.out.json(R"({"AggregatedStatus":"critical","Service":null,"Checks":null})");
-    x.out.status = 404;
-    return;
-  }
+  if (!s) return answer_unknown(x, "ServiceId " + id + " not found", true);
   const auto checks = x.env.board->checks_for(id);
   const std::string_view status = worst_of(checks);
   std::string body;
@@ -179,12 +192,7 @@ void agent_health_by_name(exchange& x) {
     if (body.size() > 1) body += ',';
     service_health_json(body, *s, status, checks);
   }
-  if (body.size() == 1) {
-    if (wants_text(x.req)) return x.out.text(404, "ServiceName " + std::string(name) + " Not Found");
-    x.out.json("[]");
-    x.out.status = 404;
-    return;
-  }
+  if (body.size() == 1) return answer_unknown(x, "ServiceName " + std::string(name) + " Not Found", false);
   answer_health(x, code_of(worst), worst, std::move(body += ']'));
 }
 

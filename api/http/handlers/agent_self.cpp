@@ -2,8 +2,7 @@
 #include "actors/agent/agent_actor.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 #include "runtime/config/loader.hpp"
-#include <chrono>
-#include <ctime>
+#include "runtime/telemetry/metrics.hpp"
 #include <fstream>
 #include <thread>
 #include <unistd.h>
@@ -149,7 +148,7 @@ void agent_self(exchange& x) {
 void agent_members(exchange& x) {
   const bool wan = !x.req.param("wan").empty();
   const std::string_view segment = x.req.param("segment");
-  if (wan && !segment.empty()) return x.out.text(400, "Cannot provide a segment with wan=true");
+  if (wan && !segment.empty() && segment != "_all") return x.out.text(400, "Cannot provide a segment with wan=true");
   if (!segment.empty() && segment != "_all") return x.out.text(500, "Network segments are not supported in this version of Consul");
   auto w = x.out.begin_json();
   w.begin_array();
@@ -159,45 +158,14 @@ void agent_members(exchange& x) {
 
 void agent_metrics(exchange& x) {
   const std::string_view accept = x.req.header("Accept");
-  if (x.req.param("format") == "prometheus" || accept.starts_with("application/openmetrics-text") || accept.starts_with("text/plain;version=0.4.0"))
+  const bool prometheus = x.req.param("format") == "prometheus" || accept.starts_with("application/openmetrics-text") ||
+                          accept.starts_with("text/plain;version=0.4.0");
+  if (!prometheus) return x.out.json(telemetry::metrics_json());
+  if (x.env.config.telemetry_prometheus_retention_time.count() <= 0)
     return x.out.text(415, "Prometheus is not enabled since its retention time is not positive");
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char stamp[64] = {};
-  // go-metrics closes an interval every ten seconds.
-  utc.tm_sec -= utc.tm_sec % 10;
-  std::strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S +0000 UTC", &utc);
-  const auto counts = x.env.board->count();
-  auto w = x.out.begin_json();
-  auto gauge = [&](std::string_view name, int64_t value) {
-    w.begin_object();
-    w.plain_key("Name");
-    w.string(x.env.config.telemetry_metrics_prefix + "." + std::string(name));
-    w.plain_key("Value");
-    w.number(value);
-    w.plain_key("Labels");
-    w.raw("{}");
-    w.end_object();
-  };
-  w.begin_object();
-  w.plain_key("Timestamp");
-  w.string(stamp);
-  w.plain_key("Gauges");
-  w.begin_array();
-  gauge("agent.checks", static_cast<int64_t>(counts.checks));
-  gauge("agent.services", static_cast<int64_t>(counts.services));
-  gauge("raft.applied_index", static_cast<int64_t>(x.env.status.applied.load()));
-  gauge("raft.last_index", static_cast<int64_t>(x.env.status.commit.load()));
-  gauge("runtime.alloc_bytes", process_status("VmRSS") * 1024);
-  gauge("runtime.num_threads", process_status("Threads"));
-  gauge("runtime.sys_bytes", process_status("VmSize") * 1024);
-  w.end_array();
-  for (std::string_view empty : {"Points", "Counters", "Samples"}) {
-    w.plain_key(empty);
-    w.raw("[]");
-  }
-  w.end_object();
+  x.out.kind = body_kind::other;
+  x.out.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  x.out.body = telemetry::metrics_prometheus();
 }
 
 } // namespace actord::http

@@ -19,8 +19,8 @@ template <class Message> void ask(exchange& x, Message m) {
 }
 
 // False when the body was answered with Consul's 400.
-template <class Record> bool decode(exchange& x, Record& r, const json_options& o = {}) {
-  auto s = from_json(x.req.body, r, o);
+template <class Record> bool decode(exchange& x, Record& r) {
+  auto s = from_json(x.req.body, r);
   if (s) return true;
   x.out.text(400, "Request decode failed: " + s.err().text);
   return false;
@@ -78,7 +78,7 @@ void agent_check_fail(exchange& x) { update_ttl(x, health_critical); }
 
 void agent_check_update(exchange& x) {
   ttl_body body;
-  if (!decode(x, body, {.allow_unknown = true})) return;
+  if (!decode(x, body)) return;
   ask(x, check_ttl_update{std::string(x.req.tail), std::move(body.status), std::move(body.output)});
 }
 
