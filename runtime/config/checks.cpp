@@ -80,16 +80,17 @@ status check_bootstrap(assembly& a) {
   auto& c = a.config;
   if (c.bootstrap_expect < 0)
     return refuse(fmt::format("bootstrap_expect cannot be {}. Must be greater than or equal to zero", c.bootstrap_expect));
-  if (c.bootstrap && !c.server) return refuse("'bootstrap = true' requires 'server = true'");
-  if (c.bootstrap_expect > 0 && !c.server) return refuse("'bootstrap_expect > 0' requires 'server = true'");
-  if (c.bootstrap_expect > 0 && a.dev) return refuse("'bootstrap_expect > 0' not allowed in dev mode");
-  if (c.bootstrap_expect > 0 && c.bootstrap) return refuse("'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive");
-  constexpr std::string_view see = "See https://www.consul.io/docs/internals/consensus.html#deployment-table";
+  // One expected server is bootstrap mode, whatever else is said of it.
   if (c.bootstrap_expect == 1) {
     a.warnings.push_back("BootstrapExpect is set to 1; this is the same as Bootstrap mode.");
     c.bootstrap = true;
     c.bootstrap_expect = 0;
   }
+  if (c.bootstrap && !c.server) return refuse("'bootstrap = true' requires 'server = true'");
+  if (c.bootstrap_expect > 0 && !c.server) return refuse("'bootstrap_expect > 0' requires 'server = true'");
+  if (c.bootstrap_expect > 0 && a.dev) return refuse("'bootstrap_expect > 0' not allowed in dev mode");
+  if (c.bootstrap_expect > 0 && c.bootstrap) return refuse("'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive");
+  constexpr std::string_view see = "See https://www.consul.io/docs/internals/consensus.html#deployment-table";
   if (c.bootstrap_expect == 2)
     a.warnings.push_back(fmt::format("bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance. {}", see));
   else if (c.bootstrap_expect > 0 && c.bootstrap_expect % 2 == 0)
