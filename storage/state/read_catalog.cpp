@@ -219,7 +219,7 @@ std::vector<check_service_node> read_view::service_instances(std::string_view se
       auto& home = cache.get(node);
       auto instance = find_record<node_service>(txn, t.services, lmdb::key_of({node, id}));
       if (!home || !instance) continue;
-      if (connect && instance->service != last_name) {
+      if (connect && with_checks && instance->service != last_name) {
         last_name = instance->service;
         raise_to(meta.index, index_of_service(txn, t, last_name, true, with_checks));
       }
@@ -230,7 +230,8 @@ std::vector<check_service_node> read_view::service_instances(std::string_view se
       e.checks = home->checks;
       for (auto& c : checks_of_instance(txn, t, node, id)) e.checks.push_back(std::move(c));
     }
-    if (!connect || out.empty()) raise_to(meta.index, index_of_service(txn, t, service, !out.empty(), with_checks));
+    // Without checks the asked name's own index counts even when proxies of other names answer (as in Consul).
+    if (!connect || !with_checks || out.empty()) raise_to(meta.index, index_of_service(txn, t, service, !out.empty(), with_checks));
     // Without the service, the answer's index is the last extinction of any, or the tables'.
     if (out.empty()) wait_for(meta, topic_kind::services);
     return out;
