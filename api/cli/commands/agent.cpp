@@ -38,13 +38,30 @@ table_row detailed_row(const member_line& m) {
   return {m.name, m.address, m.status, tags};
 }
 
+// What Go's regexp package says of the same pattern.
+std::string regex_fault(std::regex_constants::error_type code, const std::string& pattern) {
+  if (code == std::regex_constants::error_brack) {
+    const auto from = pattern.find('[');
+    return "missing closing ]: `" + pattern.substr(from == pattern.npos ? 0 : from) + "`";
+  }
+  if (code == std::regex_constants::error_paren) {
+    const bool closes = std::count(pattern.begin(), pattern.end(), ')') > std::count(pattern.begin(), pattern.end(), '(');
+    return (closes ? "unexpected ): `" : "missing closing ): `") + pattern + "`";
+  }
+  if (code == std::regex_constants::error_badrepeat) {
+    const auto at = pattern.find_first_of("*+?");
+    return "missing argument to repetition operator: `" + std::string(1, at == pattern.npos ? '*' : pattern[at]) + "`";
+  }
+  return "`" + pattern + "`";
+}
+
 int run_members(invocation& in) {
   std::regex wanted;
   auto pattern = in.flags.text("status", ".*");
   try {
     wanted = std::regex(pattern, std::regex::ECMAScript);
-  } catch (const std::regex_error&) {
-    return in.fail("Failed to compile status regexp: error parsing regexp: `" + pattern + "`");
+  } catch (const std::regex_error& fault) {
+    return in.fail("Failed to compile status regexp: error parsing regexp: " + regex_fault(fault.code(), pattern));
   }
   auto client = in.connect();
   if (!client) return 1;
