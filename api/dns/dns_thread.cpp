@@ -69,7 +69,7 @@ size_t dns_thread::forward(byte_view packet, const query& q, bool udp, const std
     writer w(out);
     (void)parse_query(question, again);
     w.begin(again, true);
-    if (again.has_edns) w.put_opt(again, true);
+    if (again.has_edns) w.put_opt(again);
     w.set_flags(false, false, true, rcode::server_failure);
     out.resize(w.size());
     return out;

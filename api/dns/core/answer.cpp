@@ -70,7 +70,6 @@ void responder::reset(uint32_t now) {
   held_.clear();
   texts_.clear();
   soa_in_answer_ = soa_in_authority_ = unresolved_ = false;
-  global_scope_ = true;
   code_ = rcode::no_error;
   now_ = now;
 }
@@ -97,7 +96,7 @@ outcome responder::respond(const query& q, bool udp, uint32_t now, writer& out) 
     if (w.ip.family == 0 || !reverse_answer(w)) {
       if (settings_->have_recursors) return outcome::forward;
       out.begin(q, !settings_->disable_compression);
-      if (q.has_edns) out.put_opt(q, true);
+      if (q.has_edns) out.put_opt(q);
       out.set_flags(false, false, true, rcode::server_failure);
       return outcome::answered;
     }
@@ -109,7 +108,6 @@ outcome responder::respond(const query& q, bool udp, uint32_t now, writer& out) 
   } else if (w.what == k::transfer) {
     code_ = rcode::not_implemented;
   } else {
-    global_scope_ = false;
     size_t enough = udp && q.edns_size <= 512 ? static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8)) + 1 : no_limit;
     if (w.what == k::service) service_answer(q, w, enough);
     else if (w.what == k::node) node_answer(q, w);

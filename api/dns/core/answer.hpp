@@ -108,7 +108,7 @@ private:
   std::vector<std::shared_ptr<const void>> held_;
   std::deque<std::string> texts_;
   std::vector<uint32_t> order_;
-  bool soa_in_answer_ = false, soa_in_authority_ = false, global_scope_ = true, unresolved_ = false;
+  bool soa_in_answer_ = false, soa_in_authority_ = false, unresolved_ = false;
   rcode code_ = rcode::no_error;
   uint32_t now_ = 0;
   std::string wanted_name_;

@@ -63,7 +63,7 @@ void responder::write(const query& q, size_t answers, bool trimmed, bool compres
   if (soa_in_authority_) write_soa(writer::section::authority, out);
   for (auto& r : authority_) write_record(r, writer::section::authority, out);
   write_additional(answers, trimmed, out);
-  if (with_opt && q.has_edns) out.put_opt(q, global_scope_);
+  if (with_opt && q.has_edns) out.put_opt(q);
   out.set_flags(true, trimmed && settings_->enable_truncate, settings_->have_recursors, code_);
 }
 
@@ -90,7 +90,8 @@ void responder::trim_and_write(const query& q, bool udp, writer& out) {
     const size_t largest = std::max<size_t>(plain_udp_size, q.edns_size);
     limit = largest - udp_slack;
     const auto most = static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8));
-    if (largest == plain_udp_size && answers > most) {
+    // Instances are counted; what one node has is told whole.
+    if (wanted_.what == wanted::kind::service && largest == plain_udp_size && answers > most) {
       answers = most;
       compressed_size = false; // so that the asker may unpack it into 512 bytes
     }

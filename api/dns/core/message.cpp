@@ -311,7 +311,7 @@ void writer::end_record() {
   }
 }
 
-void writer::put_opt(const query& q, bool global_scope) {
+void writer::put_opt(const query& q) {
   put_bytes(std::string_view("\0", 1));
   put16(type::opt);
   put16(q.edns_size);
@@ -323,8 +323,7 @@ void writer::put_opt(const query& q, bool global_scope) {
     put16(8);
     put16(static_cast<uint16_t>(q.subnet.size()));
     put_bytes(q.subnet.first(3));
-    uint8_t scope = global_scope ? 0 : q.subnet[2];
-    put_bytes(byte_view{&scope, 1});
+    put_bytes(std::string_view("\0", 1));
     put_bytes(q.subnet.subspan(4));
   }
   end_record();

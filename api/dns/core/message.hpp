@@ -64,7 +64,7 @@ public:
   void put32(uint32_t x);
   void put_bytes(std::string_view bytes);
   void put_bytes(byte_view bytes) { put_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}); }
-  void put_opt(const query& q, bool global_scope);
+  void put_opt(const query& q); // a client subnet comes back with scope 0: the answer is the same for everybody
 
   size_t size() const { return at_; }
   bool fits() const { return !overflow_; }

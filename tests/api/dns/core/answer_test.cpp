@@ -239,7 +239,7 @@ TEST_CASE("EDNS and the client's subnet are echoed") {
   bench b;
   CHECK(b.ask("none.service.consul", type::a, 1232).additional == std::vector<std::string>{"OPT 1232"});
   CHECK(b.ask("web.service.consul", type::a, 1232, true, std::string("\0\1\x18\0\xc0\0\2", 7)).additional ==
-        std::vector<std::string>{"OPT 1232 0008000700011818c00002"});
+        std::vector<std::string>{"OPT 1232 0008000700011800c00002"});
   CHECK(b.ask("example.com", type::a, 1232).additional.empty());
 }
 
