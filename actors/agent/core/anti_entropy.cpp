@@ -60,8 +60,10 @@ std::vector<catalog_command> anti_entropy::take_batch(local_state& s) {
   std::vector<catalog_command> out;
   if (!in_flight_.empty()) return out;
   if (!node_in_sync_) send_node(out);
-  send_removals(s, out);
+  // Services before checks, as Consul goes about it.
+  send_service_removals(s, out);
   send_services(s, out);
+  send_check_removals(s, out);
   send_checks(s, out);
   batch_failed_ = false;
   return out;
@@ -90,7 +92,7 @@ void anti_entropy::send_node(std::vector<catalog_command>& out) {
   add_command(out, std::move(c), std::move(what));
 }
 
-void anti_entropy::send_removals(local_state& s, std::vector<catalog_command>& out) {
+void anti_entropy::send_service_removals(local_state& s, std::vector<catalog_command>& out) {
   for (auto& id : s.removed_services) {
     if (out.size() >= o_.batch_commands) return;
     catalog_command c;
@@ -104,6 +106,9 @@ void anti_entropy::send_removals(local_state& s, std::vector<catalog_command>& o
       if (service == id) what.removed_checks.push_back(check); // they go with the service
     add_command(out, std::move(c), std::move(what));
   }
+}
+
+void anti_entropy::send_check_removals(local_state& s, std::vector<catalog_command>& out) {
   for (auto& [id, service] : s.removed_checks) {
     if (out.size() >= o_.batch_commands) return;
     if (s.removed_services.contains(service)) continue;

@@ -65,7 +65,8 @@ private:
   register_request base() const;
   void add_command(std::vector<catalog_command>& out, catalog_command c, sent s);
   void send_node(std::vector<catalog_command>& out);
-  void send_removals(local_state& s, std::vector<catalog_command>& out);
+  void send_service_removals(local_state& s, std::vector<catalog_command>& out);
+  void send_check_removals(local_state& s, std::vector<catalog_command>& out);
   void send_services(local_state& s, std::vector<catalog_command>& out);
   void send_checks(local_state& s, std::vector<catalog_command>& out);
   void compare_node(const catalog_picture& remote);
