@@ -6,6 +6,8 @@
 #include <atomic>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <functional>
+#include <memory>
 
 namespace actord {
 
@@ -59,6 +61,16 @@ using watch_handle = caf::typed_actor<
     caf::reacts_to<watch_add>,        // wake me once when one of these topics changes
     caf::reacts_to<watch_remove>,     // I do not wait any more
     caf::reacts_to<state_changed>>;   // the state actor: this has changed
+
+// Runs the agent's checks, in a thread of its own; takes check_start and check_stop at its address and ends with its
+// destruction. Started by what boot hands to the agent, so that the agent knows no runner.
+class check_runner {
+public:
+  virtual ~check_runner() = default;
+  virtual const caf::strong_actor_ptr& address() const = 0;
+};
+// Sends check_results to `sink`.
+using start_checks_fn = std::function<result<std::unique_ptr<check_runner>>(caf::actor_system&, caf::strong_actor_ptr sink, uint64_t seed)>;
 
 using agent_handle = caf::typed_actor<
     caf::replies_to<service_add>::with<agent_done>,       // register a service with its checks

@@ -21,6 +21,7 @@ struct agent_deps {
   std::shared_ptr<node_status> status;
   std::shared_ptr<agent_board> board;
   std::function<result<node_config>()> reload; // reads the configuration again; empty: reload changes nothing
+  start_checks_fn start_checks;                // empty: checks are known, not run (tests)
   std::function<void()> stop_node;             // asked to leave; called once the answer is on its way
 };
 

@@ -83,17 +83,15 @@ void agent_state::begin(const node_config& config, agent_deps deps) {
       persister_ = self_->spawn<caf::detached + caf::linked>(persister, config.data_dir, me);
     } else log::err("agent", "Registrations will not be kept: error=\"{}\"", opened.err().text);
   }
-  health::health_options h;
-  h.tls = {config.enable_agent_tls_for_checks, config.ca_file, config.ca_path, config.cert_file, config.key_file};
-  h.output_cap = static_cast<size_t>(std::max(config.check_output_max_size, 1));
-  h.seed = seed + 2;
-  auto started = health::health_service::start(self_->system(), std::move(h), me);
-  if (started) health_ = std::move(*started);
-  else log::err("agent", "Checks will not run: error=\"{}\"", started.err().text);
+  if (deps_.start_checks) {
+    auto started = deps_.start_checks(self_->system(), me, seed + 2);
+    if (started) health_ = std::move(*started);
+    else log::err("agent", "Checks will not run: error=\"{}\"", started.err().text);
+  }
 
   if (auto e = load_file_sources(config); e.code != errc::none) log::err("agent", "Failed to register from the configuration: error=\"{}\"", e.text);
   if (journal_) restore_registrations(config.data_dir, *local_, now(), unix_now());
-  perform_effects();
+  (void)perform_effects();
 }
 
 agent_state::~agent_state() {
@@ -110,15 +108,30 @@ agent_state::~agent_state() {
 // ---- requests ---------------------------------------------------------------------------------------------------
 
 agent_done agent_state::finish(error e) {
-  perform_effects();
-  return {std::move(e)};
+  error kept = perform_effects();
+  return {e.code != errc::none ? std::move(e) : std::move(kept)};
 }
 
 agent_done agent_state::add_service(service_add& m) {
-  return finish(local_->add_service(m.service, source::api, m.token, m.replace_existing_checks, now()));
+  const std::string id = m.service.id.empty() ? m.service.name : m.service.id;
+  const bool fresh = !local_->services().contains(id);
+  error e = local_->add_service(m.service, source::api, m.token, m.replace_existing_checks, now());
+  if (e.code != errc::none) return finish(std::move(e));
+  error kept = perform_effects();
+  // What would not survive a restart is not registered; what was there before stays with its new face.
+  if (kept.code != errc::none && fresh && local_->remove_service(id).code == errc::none) (void)perform_effects();
+  return {std::move(kept)};
 }
 agent_done agent_state::remove_service(const service_remove& m) { return finish(local_->remove_service(m.id)); }
-agent_done agent_state::add_check(check_add& m) { return finish(local_->add_check(m.check, source::api, m.token, now())); }
+agent_done agent_state::add_check(check_add& m) {
+  const std::string id = m.check.id.empty() ? m.check.name : m.check.id;
+  const bool fresh = !local_->checks().contains(id);
+  error e = local_->add_check(m.check, source::api, m.token, now());
+  if (e.code != errc::none) return finish(std::move(e));
+  error kept = perform_effects();
+  if (kept.code != errc::none && fresh && local_->remove_check(id).code == errc::none) (void)perform_effects();
+  return {std::move(kept)};
+}
 agent_done agent_state::remove_check(const check_remove& m) { return finish(local_->remove_check(m.id)); }
 agent_done agent_state::update_ttl(check_ttl_update& m) {
   return finish(local_->ttl_update(m.id, m.status, std::move(m.output), now(), unix_now()));
@@ -188,7 +201,7 @@ void agent_state::checks_ran(check_results& m) {
     }
     local_->check_ran(r.id, r.status, r.output, t);
   }
-  perform_effects();
+  (void)perform_effects();
 }
 
 void agent_state::catalog_answered(const proposals_done& m) {
@@ -199,7 +212,7 @@ void agent_state::catalog_answered(const proposals_done& m) {
     sync_->finished(*local_, o.id, done, t);
   }
   for (auto& line : sync_->drain_log()) log::info("agent", "{}", line);
-  perform_effects();
+  (void)perform_effects();
 }
 
 void agent_state::ticked(uint64_t generation) {
@@ -209,27 +222,29 @@ void agent_state::ticked(uint64_t generation) {
   const nanos t = now();
   local_->tick(t);
   look_at_remote_aliases(t);
-  perform_effects();
+  (void)perform_effects();
 }
 
 void agent_state::files_settled(uint64_t sequence) {
   persister_busy_ = false;
   if (journal_) journal_->settled(sequence);
-  perform_effects();
+  (void)perform_effects();
 }
 
 // ---- effects ----------------------------------------------------------------------------------------------------
 
-void agent_state::perform_effects() {
+error agent_state::perform_effects() {
   std::vector<file_change> files;
   for (auto& e : local_->drain()) perform(e, files);
-  if (!files.empty() && journal_) keep(std::move(files));
+  error kept;
+  if (!files.empty() && journal_) kept = keep(std::move(files));
   const nanos t = now();
   publish();
   wake_waiters(t);
   write_files(t);
   synchronize(t);
   arm(t);
+  return kept;
 }
 
 void agent_state::perform(effect& e, std::vector<file_change>& files) {
@@ -287,14 +302,19 @@ void agent_state::wake_waiters(nanos t) {
   local_->changed_services.clear();
 }
 
-void agent_state::keep(std::vector<file_change> files) {
+error agent_state::keep(std::vector<file_change> files) {
   const nanos t = now();
   sequence_ += files.size();
-  if (auto s = journal_->append(files, sequence_); !s) log::err("agent", "Failed to keep a registration: error=\"{}\"", s.err().text);
+  error failure;
+  if (auto s = journal_->append(files, sequence_); !s) {
+    failure = s.err();
+    log::err("agent", "Failed to keep a registration: error=\"{}\"", failure.text);
+  }
   for (auto& f : files) unwritten_[f.path] = std::move(f.content);
   if (journal_sync_at_.count() == 0) journal_sync_at_ = t + journal_sync_delay;
   if (write_at_.count() == 0) oldest_unwritten_ = t;
   write_at_ = std::min(t + quiet_before_write, oldest_unwritten_ + longest_before_write);
+  return failure;
 }
 
 void agent_state::write_files(nanos t) {

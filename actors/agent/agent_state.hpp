@@ -3,7 +3,6 @@
 #include "actors/agent/agent_actor.hpp"
 #include "actors/agent/core/anti_entropy.hpp"
 #include "actors/agent/registration_files.hpp"
-#include "actors/health/health_actor.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
@@ -48,10 +47,10 @@ private:
     caf::typed_response_promise<agent_done> promise;
   };
   agent_done finish(error e); // perform_effects, then the answer
-  void perform_effects();
+  error perform_effects(); // says when something could not be kept on disk
   void perform(effect& e, std::vector<file_change>& files);
   void publish();
-  void keep(std::vector<file_change> files);
+  error keep(std::vector<file_change> files);
   void write_files(nanos now);
   void synchronize(nanos now);
   void compare_with_catalog(nanos now);
@@ -68,7 +67,7 @@ private:
   std::unique_ptr<anti_entropy> sync_;
   std::unique_ptr<journal> journal_;
   caf::actor persister_;
-  std::unique_ptr<health::health_service> health_;
+  std::unique_ptr<check_runner> health_;
   std::unique_ptr<reader> views_;
   std::vector<waiter> waiters_;
 

@@ -6,6 +6,7 @@
 // `max_running` runs at a time, the others wait their turn in order.
 #pragma once
 #include "actors/health/run.hpp"
+#include "actors/interfaces.hpp"
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
 #include <memory>
@@ -19,12 +20,12 @@ struct health_options {
   uint64_t seed = 1;
 };
 
-class health_service {
+class health_service : public check_runner {
 public:
   // Takes check_start and check_stop; sends check_results to `sink`.
   static result<std::unique_ptr<health_service>> start(caf::actor_system& system, health_options o, caf::strong_actor_ptr sink);
-  ~health_service();
-  const caf::strong_actor_ptr& address() const;
+  ~health_service() override;
+  const caf::strong_actor_ptr& address() const override;
 
 private:
   struct impl;

@@ -4,7 +4,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include "storage/command/commands.hpp"
-#include "storage/state/changes.hpp"
+#include "storage/model/changes.hpp"
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/actor_control_block.hpp>
 #include <memory>

@@ -1,7 +1,6 @@
 #include "api/http/front.hpp"
 #include "api/http/core/uri.hpp"
 #include "runtime/base/log.hpp"
-#include "storage/state/store.hpp"
 #include <caf/behavior.hpp>
 #include <caf/send.hpp>
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "runtime/node/boot.hpp"
 #include "actors/agent/agent_actor.hpp"
+#include "actors/health/health_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/raft/snapshot_actor.hpp"
 #include "actors/state/state_actor.hpp"
@@ -279,6 +280,15 @@ void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
     auto config = apply_reload(n.config, again->config);
     if (n.dns) n.dns->reload(config);
     return config;
+  };
+  deps.start_checks = [&c = n.config](caf::actor_system& system, caf::strong_actor_ptr sink, uint64_t seed) -> result<std::unique_ptr<check_runner>> {
+    health::health_options h;
+    h.tls = {c.enable_agent_tls_for_checks, c.ca_file, c.ca_path, c.cert_file, c.key_file};
+    h.output_cap = static_cast<size_t>(std::max(c.check_output_max_size, 1));
+    h.seed = seed;
+    auto started = health::health_service::start(system, std::move(h), std::move(sink));
+    if (!started) return started.err();
+    return std::unique_ptr<check_runner>(std::move(*started));
   };
   deps.stop_node = [&events] { events.post(node_event::leave); };
   n.agent = spawn_agent(*n.system, n.config, std::move(deps));

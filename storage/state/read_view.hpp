@@ -9,7 +9,7 @@
 #include "storage/command/commands.hpp"
 #include "storage/model/catalog.hpp"
 #include "storage/model/kv_entry.hpp"
-#include "storage/state/changes.hpp"
+#include "storage/model/changes.hpp"
 #include <functional>
 #include <memory>
 #include <optional>

@@ -4,7 +4,7 @@
 #pragma once
 #include "runtime/base/error.hpp"
 #include "storage/command/commands.hpp"
-#include "storage/state/changes.hpp"
+#include "storage/model/changes.hpp"
 #include "storage/state/read_view.hpp"
 #include <memory>
 #include <span>

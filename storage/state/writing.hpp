@@ -1,6 +1,6 @@
 // What a table needs to carry out one command. Lives on the stack of apply(); one per batch of entries.
 #pragma once
-#include "storage/state/changes.hpp"
+#include "storage/model/changes.hpp"
 #include "storage/state/tables.hpp"
 #include <algorithm>
 #include <vector>

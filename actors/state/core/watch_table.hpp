@@ -3,7 +3,7 @@
 // A watcher looked at the state at index `seen` and its message arrives later: the table keeps the last change sets so
 // that a change in between is found exactly, and only a watcher from before those is woken on suspicion.
 #pragma once
-#include "storage/state/changes.hpp"
+#include "storage/model/changes.hpp"
 #include <deque>
 #include <memory>
 #include <unordered_map>

@@ -1,5 +1,6 @@
 // The agent's actor with a router that applies to nothing: what it proposes, keeps and publishes.
 #include "actors/agent/agent_actor.hpp"
+#include "actors/health/health_actor.hpp"
 #include "actors/agent/registration_files.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "storage/command/commands.hpp"
@@ -8,9 +9,11 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <condition_variable>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <mutex>
+#include <sys/resource.h>
 
 using namespace actord;
 using namespace std::chrono_literals;
@@ -74,6 +77,13 @@ struct node {
     deps.status = std::make_shared<node_status>();
     deps.status->leader = true;
     deps.board = board;
+    deps.start_checks = [](caf::actor_system& sys, caf::strong_actor_ptr sink, uint64_t seed) -> result<std::unique_ptr<check_runner>> {
+      health::health_options h;
+      h.seed = seed;
+      auto started = health::health_service::start(sys, std::move(h), std::move(sink));
+      if (!started) return started.err();
+      return std::unique_ptr<check_runner>(std::move(*started));
+    };
     agent = spawn_agent(*system, c, deps);
   }
   ~node() {
@@ -141,6 +151,32 @@ TEST_CASE("five thousand registrations reach the catalog in few batches") {
   node n(f.path.string());
   for (int i = 0; i < 5000; ++i) REQUIRE(n.add("s" + std::to_string(i)).code == errc::none);
   CHECK(n.seen->wait_for(5001) <= 5010);
+}
+
+TEST_CASE("what cannot be kept on disk is refused and not registered, and works again when it can") {
+  folder f;
+  node n(f.path.string());
+  REQUIRE(n.add("before").code == errc::none);
+  {
+    // A limit of the process stands for the full disk: writing fails the same way.
+    struct limited {
+      rlimit was{};
+      limited() {
+        signal(SIGXFSZ, SIG_IGN);
+        getrlimit(RLIMIT_FSIZE, &was);
+        const rlimit none{1, was.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &none);
+      }
+      ~limited() { setrlimit(RLIMIT_FSIZE, &was); }
+    } full;
+    CHECK(n.add("web").code == errc::storage_full);
+    check_ttl_update pass{"service:before", std::string(health_passing), ""};
+    CHECK(n.ask(std::move(pass)).code == errc::storage_full);
+  }
+  CHECK_FALSE(n.board->service("web"));
+  CHECK(n.board->service("before"));
+  CHECK(n.add("web").code == errc::none);
+  CHECK(n.board->service("web"));
 }
 
 TEST_CASE("a blocked look at a service ends when it changes and not before") {
