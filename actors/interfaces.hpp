@@ -85,6 +85,7 @@ using agent_handle = caf::typed_actor<
     caf::reacts_to<proposals_done>,                       // the router: what the catalog said
     caf::reacts_to<agent_ticked>,                         // own timer
     caf::reacts_to<journal_settled>,                      // the persister: files up to here are durable
+    caf::reacts_to<journal_flush>,                        // own message: sync the journal, answer who waits for that
     caf::replies_to<agent_leave>::with<agent_done>>;      // leave, then stop
 
 } // namespace actord

@@ -43,18 +43,19 @@ agent_handle::behavior_type agent_behavior(agent_self self, const node_config& c
   auto* s = &self->state;
   s->begin(config, std::move(deps));
   return {
-      [s](service_add& m) { return s->add_service(m); },
-      [s](const service_remove& m) { return s->remove_service(m); },
-      [s](check_add& m) { return s->add_check(m); },
-      [s](const check_remove& m) { return s->remove_check(m); },
+      [s](service_add& m) { return s->when_durable(s->add_service(m)); },
+      [s](const service_remove& m) { return s->when_durable(s->remove_service(m)); },
+      [s](check_add& m) { return s->when_durable(s->add_check(m)); },
+      [s](const check_remove& m) { return s->when_durable(s->remove_check(m)); },
       [s](check_ttl_update& m) { return s->update_ttl(m); },
-      [s](const maintenance_set& m) { return s->set_maintenance(m); },
+      [s](const maintenance_set& m) { return s->when_durable(s->set_maintenance(m)); },
       [s](agent_reload) { return s->reload(); },
       [s](service_watch& m) { return s->watch_service(m); },
       [s](check_results& m) { s->checks_ran(m); },
       [s](const proposals_done& m) { s->catalog_answered(m); },
       [s](agent_ticked m) { s->ticked(m.generation); },
       [s](journal_settled m) { s->files_settled(m.sequence); },
+      [s](journal_flush) { s->flush_journal(); },
       [s](agent_leave) { return s->leave(); },
   };
 }
@@ -62,7 +63,8 @@ agent_handle::behavior_type agent_behavior(agent_self self, const node_config& c
 } // namespace agent
 
 agent_handle spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps) {
-  auto handle = system.spawn(agent::agent_behavior, config, std::move(deps));
+  // A thread of its own: a registration is answered once the journal is synced, and a sync blocks.
+  auto handle = system.spawn<caf::detached>(agent::agent_behavior, config, std::move(deps));
   // An actor begins when it is first scheduled: wait for its first answer, so that the board is filled.
   caf::scoped_actor self{system};
   self->request(handle, caf::infinite, service_watch{}).receive([](const agent_done&) {}, [](const caf::error&) {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr nanos quiet_before_write = 150ms; // files wait for a pause in the registrations…
 constexpr nanos longest_before_write = 2s;  // …but not longer
-constexpr nanos journal_sync_delay = 5ms;   // what a failing machine may lose
+constexpr nanos journal_sync_delay = 5ms;   // for check states, which nobody waits for
 constexpr nanos answer_patience = 30s;      // then a batch counts as failed
 constexpr nanos leader_poll = 25ms;
 
@@ -315,6 +315,23 @@ error agent_state::keep(std::vector<file_change> files) {
   if (write_at_.count() == 0) oldest_unwritten_ = t;
   write_at_ = std::min(t + quiet_before_write, oldest_unwritten_ + longest_before_write);
   return failure;
+}
+
+caf::result<agent_done> agent_state::when_durable(agent_done d) {
+  if (d.failure.code != errc::none || !journal_ || journal_->synced()) return d;
+  auto promise = self_->make_response_promise<agent_done>();
+  if (unsynced_.empty()) self_->send(self_, journal_flush{}); // behind every registration that waits in the mailbox
+  unsynced_.push_back(promise);
+  return promise;
+}
+
+void agent_state::flush_journal() {
+  agent_done done;
+  if (auto s = journal_->sync(); !s) done.failure = s.err();
+  else journal_sync_at_ = nanos(0);
+  auto waiting = std::move(unsynced_);
+  unsynced_.clear();
+  for (auto& p : waiting) p.deliver(done);
 }
 
 void agent_state::write_files(nanos t) {

@@ -35,6 +35,9 @@ public:
   agent_done reload();
   agent_done leave();
   caf::result<agent_done> watch_service(service_watch& m);
+  // The answer to a registration: at once when it failed or wrote nothing, else when the journal is on the disk.
+  caf::result<agent_done> when_durable(agent_done d);
+  void flush_journal();
   void checks_ran(check_results& m);
   void catalog_answered(const proposals_done& m);
   void ticked(uint64_t generation);
@@ -75,6 +78,7 @@ private:
   uint64_t sequence_ = 0;       // of the newest file change
   bool persister_busy_ = false;
   nanos write_at_{0}, oldest_unwritten_{0}, journal_sync_at_{0}; // 0: nothing to do
+  std::vector<caf::typed_response_promise<agent_done>> unsynced_; // registrations that wait for the journal's sync
   nanos sent_at_{0}, alias_at_{0};
   nanos armed_for_ = nanos::max();
   uint64_t generation_ = 0;

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint64_t roll_size = 8 * 1024 * 1024; // bytes, after which a new journal file begins
+constexpr uint64_t roll_size = 2 * 1024 * 1024; // bytes, after which a new journal file begins
 constexpr std::string_view journal_name = "agent-journal.";
 
 uint64_t fnv1a(std::string_view bytes) {
@@ -99,7 +99,7 @@ result<journal> journal::open(const std::string& data_dir) {
 }
 
 journal::journal(journal&& o) noexcept
-    : data_dir_(std::move(o.data_dir_)), path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), number_(o.number_), size_(o.size_),
+    : data_dir_(std::move(o.data_dir_)), path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), number_(o.number_), size_(o.size_), synced_(o.synced_),
       last_sequence_(o.last_sequence_), closed_(std::move(o.closed_)) {}
 
 journal::~journal() {
@@ -110,12 +110,18 @@ journal::~journal() {
 
 status journal::roll() {
   if (fd_ >= 0) {
+    if (auto s = sync(); !s) return s;
     closed_.emplace_back(path_, last_sequence_);
     ::close(fd_);
   }
   path_ = data_dir_ + "/" + std::string(journal_name) + std::to_string(++number_);
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-  size_ = 0;
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  size_ = synced_ = 0;
+  // Zeros end the records for a reader; overwriting them later costs a sync of data only.
+  const std::string zeros(1 << 20, '\0');
+  for (uint64_t at = 0; fd_ >= 0 && at < roll_size; at += zeros.size())
+    if (::pwrite(fd_, zeros.data(), zeros.size(), static_cast<off_t>(at)) < 0) break; // a full disk shows at append
+  if (fd_ >= 0) (void)::fsync(fd_);
   if (fd_ < 0) return error{errc::storage_full, "cannot open " + path_ + ": " + std::error_code(errno, std::generic_category()).message()};
   return {};
 }
@@ -125,15 +131,21 @@ status journal::append(const std::vector<file_change>& changes, uint64_t last_se
     if (auto s = roll(); !s) return s;
   std::string bytes;
   for (auto& c : changes) append_record(bytes, c);
-  const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+  const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(size_));
   if (n != static_cast<ssize_t>(bytes.size())) {
     const int code = n < 0 ? errno : ENOSPC;
-    // A cut record would hide what is appended after it.
-    if (n > 0 && ::ftruncate(fd_, static_cast<off_t>(size_)) != 0) (void)roll();
+    // What was cut stands behind the last record, where the next one overwrites it; a reader stops at its checksum.
     return error{errc::storage_full, "cannot write " + path_ + ": " + std::error_code(code, std::generic_category()).message()};
   }
   size_ += bytes.size();
   last_sequence_ = last_sequence;
+  return {};
+}
+
+status journal::sync() {
+  if (synced()) return {};
+  if (::fdatasync(fd_) != 0) return error{errc::storage_full, "cannot sync " + path_ + ": " + std::error_code(errno, std::generic_category()).message()};
+  synced_ = size_;
   return {};
 }
 
@@ -143,7 +155,10 @@ void journal::settled(uint64_t sequence) {
     ::unlink(c.first.c_str());
     return true;
   });
-  if (size_ > 0 && last_sequence_ <= sequence && ::ftruncate(fd_, 0) == 0) size_ = 0;
+  if (size_ == 0 || last_sequence_ > sequence) return;
+  // Zeros again, all the way: an old record behind a new one would be replayed after it.
+  const std::string zeros(size_, '\0');
+  if (::pwrite(fd_, zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size())) size_ = synced_ = 0;
 }
 
 } // namespace actord::agent

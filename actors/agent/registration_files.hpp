@@ -45,6 +45,9 @@ public:
   ~journal();
   // In the kernel's hands when it returns: survives the process, not yet the machine.
   status append(const std::vector<file_change>& changes, uint64_t last_sequence);
+  // On the disk when it returns: one fdatasync into space that was written before, so that it moves no metadata.
+  status sync();
+  bool synced() const { return synced_ == size_; }
   const std::string& path() const { return path_; }
   bool empty() const { return size_ == 0; }
   // The files of all changes up to `sequence` are durable: forget them here.
@@ -55,7 +58,7 @@ private:
   status roll();
   std::string data_dir_, path_;
   int fd_ = -1;
-  uint64_t number_ = 0, size_ = 0, last_sequence_ = 0;
+  uint64_t number_ = 0, size_ = 0, synced_ = 0, last_sequence_ = 0;
   std::vector<std::pair<std::string, uint64_t>> closed_; // path, last sequence in it
 };
 

@@ -45,6 +45,7 @@ struct check_results { std::vector<check_result> results; };
 
 struct agent_ticked { uint64_t generation = 0; };
 struct journal_settled { uint64_t sequence = 0; };
+struct journal_flush {}; // own message: all registrations before it share one sync
 
 struct agent_reload {};                 // SIGHUP, /v1/agent/reload; answer agent_done
 struct agent_leave {};                  // /v1/agent/leave; answer agent_done, then the node stops
@@ -66,3 +67,4 @@ ACTORD_LOCAL_MESSAGE(actord::check_stop)
 ACTORD_LOCAL_MESSAGE(actord::check_results)
 ACTORD_LOCAL_MESSAGE(actord::agent_ticked)
 ACTORD_LOCAL_MESSAGE(actord::journal_settled)
+ACTORD_LOCAL_MESSAGE(actord::journal_flush)
