@@ -167,6 +167,8 @@ agent_done agent_state::reload() {
     return {fresh.err()};
   }
   error e = load_file_sources(*fresh);
+  if (e.code != errc::none)
+    e.text.insert(0, e.text.starts_with("Failed to register check") ? "Failed reloading checks: " : "Failed reloading services: ");
   config_.services = fresh->services;
   config_.checks = fresh->checks;
   return finish(std::move(e));

@@ -388,15 +388,32 @@ error local_state::set_service_maintenance(const std::string& service, bool on, 
 
 // ---- files ------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// Consul's words for a definition in a file that does not hold.
+error of_service(const service_definition& d, error e) {
+  constexpr std::string_view invalid = "Invalid check: ";
+  const bool check = e.text.starts_with(invalid);
+  if (check) e.text.erase(0, invalid.size());
+  e.text = (check ? "Failed to validate checks for service \"" : "Failed to register service \"") + d.name + "\": " + e.text;
+  return e;
+}
+error of_check(const check_registration& c, error e) {
+  e.text = "Failed to register check '" + c.name + "': " + e.text;
+  return e;
+}
+
+} // namespace
+
 error local_state::replace_file_sources(const std::vector<service_definition>& services, const std::vector<check_registration>& checks, nanos now) {
   error first;
-  auto note = [&](error e) { if (e.code != errc::none && first.code == errc::none) first = std::move(e); };
+  auto note = [&](error e) { if (first.code == errc::none) first = std::move(e); };
   std::set<std::string> before_services, before_checks;
   for (auto& [id, s] : services_) if (s.from == source::file) before_services.insert(id);
   for (auto& [id, c] : checks_) if (c.from == source::file && c.record->service_id.empty()) before_checks.insert(id);
   for (auto& d : services) {
     const node_service own = instance_of(d);
-    note(add_service(d, source::file, d.token, true, now));
+    if (auto e = add_service(d, source::file, d.token, true, now); e.code != errc::none) note(of_service(d, std::move(e)));
     before_services.erase(own.id);
     if (d.connect && d.connect->sidecar_service) before_services.erase(own.id + "-sidecar-proxy");
   }
@@ -407,7 +424,7 @@ error local_state::replace_file_sources(const std::vector<service_definition>& s
     auto old = checks_.find(id);
     std::string output;
     if (old != checks_.end()) again.status = old->second.record->status, output = old->second.record->output;
-    note(add_check(again, source::file, c.token, now));
+    if (auto e = add_check(again, source::file, c.token, now); e.code != errc::none) note(of_check(c, std::move(e)));
     if (!output.empty())
       if (auto it = checks_.find(id); it != checks_.end()) set_status(it->second, it->second.record->status, output, now);
   }

@@ -99,7 +99,19 @@ void agent_service_maintenance(exchange& x) {
   ask(x, std::move(m));
 }
 
-void agent_reload_config(exchange& x) { ask(x, agent_reload{}); }
+// Whatever is wrong with the files, it is not the request: 500.
+void agent_reload_config(exchange& x) {
+  auto later = x.defer();
+  x.env.self->request(x.env.agent, caf::infinite, agent_reload{})
+      .then(
+          [later](const agent_done& d) {
+            later.answer([&](response& out) {
+              if (d.failure.code != errc::none) out.text(500, d.failure.text);
+              else out.empty();
+            });
+          },
+          [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
 void agent_leave_cluster(exchange& x) { ask(x, agent_leave{}); }
 
 // A single server is its only member: it can join itself and nobody else.
