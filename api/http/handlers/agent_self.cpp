@@ -74,6 +74,19 @@ string_pairs serf_stats() {
           {"query_time", "1"}};
 }
 
+// Raft's own numbers, and the versions of Consul's Raft that they stand for.
+string_pairs raft_stats(const environment& env, const leader_info& leader) {
+  string_pairs all = leader.stats;
+  if (all.empty()) return all;
+  all.insert(all.end(), {{"protocol_version", "3"}, {"protocol_version_max", "3"}, {"protocol_version_min", "0"},
+                         {"snapshot_version_max", "1"}, {"snapshot_version_min", "0"}});
+  // Of other servers only the addresses are known here.
+  if (leader.peers.size() == 1)
+    all.insert(all.end(), {{"latest_configuration", "[{Suffrage:Voter ID:" + env.config.node_id + " Address:" + leader.peers.front() + "}]"},
+                           {"latest_configuration_index", "0"}});
+  return all;
+}
+
 void stats_json(json_writer& w, const environment& env, const leader_info& leader) {
   const auto counts = env.board->count();
   auto group = [&](std::string_view name, string_pairs pairs) {
@@ -94,7 +107,7 @@ void stats_json(json_writer& w, const environment& env, const leader_info& leade
                    {"leader", flag(env.status.leader)},
                    {"leader_addr", leader.address},
                    {"server", flag(env.config.server)}});
-  group("raft", leader.stats);
+  group("raft", raft_stats(env, leader));
   group("runtime", {{"arch", "amd64"}, {"cpu_count", cpus}, {"goroutines", std::to_string(process_status("Threads"))},
                     {"max_procs", cpus}, {"os", "linux"}, {"version", "consul-actord"}});
   group("serf_lan", serf_stats());
