@@ -164,8 +164,10 @@ void take_down(node& n) {
     for (int i = 0; i < 80 && n.system->registry().running() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (n.system->registry().running() > 0) {
       log::warn("agent", "{} actors did not end in time", n.system->registry().running());
-      n.system->await_actors_before_shutdown(false);
-      n.system.release(); // the process ends in a moment; waiting for them could take for ever
+      (void)n.system.release(); // the process ends in a moment; waiting for them could take for ever,
+      (void)n.state.release();  // and they may still use the stores
+      (void)n.log.release();
+      return;
     }
     n.system.reset();
   }

@@ -18,6 +18,9 @@ error describe(const failure& f) {
   case ENOSPC:
   case EDQUOT:
   case EFBIG: return {errc::storage_full, text};
+  // LMDB gives this for a write that the kernel cut short, which is how a full disk shows; a disk that fails says so in
+  // the kernel's log.
+  case EIO: return {errc::storage_full, text + " (is the disk full?)"};
   case MDB_CORRUPTED:
   case MDB_PAGE_NOTFOUND:
   case MDB_INVALID:
