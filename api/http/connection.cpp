@@ -126,7 +126,7 @@ parse_outcome connection::next_request(std::string_view bytes, size_t& used) {
   bool named = false;
   uint64_t limit = front_.body_limit(r, named);
   outcome = parse_body(bytes.substr(head), progress_, r, limit, body);
-  if (outcome == parse_outcome::failed) return refuse({}), outcome;
+  if (outcome == parse_outcome::failed) return refuse_body(r), outcome;
   if (outcome == parse_outcome::too_large) {
     facts_ = {};
     facts_.http10 = r.minor_version == 0;
@@ -168,6 +168,17 @@ void connection::refuse(const refusal& why) {
   close_after_ = true;
   gathered_ += out;
   flush_gathered();
+}
+
+// A body is read by the handler in Consul, so how a broken one is told is the route's: that of a key's write is 500.
+void connection::refuse_body(const request& r) {
+  if (r.method_verb != verb::put || !r.path.starts_with("/v1/kv/")) return refuse({});
+  facts_ = {};
+  facts_.http10 = r.minor_version == 0;
+  response answer;
+  answer.text(500, "invalid byte in chunk length");
+  answer.close = true;
+  send(answer);
 }
 
 void connection::refuse_size(uint64_t length, uint64_t limit, bool named) {

@@ -64,6 +64,7 @@ private:
   size_t consume(std::string_view bytes);
   parse_outcome next_request(std::string_view bytes, size_t& used);
   void refuse(const refusal& why);
+  void refuse_body(const request& r);
   void refuse_size(uint64_t length, uint64_t limit, bool named);
   void head_of(const response& r, uint64_t length, bool zipped, bool chunked, std::string& out);
   void transmit(std::string head, std::shared_ptr<const std::string> body);

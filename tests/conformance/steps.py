@@ -2,8 +2,8 @@
 
 Options of every HTTP step: headers, capture {name: "header:X" | "body:a.b.0"}, until (a text that the body must hold
 before the answer counts; asked again for some seconds), drop (JSON names left out), types (compare shapes only),
-prefix (compare only so many characters of a text), took (least and most milliseconds), no_headers. "<<name>>" in
-path, body or headers is replaced by what was captured.
+prefix (compare only so many characters of a text), took (least and most milliseconds), no_headers, rank_slack (by how
+much the rank of an index may be off). "<<name>>" in path, body or headers is replaced by what was captured.
 """
 
 import json
