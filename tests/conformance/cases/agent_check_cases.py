@@ -1,6 +1,6 @@
 """/v1/agent/check/* and /v1/agent/checks."""
 
-from steps import case, get, put
+from steps import NEAR, case, get, put
 
 
 def register(fields, **options):
@@ -28,7 +28,7 @@ cases = [
          put("/v1/agent/check/deregister/own"), get("/v1/agent/checks")),
     case("a check of a service", put("/v1/agent/service/register", {"Name": "svc", "Tags": ["t"]}),
          register({"Name": "of svc", "ID": "svc-check", "ServiceID": "svc", "TTL": "1h", "Status": "passing"}), get("/v1/agent/checks"),
-         get("/v1/health/service/svc", until="svc-check"), put("/v1/agent/service/deregister/svc"), get("/v1/agent/checks")),
+         get("/v1/health/service/svc", until="svc-check", **NEAR), put("/v1/agent/service/deregister/svc"), get("/v1/agent/checks")),
     case("snake_case", register({"name": "snake", "id": "snake", "ttl": "1h", "service_id": "", "status": "passing"}), get("/v1/agent/checks"),
          put("/v1/agent/check/deregister/snake")),
     case("a TTL that runs out", register({"Name": "short", "TTL": "600ms"}), put("/v1/agent/check/pass/short?note=ok"),

@@ -1,11 +1,8 @@
 """/v1/agent/service/* and /v1/agent/services, and what reaches the catalog of it."""
 
-from steps import case, get, put
+from steps import NEAR, case, get, put
 
 HASH = {"drop": ["ContentHash"]}
-# A service and its check registered at the same moment reach the catalog in one Raft entry or in two, as the load has it
-# (Consul as well), so that ranks are off by one.
-NEAR = {"rank_slack": 1}
 
 
 def register(fields, query="", **options):
