@@ -2,6 +2,7 @@
 #include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/log_writer_actor.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -50,6 +51,7 @@ struct raft_state {
     uint64_t id = 0;
     caf::strong_actor_ptr reply_to;                                // of proposals
     std::optional<caf::typed_response_promise<apply_outcome>> one; // of propose_one
+    std::chrono::steady_clock::time_point since;                   // when it was proposed
   };
 
   pointer self;
@@ -66,6 +68,8 @@ struct raft_state {
   raft_index leader_from; // the no-op of our term
   error stalled;          // the log writer's last failure, while it lasts
   uint64_t last_write = 0;
+  telemetry::series& proposed = telemetry::counter("raft.apply");
+  telemetry::series& commit_time = telemetry::sample("raft.commitTime"); // ms
 
   void start(state_handle s) {
     state = std::move(s);
@@ -80,6 +84,7 @@ struct raft_state {
   // ---- proposals -----------------------------------------------------------------------------------------------
   void propose(std::string command, origin o) {
     auto cookie = next_cookie++;
+    proposed.add();
     origins.emplace(cookie, std::move(o));
     core->propose(std::move(command), cookie); // a refusal comes out by drain()
   }
@@ -94,7 +99,8 @@ struct raft_state {
       caf::anon_send(caf::actor_cast<caf::actor>(p.reply_to), std::move(done));
       return;
     }
-    for (auto& one : p.batch) propose(std::move(one.command), {one.id, p.reply_to, {}});
+    const auto now = std::chrono::steady_clock::now();
+    for (auto& one : p.batch) propose(std::move(one.command), {one.id, p.reply_to, {}, now});
     perform_effects();
   }
 
@@ -148,12 +154,14 @@ struct raft_state {
   void send_committed(std::vector<raft::entry>& committed) {
     entries_committed out;
     out.entries.reserve(committed.size());
+    const auto now = std::chrono::steady_clock::now();
     for (auto& e : committed) {
       committed_entry c;
       c.index = e.index;
       if (e.kind == raft::entry_kind::command) c.command = std::move(e.payload);
       if (e.cookie != 0) {
         if (auto at = origins.find(e.cookie); at != origins.end()) {
+          commit_time.record(std::chrono::duration<double, std::milli>(now - at->second.since).count());
           c.id = at->second.id;
           c.reply_to = std::move(at->second.reply_to);
           if (at->second.one) {
@@ -235,7 +243,7 @@ raft_handle::behavior_type raft_behavior(raft_state::pointer self, std::shared_p
           out.result.failure = self->state.stalled;
           promise.deliver(std::move(out));
         } else {
-          self->state.propose(std::move(p.command), {0, nullptr, promise});
+          self->state.propose(std::move(p.command), {0, nullptr, promise, std::chrono::steady_clock::now()});
           self->state.perform_effects();
         }
         return promise;

@@ -1,5 +1,6 @@
 #include "actors/state/state_actor.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/state/store.hpp"
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -25,6 +26,28 @@ struct apply_state {
   std::vector<log_command> commands; // kept for their memory
   std::vector<apply_result> results;
 
+  // By the command's kind. Entries are applied together, so that each is told an equal share of the time they took.
+  static telemetry::series* sample_of(std::string_view command) {
+    static auto &registered = telemetry::sample("fsm.register"), &deregistered = telemetry::sample("fsm.deregister"),
+                &kv = telemetry::sample("fsm.kvs"), &tombstone = telemetry::sample("fsm.tombstone"),
+                &txn = telemetry::sample("fsm.txn");
+    if (command.empty()) return nullptr;
+    switch (static_cast<command_kind>(command[0])) {
+    case command_kind::catalog_register: return &registered;
+    case command_kind::catalog_deregister: return &deregistered;
+    case command_kind::kv: return &kv;
+    case command_kind::tombstone_reap: return &tombstone;
+    case command_kind::txn: return &txn;
+    default: return nullptr;
+    }
+  }
+
+  void measure(std::chrono::steady_clock::duration took) {
+    const double each = std::chrono::duration<double, std::milli>(took).count() / static_cast<double>(commands.size());
+    for (auto& c : commands)
+      if (auto sample = sample_of(c.bytes)) sample->record(each);
+  }
+
   void committed(entries_committed& c) {
     if (waiting.empty()) waiting = std::move(c.entries);
     else waiting.insert(waiting.end(), std::make_move_iterator(c.entries.begin()), std::make_move_iterator(c.entries.end()));
@@ -36,6 +59,7 @@ struct apply_state {
     commands.clear();
     results.clear();
     for (auto& e : waiting) commands.push_back({e.index, e.command ? std::string_view(*e.command) : std::string_view()});
+    const auto began = std::chrono::steady_clock::now();
     auto changes = store->apply(commands, results);
     if (!changes) {
       log::err("agent.server.fsm", "cannot apply entries, will try again: error=\"{}\"", changes.err().text);
@@ -43,6 +67,7 @@ struct apply_state {
       self->delayed_send(self, std::chrono::milliseconds(200), apply_retry{});
       return;
     }
+    measure(std::chrono::steady_clock::now() - began);
     auto last = waiting.back().index;
     status->applied.store(last.v);
     publish(std::move(*changes));

@@ -349,6 +349,9 @@ void connection::flush_outbox() {
 
 // The request at hand has its answer.
 void connection::finished() {
+  if (facts_.took)
+    facts_.took->record(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - facts_.began).count());
+  facts_.took = nullptr;
   streaming_ = false;
   if (fd_ < 0) return;
   bool was_busy = busy_;

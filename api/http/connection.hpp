@@ -4,6 +4,7 @@
 #include "api/http/core/request_parser.hpp"
 #include "api/http/encoded_answer.hpp"
 #include "runtime/net/io_loop.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include <memory>
 #include <string>
 
@@ -21,6 +22,8 @@ struct reply_facts {
   bool no_body = false;              // HEAD
   std::string_view cache;            // X-Cache, when asked with ?cached
   std::string_view consistency;      // for X-Consul-Effective-Consistency
+  telemetry::series* took = nullptr; // ms; of the route, null when no route was found
+  std::chrono::steady_clock::time_point began;
 };
 
 class connection final : public net::io_handler, public std::enable_shared_from_this<connection> {

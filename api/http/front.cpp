@@ -1,9 +1,11 @@
 #include "api/http/front.hpp"
 #include "api/http/core/uri.hpp"
 #include "runtime/base/log.hpp"
+#include "storage/command/commands.hpp"
 #include <caf/behavior.hpp>
 #include <caf/send.hpp>
 #include <algorithm>
+#include <bit>
 #include <ctime>
 #include <unistd.h>
 
@@ -22,6 +24,20 @@ bool accepts_gzip(std::string_view header) {
   size_t q = rest.find("q=");
   if (q == rest.npos) return true;
   return rest.find_first_of("123456789", q) != rest.npos;
+}
+
+// Consul's measure of a write as its client sees it: from the proposal until it is applied.
+telemetry::series* write_sample(std::string_view command) {
+  static auto &registered = telemetry::sample("catalog.register"), &deregistered = telemetry::sample("catalog.deregister"),
+              &kv = telemetry::sample("kvs.apply"), &txn = telemetry::sample("txn.apply");
+  if (command.empty()) return nullptr;
+  switch (static_cast<command_kind>(command[0])) {
+  case command_kind::catalog_register: return &registered;
+  case command_kind::catalog_deregister: return &deregistered;
+  case command_kind::kv: return &kv;
+  case command_kind::txn: return &txn;
+  default: return nullptr;
+  }
 }
 
 std::string_view consistency_text(consistency m) {
@@ -161,6 +177,23 @@ bool front::refuse_by_rules(size_t row, request& r, response& out) {
   return r.path != "/v1/catalog/nodes" && !refuse_namespace(r, out); // nodes are in no namespace
 }
 
+// "http.GET.v1.kv._": by the route's pattern, so that no client chooses names. Other verbs than these five are not measured.
+void front::measure(size_t row, const request& r, reply_facts& f) {
+  static constexpr std::string_view verbs[] = {"GET", "POST", "PUT", "DELETE", "HEAD"};
+  auto bit = static_cast<size_t>(std::countr_zero(static_cast<unsigned>(r.method_verb)));
+  if (bit >= std::size(verbs)) return;
+  if (measured_.empty()) measured_.resize(parts_.rules->rows.size());
+  auto& kept = measured_[row][bit];
+  if (!kept) {
+    std::string name = "http." + std::string(verbs[bit]);
+    for (char c : parts_.rules->rows[row].pattern) name += c == '/' ? '.' : c;
+    if (name.ends_with('.')) name += '_';
+    kept = &telemetry::sample(name);
+  }
+  f.took = kept;
+  f.began = std::chrono::steady_clock::now();
+}
+
 void front::dispatch(connection& c, request& r, response& out) {
   if (answer_before_routing(r, out)) return;
   auto m = parts_.rules->paths.match(r.path);
@@ -169,6 +202,7 @@ void front::dispatch(connection& c, request& r, response& out) {
     out.plain = true;
     return out.empty(404);
   }
+  measure(m.row, r, c.facts());
   r.tail = m.tail;
   matched_prefix_ = r.path.size() - m.tail.size();
   if (refuse_by_rules(m.row, r, out)) return;
@@ -317,7 +351,7 @@ void front::send_unwatch(uint64_t id) { unwatched_.push_back(id); }
 void front::propose(connection& c, std::string command, applied_fn then) {
   c.set_busy();
   uint64_t id = next_write_++;
-  writes_.emplace(id, pending_write{c.weak_from_this(), c.serial(), then});
+  writes_.emplace(id, pending_write{c.weak_from_this(), c.serial(), then, write_sample(command), std::chrono::steady_clock::now()});
   write_deadlines_.emplace_back(loop_.now() + parts_.rules->config.rpc_hold_timeout, id);
   gathered_.push_back({id, std::move(command)});
 }
@@ -344,11 +378,13 @@ void front::end_of_iteration() {
 }
 
 void front::applied(const proposals_done& m) {
+  const auto now = std::chrono::steady_clock::now();
   for (auto& done : m.outcomes) {
     auto it = writes_.find(done.id);
     if (it == writes_.end()) continue; // it had timed out
     pending_write w = std::move(it->second);
     writes_.erase(it);
+    if (w.took) w.took->record(std::chrono::duration<double, std::milli>(now - w.began).count());
     auto c = w.who.lock();
     if (!c || !c->is_open() || !c->busy() || c->serial() != w.serial) continue;
     response_.clear();

@@ -104,9 +104,12 @@ private:
     std::weak_ptr<connection> who;
     uint64_t serial;
     applied_fn then;
+    telemetry::series* took; // ms; of the command's kind, null when it has none
+    std::chrono::steady_clock::time_point began;
   };
   caf::behavior handlers();
   void dispatch(connection& c, request& r, response& out);
+  void measure(size_t row, const request& r, reply_facts& f);
   bool answer_before_routing(request& r, response& out);
   bool refuse_by_rules(size_t row, request& r, response& out);
   void redirect(const request& r, const std::string& path, response& out);
@@ -131,6 +134,7 @@ private:
   std::string_view advice_;
   size_t matched_prefix_ = 0; // length of the route's pattern for the request at hand
   std::vector<topic> topics_;
+  std::vector<std::array<telemetry::series*, 5>> measured_; // by row and verb; null until the first request
   request request_;
   response response_;
   net::io_loop::clock::time_point date_until_{};
