@@ -9,7 +9,7 @@ much the rank of an index may be off). "<<name>>" in path, body or headers is re
 import json
 
 # A service and its check registered one right after the other reach the catalog in one Raft entry or in
-# two, as the load has it (Consul as well), so that ranks are off by one.
+# two here, as the load has it, so that ranks are off by one.
 NEAR = {"rank_slack": 1}
 
 
