@@ -13,11 +13,10 @@ namespace agent {
 
 namespace {
 
-void sync_path(const std::string& path, bool whole_file_system) {
+void sync_file_system_of(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return;
-  if (whole_file_system) (void)::syncfs(fd);
-  else (void)::fdatasync(fd);
+  (void)::syncfs(fd);
   ::close(fd);
 }
 
@@ -33,19 +32,18 @@ caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf:
               self->delayed_send(self, std::chrono::seconds(5), m);
               return;
             }
-            sync_path(data_dir, true);
+            sync_file_system_of(data_dir);
             if (auto to = caf::actor_cast<caf::actor>(weak)) self->send(to, journal_settled{m.sequence});
-          },
-          [](const journal_sync& m) { sync_path(m.path, false); }};
+          }};
 }
 
 agent_handle::behavior_type agent_behavior(agent_self self, const node_config& config, agent_deps deps) {
   auto* s = &self->state;
   s->begin(config, std::move(deps));
   return {
-      [s](service_add& m) { return s->when_durable(s->add_service(m)); },
+      [s](service_add& m) { return s->add_service(m); },
       [s](const service_remove& m) { return s->when_durable(s->remove_service(m)); },
-      [s](check_add& m) { return s->when_durable(s->add_check(m)); },
+      [s](check_add& m) { return s->add_check(m); },
       [s](const check_remove& m) { return s->when_durable(s->remove_check(m)); },
       [s](check_ttl_update& m) { return s->update_ttl(m); },
       [s](const maintenance_set& m) { return s->when_durable(s->set_maintenance(m)); },

@@ -18,6 +18,7 @@ constexpr nanos longest_before_write = 2s;  // …but not longer
 constexpr nanos journal_sync_delay = 5ms;   // for check states, which nobody waits for
 constexpr nanos answer_patience = 30s;      // then a batch counts as failed
 constexpr nanos leader_poll = 25ms;
+constexpr nanos between_batches = 10ms; // to the catalog: the first goes at once, a stream of registrations shares Raft entries
 
 int64_t unix_now() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
@@ -112,25 +113,24 @@ agent_done agent_state::finish(error e) {
   return {e.code != errc::none ? std::move(e) : std::move(kept)};
 }
 
-agent_done agent_state::add_service(service_add& m) {
-  const std::string id = m.service.id.empty() ? m.service.name : m.service.id;
-  const bool fresh = !local_->services().contains(id);
+caf::result<agent_done> agent_state::add_service(service_add& m) {
+  registration fresh{m.service.id.empty() ? m.service.name : m.service.id, false};
+  if (local_->services().contains(fresh.id)) fresh.id.clear();
   error e = local_->add_service(m.service, source::api, m.token, m.replace_existing_checks, now());
   if (e.code != errc::none) return finish(std::move(e));
   error kept = perform_effects();
-  // What would not survive a restart is not registered; what was there before stays with its new face.
-  if (kept.code != errc::none && fresh && local_->remove_service(id).code == errc::none) (void)perform_effects();
-  return {std::move(kept)};
+  if (kept.code != errc::none) undo(fresh);
+  return when_durable({std::move(kept)}, std::move(fresh));
 }
 agent_done agent_state::remove_service(const service_remove& m) { return finish(local_->remove_service(m.id)); }
-agent_done agent_state::add_check(check_add& m) {
-  const std::string id = m.check.id.empty() ? m.check.name : m.check.id;
-  const bool fresh = !local_->checks().contains(id);
+caf::result<agent_done> agent_state::add_check(check_add& m) {
+  registration fresh{m.check.id.empty() ? m.check.name : m.check.id, true};
+  if (local_->checks().contains(fresh.id)) fresh.id.clear();
   error e = local_->add_check(m.check, source::api, m.token, now());
   if (e.code != errc::none) return finish(std::move(e));
   error kept = perform_effects();
-  if (kept.code != errc::none && fresh && local_->remove_check(id).code == errc::none) (void)perform_effects();
-  return {std::move(kept)};
+  if (kept.code != errc::none) undo(fresh);
+  return when_durable({std::move(kept)}, std::move(fresh));
 }
 agent_done agent_state::remove_check(const check_remove& m) { return finish(local_->remove_check(m.id)); }
 agent_done agent_state::update_ttl(check_ttl_update& m) {
@@ -312,6 +312,7 @@ error agent_state::keep(std::vector<file_change> files) {
     failure = s.err();
     log::err("agent", "Failed to keep a registration: error=\"{}\"", failure.text);
   }
+  else if (journal_failed_) failure = sync_journal(); // what nobody waits for is told, too
   for (auto& f : files) unwritten_[f.path] = std::move(f.content);
   if (journal_sync_at_.count() == 0) journal_sync_at_ = t + journal_sync_delay;
   if (write_at_.count() == 0) oldest_unwritten_ = t;
@@ -319,28 +320,44 @@ error agent_state::keep(std::vector<file_change> files) {
   return failure;
 }
 
-caf::result<agent_done> agent_state::when_durable(agent_done d) {
+caf::result<agent_done> agent_state::when_durable(agent_done d, registration fresh) {
   if (d.failure.code != errc::none || !journal_ || journal_->synced()) return d;
   auto promise = self_->make_response_promise<agent_done>();
   if (unsynced_.empty()) self_->send(self_, journal_flush{}); // behind every registration that waits in the mailbox
-  unsynced_.push_back(promise);
+  unsynced_.push_back({promise, std::move(fresh)});
   return promise;
 }
 
 void agent_state::flush_journal() {
-  agent_done done;
-  if (auto s = journal_->sync(); !s) done.failure = s.err();
-  else journal_sync_at_ = nanos(0);
+  agent_done done{sync_journal()};
   auto waiting = std::move(unsynced_);
   unsynced_.clear();
-  for (auto& p : waiting) p.deliver(done);
+  for (auto& w : waiting) {
+    if (done.failure.code != errc::none) undo(w.fresh);
+    w.promise.deliver(done);
+  }
+}
+
+error agent_state::sync_journal() {
+  journal_sync_at_ = nanos(0);
+  auto s = journal_->sync();
+  journal_failed_ = !s;
+  if (s) return {};
+  log::err("agent", "Failed to keep a registration: error=\"{}\"", s.err().text);
+  return s.err();
+}
+
+// What would not survive a restart is not registered; what was there before stays with its new face.
+void agent_state::undo(const registration& fresh) {
+  if (fresh.id.empty()) return;
+  const error e = fresh.is_check ? local_->remove_check(fresh.id) : local_->remove_service(fresh.id);
+  if (e.code == errc::none) (void)perform_effects();
 }
 
 void agent_state::write_files(nanos t) {
   if (!journal_) return;
   if (journal_sync_at_.count() != 0 && t >= journal_sync_at_) {
-    journal_sync_at_ = nanos(0);
-    caf::anon_send(persister_, journal_sync{journal_->path()});
+    (void)sync_journal();
   }
   if (write_at_.count() == 0 || t < write_at_ || persister_busy_) return;
   write_at_ = nanos(0);
@@ -366,7 +383,7 @@ void agent_state::compare_with_catalog(nanos t) {
 void agent_state::synchronize(nanos t) {
   const bool led = deps_.status && (deps_.status->leader || deps_.status->known_leader);
   if (sent_at_.count() != 0 && t - sent_at_ > answer_patience) sync_->give_up(*local_, t);
-  if (!led || !sync_->may_send(t)) return;
+  if (!led || !sync_->may_send(t) || t < last_sent_ + between_batches) return;
   if (sync_->full_sync_due(t)) compare_with_catalog(t);
   (void)local_->drain(); // marks only
   if (!sync_->has_work(*local_)) return;
@@ -376,7 +393,7 @@ void agent_state::synchronize(nanos t) {
                                        : encode_command(command_kind::catalog_deregister, *c.remove)});
   if (p.batch.empty()) return;
   p.reply_to = caf::actor_cast<caf::strong_actor_ptr>(self_);
-  sent_at_ = t;
+  sent_at_ = last_sent_ = t;
   caf::anon_send(deps_.router, std::move(p));
 }
 
@@ -409,6 +426,7 @@ void agent_state::arm(nanos t) {
   nanos next = std::min(local_->next_deadline(), sync_->next_deadline(*local_));
   const bool led = deps_.status && (deps_.status->leader || deps_.status->known_leader);
   if (!led && next <= t) next = t + leader_poll;
+  if (next <= t) next = last_sent_ + between_batches;
   for (auto at : {journal_sync_at_, persister_busy_ ? nanos(0) : write_at_})
     if (at.count() != 0) next = std::min(next, at);
   for (auto& w : waiters_) next = std::min(next, w.until);

@@ -14,7 +14,6 @@ struct files_write {
   std::vector<file_change> changes;
   uint64_t sequence = 0;
 };
-struct journal_sync { std::string path; }; // make the journal itself durable
 
 class agent_state;
 using agent_self = agent_handle::stateful_pointer<agent_state>;
@@ -26,17 +25,18 @@ public:
   ~agent_state();
   void begin(const node_config& config, agent_deps deps);
 
-  agent_done add_service(service_add& m);
+  caf::result<agent_done> add_service(service_add& m);
   agent_done remove_service(const service_remove& m);
-  agent_done add_check(check_add& m);
+  caf::result<agent_done> add_check(check_add& m);
   agent_done remove_check(const check_remove& m);
   agent_done update_ttl(check_ttl_update& m);
   agent_done set_maintenance(const maintenance_set& m);
   agent_done reload();
   agent_done leave();
   caf::result<agent_done> watch_service(service_watch& m);
+  struct registration { std::string id; bool is_check; }; // an empty id: nothing to undo
   // The answer to a registration: at once when it failed or wrote nothing, else when the journal is on the disk.
-  caf::result<agent_done> when_durable(agent_done d);
+  caf::result<agent_done> when_durable(agent_done d, registration fresh = {});
   void flush_journal();
   void checks_ran(check_results& m);
   void catalog_answered(const proposals_done& m);
@@ -49,6 +49,12 @@ private:
     nanos until;
     caf::typed_response_promise<agent_done> promise;
   };
+  struct unsynced {
+    caf::typed_response_promise<agent_done> promise;
+    registration fresh;
+  };
+  error sync_journal();
+  void undo(const registration& fresh);
   agent_done finish(error e); // perform_effects, then the answer
   error perform_effects(); // says when something could not be kept on disk
   void perform(effect& e, std::vector<file_change>& files);
@@ -78,8 +84,9 @@ private:
   uint64_t sequence_ = 0;       // of the newest file change
   bool persister_busy_ = false;
   nanos write_at_{0}, oldest_unwritten_{0}, journal_sync_at_{0}; // 0: nothing to do
-  std::vector<caf::typed_response_promise<agent_done>> unsynced_; // registrations that wait for the journal's sync
-  nanos sent_at_{0}, alias_at_{0};
+  std::vector<unsynced> unsynced_; // wait for the journal's sync
+  bool journal_failed_ = false;    // its last sync did
+  nanos sent_at_{0}, last_sent_{0}, alias_at_{0};
   nanos armed_for_ = nanos::max();
   uint64_t generation_ = 0;
 };
@@ -90,4 +97,3 @@ node_identity identity_of(const node_config& config);
 } // namespace actord::agent
 
 ACTORD_LOCAL_MESSAGE(actord::agent::files_write)
-ACTORD_LOCAL_MESSAGE(actord::agent::journal_sync)

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr uint64_t block = 4096;                // bytes; what direct writes must be aligned to
 constexpr uint64_t roll_size = 2 * 1024 * 1024; // bytes, after which a new journal file begins
 constexpr std::string_view journal_name = "agent-journal.";
 
@@ -31,12 +32,40 @@ template <class T> T get(std::string_view in) {
   return x;
 }
 
+constexpr uint64_t blocks(uint64_t bytes) { return (bytes + block - 1) / block * block; }
+
+error cannot_write(const std::string& path, int code) {
+  return {errc::storage_full, "cannot write " + path + ": " + std::error_code(code, std::generic_category()).message()};
+}
+
+status write_zeros(int fd, const std::string& path, uint64_t length) {
+  const aligned_bytes zeros(std::min<uint64_t>(length, 1 << 20));
+  for (uint64_t at = 0; at < length; at += zeros.size()) {
+    const ssize_t n = ::pwrite(fd, zeros.data(), std::min<uint64_t>(zeros.size(), length - at), static_cast<off_t>(at));
+    if (n <= 0) return cannot_write(path, n < 0 ? errno : ENOSPC);
+  }
+  return {};
+}
+
 bool is_ours(std::string_view path) {
   return (path.starts_with("services/") || path.starts_with("checks/")) && path.find("..") == std::string_view::npos &&
          path.find('\0') == std::string_view::npos;
 }
 
 } // namespace
+
+void aligned_bytes::resize(size_t size) {
+  if (size > room_) {
+    const size_t room = blocks(std::max(size, room_ * 2));
+    std::unique_ptr<char, release> larger(static_cast<char*>(std::aligned_alloc(block, room)));
+    if (!larger) throw std::bad_alloc();
+    if (size_ > 0) std::memcpy(larger.get(), bytes_.get(), size_);
+    bytes_ = std::move(larger);
+    room_ = room;
+  }
+  if (size > size_) std::memset(bytes_.get() + size_, 0, size - size_);
+  size_ = size;
+}
 
 void append_record(std::string& out, const file_change& c) {
   std::string rest(1, c.content ? '\1' : '\2');
@@ -94,58 +123,74 @@ result<journal> journal::open(const std::string& data_dir) {
     }
   }
   for (auto& [number, path] : left) fs::remove(path, bad);
-  if (auto s = j.roll(); !s) return s.err();
+  if (auto s = j.roll(0); !s) return s.err();
   return j;
 }
 
 journal::journal(journal&& o) noexcept
     : data_dir_(std::move(o.data_dir_)), path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), number_(o.number_), size_(o.size_), synced_(o.synced_),
-      last_sequence_(o.last_sequence_), closed_(std::move(o.closed_)) {}
+      last_sequence_(o.last_sequence_), buffer_(std::move(o.buffer_)), capacity_(o.capacity_), closed_(std::move(o.closed_)) {}
 
 journal::~journal() {
   if (fd_ < 0) return;
+  (void)sync();
   ::close(fd_);
   if (size_ == 0) ::unlink(path_.c_str());
 }
 
-status journal::roll() {
-  if (fd_ >= 0) {
+status journal::roll(uint64_t room) {
+  if (fd_ >= 0)
     if (auto s = sync(); !s) return s;
+  const std::string path = data_dir_ + "/" + std::string(journal_name) + std::to_string(number_ + 1);
+  // Past the page cache, so that a sync is one write of the device instead of a write and a flush; a file system
+  // without direct writes (tmpfs) takes the other.
+  int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_DSYNC | O_DIRECT, 0600);
+  if (fd < 0 && errno == EINVAL) fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_DSYNC, 0600);
+  if (fd < 0) return error{errc::storage_full, "cannot open " + path + ": " + std::error_code(errno, std::generic_category()).message()};
+  const uint64_t capacity = std::max(roll_size, blocks(room));
+  // Zeros end the records for a reader; overwriting them later costs a sync of data only.
+  if (auto s = write_zeros(fd, path, capacity); !s) {
+    ::close(fd);
+    ::unlink(path.c_str());
+    return s;
+  }
+  (void)::fsync(fd);
+  if (fd_ >= 0) {
     closed_.emplace_back(path_, last_sequence_);
     ::close(fd_);
   }
-  path_ = data_dir_ + "/" + std::string(journal_name) + std::to_string(++number_);
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  ++number_;
+  path_ = path;
+  fd_ = fd;
+  capacity_ = capacity;
   size_ = synced_ = 0;
-  // Zeros end the records for a reader; overwriting them later costs a sync of data only.
-  const std::string zeros(1 << 20, '\0');
-  for (uint64_t at = 0; fd_ >= 0 && at < roll_size; at += zeros.size())
-    if (::pwrite(fd_, zeros.data(), zeros.size(), static_cast<off_t>(at)) < 0) break; // a full disk shows at append
-  if (fd_ >= 0) (void)::fsync(fd_);
-  if (fd_ < 0) return error{errc::storage_full, "cannot open " + path_ + ": " + std::error_code(errno, std::generic_category()).message()};
   return {};
 }
 
 status journal::append(const std::vector<file_change>& changes, uint64_t last_sequence) {
-  if (size_ > roll_size)
-    if (auto s = roll(); !s) return s;
   std::string bytes;
   for (auto& c : changes) append_record(bytes, c);
-  const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(size_));
-  if (n != static_cast<ssize_t>(bytes.size())) {
-    const int code = n < 0 ? errno : ENOSPC;
-    // What was cut stands behind the last record, where the next one overwrites it; a reader stops at its checksum.
-    return error{errc::storage_full, "cannot write " + path_ + ": " + std::error_code(code, std::generic_category()).message()};
-  }
-  size_ += bytes.size();
+  if (size_ + bytes.size() > capacity_)
+    if (auto s = roll(bytes.size()); !s) return s;
+  // The buffer begins at the block that the last sync cut.
+  const uint64_t start = synced_ / block * block, end = size_ + bytes.size();
+  buffer_.resize(blocks(end - start));
+  std::memcpy(buffer_.data() + (size_ - start), bytes.data(), bytes.size());
+  size_ = end;
   last_sequence_ = last_sequence;
   return {};
 }
 
 status journal::sync() {
   if (synced()) return {};
-  if (::fdatasync(fd_) != 0) return error{errc::storage_full, "cannot sync " + path_ + ": " + std::error_code(errno, std::generic_category()).message()};
+  const uint64_t start = synced_ / block * block;
+  const uint64_t length = blocks(size_ - start);
+  std::memset(buffer_.data() + (size_ - start), 0, length - (size_ - start));
+  const ssize_t n = ::pwrite(fd_, buffer_.data(), length, static_cast<off_t>(start));
+  if (n != static_cast<ssize_t>(length)) return cannot_write(path_, n < 0 ? errno : ENOSPC);
   synced_ = size_;
+  const uint64_t kept = synced_ / block * block - start; // the cut block stays at the front, the next sync writes it again
+  if (kept > 0) std::memmove(buffer_.data(), buffer_.data() + kept, length - kept);
   return {};
 }
 
@@ -157,8 +202,7 @@ void journal::settled(uint64_t sequence) {
   });
   if (size_ == 0 || last_sequence_ > sequence) return;
   // Zeros again, all the way: an old record behind a new one would be replayed after it.
-  const std::string zeros(size_, '\0');
-  if (::pwrite(fd_, zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size())) size_ = synced_ = 0;
+  if (write_zeros(fd_, path_, blocks(size_))) size_ = synced_ = 0;
 }
 
 } // namespace actord::agent

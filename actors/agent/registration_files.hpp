@@ -5,6 +5,8 @@
 // and of ours `agent-journal.<n>`: the same writes in the order in which they were acknowledged (README, Decisions).
 #pragma once
 #include "actors/agent/core/local_state.hpp"
+#include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +38,22 @@ void restore_registrations(const std::string& data_dir, local_state& state, nano
 void append_record(std::string& out, const file_change& c);
 std::vector<file_change> read_records(std::string_view bytes);
 
+// Bytes at an address that direct writes accept.
+class aligned_bytes {
+public:
+  aligned_bytes() = default;
+  explicit aligned_bytes(size_t size) { resize(size); }
+  char* data() { return bytes_.get(); }
+  const char* data() const { return bytes_.get(); }
+  size_t size() const { return size_; }
+  void resize(size_t size); // keeps what is there, zeroes what is new; never gives memory back
+
+private:
+  struct release { void operator()(char* p) const { std::free(p); } };
+  std::unique_ptr<char, release> bytes_;
+  size_t size_ = 0, room_ = 0;
+};
+
 class journal {
 public:
   // Replays what an earlier process left (into the files, synced) and begins anew. `data_dir` must exist.
@@ -43,9 +61,10 @@ public:
   journal(journal&& o) noexcept;
   journal& operator=(journal&&) = delete;
   ~journal();
-  // In the kernel's hands when it returns: survives the process, not yet the machine.
+  // Only in this process's memory when it returns; room for it on the disk is taken, so that a full disk shows here.
   status append(const std::vector<file_change>& changes, uint64_t last_sequence);
-  // On the disk when it returns: one fdatasync into space that was written before, so that it moves no metadata.
+  // On the disk when it returns: one synchronous direct write into space that was written before, so that it moves no
+  // metadata.
   status sync();
   bool synced() const { return synced_ == size_; }
   const std::string& path() const { return path_; }
@@ -55,10 +74,12 @@ public:
 
 private:
   explicit journal(std::string data_dir) : data_dir_(std::move(data_dir)) {}
-  status roll();
+  status roll(uint64_t room); // to a new file with space for at least `room` bytes; the old one stays if that fails
   std::string data_dir_, path_;
   int fd_ = -1;
   uint64_t number_ = 0, size_ = 0, synced_ = 0, last_sequence_ = 0;
+  aligned_bytes buffer_; // what the disk lacks, from the block the last sync cut
+  uint64_t capacity_ = 0;
   std::vector<std::pair<std::string, uint64_t>> closed_; // path, last sequence in it
 };
 
