@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/messages/agent_messages.hpp"
 #include "actors/messages/messages.hpp"
+#include "actors/messages/peer_messages.hpp"
 #include <atomic>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -24,10 +25,16 @@ struct node_status {
   std::atomic<uint64_t> watchers{0};
   std::atomic<uint64_t> unpublished{0};
   std::atomic<bool> known_leader{false};
+  // Until when (steady clock, ns) nobody else can lead: a leader's reads need no question before. max for a cluster of one.
+  std::atomic<int64_t> lease_until{0};
+  std::atomic<int64_t> leader_heard{0}; // when a leader was last heard of (steady clock, ns); 0: never since the start
 };
 
 using router_handle = caf::typed_actor<
     caf::reacts_to<proposals>,                              // replicate these; answers go to reply_to
+    caf::reacts_to<read_wanted>,                            // tell reply_to when a read here sees all that was acknowledged
+    caf::replies_to<membership_change>::with<apply_outcome>, // add or remove a server
+    caf::replies_to<leadership_transfer>::with<apply_outcome>, // let another server lead
     caf::replies_to<propose_one>::with<apply_outcome>,      // replicate this one
     caf::replies_to<leader_query>::with<leader_info>>;      // who leads, who is in the cluster
 
@@ -43,12 +50,30 @@ using state_handle = caf::typed_actor<
 using snapshot_handle = caf::typed_actor<
     caf::reacts_to<snapshot_tick>>;   // own timer: is it time to write a durable snapshot and cut the log?
 
+// The connections to the other servers: Raft messages, requests to the leader, snapshots.
+using peers_handle = caf::typed_actor<
+    caf::reacts_to<peers_send>,          // Raft: messages for peers
+    caf::reacts_to<peers_wanted>,        // Raft: who to be connected to
+    caf::reacts_to<peers_say>,           // Raft: our hello
+    caf::reacts_to<peers_ask>,           // Raft: a request to another server
+    caf::reacts_to<peers_reply>,         // Raft: the answer to another server's request
+    caf::reacts_to<peers_send_snapshot>, // Raft: a follower needs the state
+    caf::reacts_to<peers_ticked>>;       // own timer: redial, time-outs
+
 // Gives the raft actor the state actor, once both exist (each needs the other's handle).
 struct raft_attach {
   state_handle state;
+  peers_handle peers;        // null on a server that stays alone
 };
 
 using raft_handle = router_handle::extend<
+    caf::reacts_to<peer_messages>,    // peers: Raft messages came
+    caf::reacts_to<peer_said>,        // peers: a server said who it is
+    caf::reacts_to<peer_lost>,        // peers: a connection is gone
+    caf::reacts_to<peer_question>,    // peers: another server asks
+    caf::reacts_to<peer_answer>,      // peers: what another server answered
+    caf::reacts_to<snapshot_was_sent>, // peers: how that ended
+    caf::reacts_to<snapshot_arrived>, // peers: the leader sent us the state
     caf::reacts_to<raft_attach>,      // boot: this is the state actor; start
     caf::reacts_to<proposals_done>,   // the state actor: outcomes of propose_one
     caf::reacts_to<raft_ticked>,      // own timer

@@ -40,6 +40,19 @@ struct apply_outcome {
   apply_result result;
 };
 
+// ---- reads -----------------------------------------------------------------------------------------------------
+// May I answer a read that must see all that was acknowledged before now? Answered to `reply_to` by reads_allowed, once
+// this server has applied enough. `confirm` asks for a round of heartbeats (?consistent) instead of the leader's lease.
+struct read_wanted {
+  uint64_t id = 0; // the sender's
+  bool confirm = false;
+  caf::strong_actor_ptr reply_to;
+};
+struct reads_allowed {
+  std::vector<uint64_t> ids;
+  error failure; // errc::no_leader after the hold time-out
+};
+
 // ---- waiting -------------------------------------------------------------------------------------------------
 // Wake `sink` once with watch_fired{id} when any of the topics changes after `seen` (the applied index of the view in which
 // the sender looked). Fires at once when something was applied in between.
@@ -104,11 +117,33 @@ struct log_was_cut {
   raft_term term;
 };
 struct raft_ticked {};
-struct leader_query {};
+struct leader_query {
+  bool ask_leader = false; // false: what this server knows; true: what the leader knows (last contact, indexes)
+};
+struct server_view { // one server of the configuration
+  std::string id, name, address; // name "" while it never said hello
+  bool leader = false, voter = true;
+  // Known to the leader only; -1 when never heard.
+  int64_t last_contact_ms = -1;
+  uint64_t last_term = 0, last_index = 0;
+};
+// Adds, changes or removes one server of the Raft configuration; answered when the change is committed. Only one is
+// under way at a time.
+struct membership_change {
+  enum class kind : uint8_t { add_voter, add_learner, remove };
+  kind what = kind::add_voter;
+  std::string id, address; // remove: either is enough
+};
+struct leadership_transfer {
+  std::string to; // a server's id; "" lets the leader choose
+};
 struct leader_info {
   std::string address; // "ip:8300" or ""
   uint64_t term = 0;
   std::vector<std::string> peers;
+  std::string leader_id;
+  uint64_t configuration_index = 0; // of the newest membership entry
+  std::vector<server_view> servers;
   std::vector<std::pair<std::string, std::string>> stats; // of /v1/agent/self, group raft
 };
 
@@ -131,6 +166,10 @@ ACTORD_LOCAL_MESSAGE(actord::log_was_cut)
 ACTORD_LOCAL_MESSAGE(actord::raft_ticked)
 ACTORD_LOCAL_MESSAGE(actord::leader_query)
 ACTORD_LOCAL_MESSAGE(actord::leader_info)
+ACTORD_LOCAL_MESSAGE(actord::membership_change)
+ACTORD_LOCAL_MESSAGE(actord::leadership_transfer)
+ACTORD_LOCAL_MESSAGE(actord::read_wanted)
+ACTORD_LOCAL_MESSAGE(actord::reads_allowed)
 ACTORD_LOCAL_MESSAGE(actord::log_write)
 ACTORD_LOCAL_MESSAGE(actord::log_flush)
 ACTORD_LOCAL_MESSAGE(actord::log_cut)
