@@ -1,8 +1,11 @@
 #include "storage/lmdb/environment.hpp"
+#include <bit>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <lmdb.h>
 #include <mutex>
+#include <unistd.h>
 
 namespace actord::lmdb {
 
@@ -29,6 +32,39 @@ error describe(const failure& f) {
   }
 }
 
+namespace {
+
+// LMDB believes the head of a file, and divides by what it finds there. Looked at: the magic number, the version, the
+// page size (mdb.c, struct MDB_meta behind a page header of 16 bytes).
+status check_file(const std::string& path) {
+  struct {
+    char page[16];
+    uint32_t magic, version;
+    uint64_t address, map_bytes;
+    uint32_t page_bytes;
+  } head{};
+  std::ifstream in(path, std::ios::binary);
+  in.read(reinterpret_cast<char*>(&head), sizeof head);
+  if (!in || head.magic != 0xBEEFC0DE || head.version != 1) return error{errc::corrupt, path + " is no database"};
+  if (head.page_bytes < 512 || head.page_bytes > 65536 || !std::has_single_bit(head.page_bytes))
+    return error{errc::corrupt, path + " is damaged"};
+  return {};
+}
+
+// A page beyond the end of the file would end the process when it is read.
+int check_length(MDB_env* env) {
+  MDB_envinfo info;
+  MDB_stat pages;
+  mdb_filehandle_t fd = -1;
+  if (int rc = mdb_env_info(env, &info); rc != 0) return rc;
+  if (int rc = mdb_env_stat(env, &pages); rc != 0) return rc;
+  if (int rc = mdb_env_get_fd(env, &fd); rc != 0) return rc;
+  auto size = ::lseek(fd, 0, SEEK_END);
+  return size < 0 || static_cast<uint64_t>(size) / pages.ms_psize <= info.me_last_pgno ? MDB_CORRUPTED : 0;
+}
+
+} // namespace
+
 result<std::unique_ptr<environment>> environment::open(const std::string& path, const environment_options& o) {
   if (!o.read_only_file) {
     std::error_code ec;
@@ -39,6 +75,8 @@ result<std::unique_ptr<environment>> environment::open(const std::string& path, 
   if (!o.sync) flags |= MDB_NOSYNC;
   if (o.read_only_file) flags |= MDB_RDONLY | MDB_NOSUBDIR | MDB_NOLOCK;
   int rc = 0;
+  if (o.read_only_file)
+    if (auto s = check_file(path); !s) return s.err();
   // Address space can be limited (ulimit -v, containers): a smaller map still serves a smaller state.
   for (auto bytes = o.map_bytes;; bytes /= 2) {
     MDB_env* env = nullptr;
@@ -51,6 +89,10 @@ result<std::unique_ptr<environment>> environment::open(const std::string& path, 
     if (rc == 0) {
       int dead = 0;
       if (!o.read_only_file) mdb_reader_check(env, &dead);
+      else if (rc = check_length(env); rc != 0) {
+        mdb_env_close(env);
+        return error{errc::corrupt, path + " is shorter than it says"};
+      }
       return std::unique_ptr<environment>(new environment(env, bytes));
     }
     mdb_env_close(env);

@@ -7,13 +7,23 @@ void report_failed_read(const lmdb::failure& f) {
   log::err("agent.server.state", "reading the state failed: error={}", lmdb::describe(f).text);
 }
 
-reader::reader(state_store& store) : impl_(std::make_unique<impl>()) { impl_->store = &store.internals(); }
+reader::reader(state_store& store) : impl_(std::make_unique<impl>()) {
+  impl_->store = &store.internals();
+  impl_->generation = impl_->store->generation.load(std::memory_order_acquire);
+}
 reader::~reader() = default;
 
 read_view reader::open() {
   try {
-    if (impl_->txn) impl_->txn.resume();
-    else impl_->txn = lmdb::transaction::read(*impl_->store->env);
+    const auto generation = impl_->store->generation.load(std::memory_order_acquire);
+    if (impl_->generation != generation) impl_->txn.abort();
+    if (impl_->txn) {
+      impl_->txn.resume();
+    } else {
+      impl_->db = impl_->store->current();
+      impl_->generation = generation;
+      impl_->txn = lmdb::transaction::read(*impl_->db->env);
+    }
   } catch (const lmdb::failure& f) {
     report_failed_read(f); // more than 1,024 readers, or no memory: the view shows nothing
     impl_->txn.abort();

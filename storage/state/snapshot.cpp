@@ -43,6 +43,9 @@ result<raft_index> index_of_copy(const std::string& file) {
     auto txn = lmdb::transaction::read(**env);
     lmdb::table meta;
     if (!lmdb::open_table(txn, "meta", meta)) return error{errc::corrupt, file + " holds no state"};
+    auto format = get_number(txn, meta, "format");
+    if (format == 0) return error{errc::corrupt, file + " holds no state"};
+    if (format > format_version) return error{errc::internal, file + " was written by a newer version (format " + std::to_string(format) + ")"};
     return raft_index{get_number(txn, meta, "applied")};
   } catch (const lmdb::failure& f) {
     return lmdb::describe(f);
@@ -57,7 +60,7 @@ result<raft_index> state_store::write_snapshot() {
   auto next = folder + "/snapshot.tmp";
   int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return error{errc::internal, "opening " + next + ": " + std::strerror(errno)};
-  auto s = impl_->env->copy_to(fd);
+  auto s = impl_->current()->env->copy_to(fd);
   if (s && ::fsync(fd) != 0) s = error{errno == ENOSPC ? errc::storage_full : errc::internal, "syncing " + next + ": " + std::strerror(errno)};
   ::close(fd);
   result<raft_index> index = s ? state::index_of_copy(next) : result<raft_index>(s.err());

@@ -23,6 +23,11 @@ struct store_options {
   std::string path;            // the folder state/ of the data directory; created when absent
   std::string datacenter = "dc1";
   bool keep_history = false;
+  // The log's two ends. What lies before `least_applied` can no longer be replayed: a state older than that is rebuilt
+  // from a durable snapshot, or opening fails. A snapshot beyond `most_applied` was adopted, but the log was not
+  // restored to it any more: it is not used.
+  raft_index least_applied{0};
+  raft_index most_applied{UINT64_MAX};
 };
 
 class state_store {
@@ -42,6 +47,20 @@ public:
   // writes. Returns the index that it contains: the log may be cut up to there. Called from another thread than apply.
   result<raft_index> write_snapshot();
   raft_index snapshot_index() const; // of the newest durable snapshot, 0 when there is none
+  // Its file, "" when there is none. The name says the index, and the file is never written to again: who has it open
+  // may go on reading while newer ones take its place (it is only unlinked).
+  std::string snapshot_path() const;
+
+  // Another server's durable snapshot takes the place of the whole state. Two steps, because the log is restored to
+  // (index, term) between them, and a crash at any moment must leave something that opens (see least_applied and
+  // most_applied):
+  //   adopt_snapshot   checks the file (an error with errc::corrupt when it is none of ours), moves it among the durable
+  //                    snapshots, synced, and gives the index that it holds. Called by any thread.
+  //   install_snapshot does that and then replaces the state by it, at once and for all readers; views that are open
+  //                    stay as they are. Called by the thread that applies. The change set says `everything`, or nothing
+  //                    when the state was as new already.
+  result<raft_index> adopt_snapshot(const std::string& path);
+  result<change_set> install_snapshot(const std::string& path);
 
   struct impl;
   impl& internals() { return *impl_; }

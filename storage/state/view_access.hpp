@@ -7,8 +7,10 @@ namespace actord {
 
 struct read_view::impl {
   state_store::impl* store = nullptr;
+  std::shared_ptr<live_database> db; // outlives the transaction
+  uint64_t generation = 0;
   lmdb::transaction txn;
-  const state::tables& t() const { return store->t; }
+  const state::tables& t() const { return db->t; }
 };
 
 struct reader::impl : read_view::impl {};
