@@ -31,7 +31,7 @@ step place(const table& t, uint64_t level, std::string_view rest) {
     s.size = 8;
   }
   auto take = std::min(rest.size(), chunk);
-  std::memcpy(s.bytes.data() + s.size, rest.data(), take);
+  if (take > 0) std::memcpy(s.bytes.data() + s.size, rest.data(), take); // an empty view may have no address
   s.size += take;
   if (rest.size() > chunk) s.bytes[s.size++] = 0;
   return s;
