@@ -4,6 +4,7 @@
 #pragma once
 #include "runtime/base/error.hpp"
 #include "runtime/base/msgpack_codec.hpp"
+#include "storage/model/autopilot.hpp"
 #include "storage/model/catalog.hpp"
 #include "storage/model/kv_entry.hpp"
 
@@ -16,6 +17,7 @@ enum class command_kind : uint8_t {
   session = 3,            // reserved
   tombstone_reap = 5,     // tombstone_request
   txn = 8,                // txn_request
+  autopilot_set = 9,      // autopilot_request
 };
 
 // Verbs of kv_request and of KV operations in a transaction.
@@ -120,6 +122,19 @@ struct txn_error {
 struct txn_response {
   std::vector<txn_result> results;
   std::vector<txn_error> errors; // not empty: nothing was applied
+};
+
+struct autopilot_request {
+  std::string datacenter;
+  autopilot_config config; // modify_index is the expected index when cas is set; there must be a configuration then
+  bool cas = false;
+  std::string token;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Datacenter", s.datacenter);
+    v("Config", s.config);
+    v("CAS", s.cas);
+    v("Token", s.token);
+  }
 };
 
 // The command's bytes, as they go into the log.

@@ -1,5 +1,6 @@
 // From a command's bytes to the table that carries it out. Deterministic: nothing here knows the time, the network or the
 // configuration, and bytes that make no sense are refused in the same words everywhere.
+#include "storage/state/autopilot_table.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/kv_table.hpp"
 #include "storage/state/store_impl.hpp"
@@ -64,6 +65,11 @@ void apply_command(writing& w, std::string_view bytes, apply_result& out) {
     return;
   }
   case command_kind::txn: return apply_txn(w, body, out);
+  case command_kind::autopilot_set: {
+    autopilot_request r;
+    if (decode(body, r, out)) out.value = autopilot_set(w, r);
+    return;
+  }
   case command_kind::session: break;
   }
   refuse(out, {errc::corrupt, "unknown command " + std::to_string(static_cast<unsigned char>(bytes[0]))});

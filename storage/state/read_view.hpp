@@ -7,6 +7,7 @@
 #pragma once
 #include "runtime/base/error.hpp"
 #include "storage/command/commands.hpp"
+#include "storage/model/autopilot.hpp"
 #include "storage/model/catalog.hpp"
 #include "storage/model/kv_entry.hpp"
 #include "storage/model/changes.hpp"
@@ -77,6 +78,9 @@ public:
   // Nodes (first) or services that have this address, for DNS PTR.
   std::optional<node_record> node_by_address(std::string_view address) const;
   std::optional<service_node> service_by_address(std::string_view address) const;
+
+  // ---- autopilot ---- none before the first leader has written the defaults of its own configuration
+  std::optional<autopilot_config> autopilot(query_meta& meta) const;
 
   // The index that a query's answer would have, without computing the answer: what an answer cache checks.
   uint64_t kv_key_index(std::string_view key) const;

@@ -27,14 +27,16 @@ struct tables {
   lmdb::table service_checks;    // lower(service name), lower(node), lower(check id)
   lmdb::table state_checks;      // status, lower(node), lower(check id)
   lmdb::table addresses;         // address, "n" or "s", lower(node), lower(service id)
+  lmdb::table autopilot;         // "config" → autopilot_config
 
   // Calls f(name, table) for each; the one list that opening and tests share.
   template <class F> void each(F&& f) {
-    const std::array<std::pair<const char*, lmdb::table*>, 15> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
+    const std::array<std::pair<const char*, lmdb::table*>, 16> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
         {"tombstones", &tombstones}, {"nodes", &nodes}, {"node_ids", &node_ids}, {"services", &services},
         {"service_instances", &service_instances}, {"connect", &connect}, {"tags", &tags}, {"checks", &checks},
         {"node_service_checks", &node_service_checks}, {"service_checks", &service_checks},
-        {"state_checks", &state_checks}, {"addresses", &addresses}}};
+        {"state_checks", &state_checks}, {"addresses", &addresses},
+        {"autopilot", &autopilot}}};
     for (auto& [name, table] : all) f(name, *table);
   }
 };

@@ -40,6 +40,7 @@ std::string decoded(std::string_view command) {
   case command_kind::kv: return as_json<kv_request>(body);
   case command_kind::tombstone_reap: return as_json<tombstone_request>(body);
   case command_kind::txn: return as_json<txn_request>(body);
+  case command_kind::autopilot_set: return as_json<autopilot_request>(body);
   case command_kind::session: break;
   }
   return "unknown";
@@ -76,13 +77,22 @@ std::vector<std::pair<std::string, std::string>> samples() {
   node.node = txn_node_op{"get", {}};
   node.node->node.node = "n1";
   txn.ops = {op, node};
+  autopilot_request autopilot;
+  autopilot.datacenter = "dc1";
+  autopilot.config.cleanup_dead_servers = true;
+  autopilot.config.last_contact_threshold = std::chrono::milliseconds(200);
+  autopilot.config.max_trailing_logs = 250;
+  autopilot.config.server_stabilization_time = std::chrono::seconds(10);
+  autopilot.config.modify_index = 17;
+  autopilot.cas = true;
   return {{"kv-set", encode_kv_command(kv_set, "app/name", "value", 42)},
           {"kv-cas-empty", encode_kv_command(kv_cas, "k", "", 0, 300)},
           {"kv-lock", encode_kv_command(kv_lock, "k", "v", 0, 0, "adf4238a-882b-9ddc-4a9d-5b6758e4159e")},
           {"register", encode_command(command_kind::catalog_register, reg)},
           {"deregister", encode_command(command_kind::catalog_deregister, deregister_request{"dc1", "n1", "web-1", "", ""})},
           {"reap", encode_command(command_kind::tombstone_reap, tombstone_request{"dc1", "reap", 1000})},
-          {"txn", encode_command(command_kind::txn, txn)}};
+          {"txn", encode_command(command_kind::txn, txn)},
+          {"autopilot", encode_command(command_kind::autopilot_set, autopilot)}};
 }
 
 } // namespace
