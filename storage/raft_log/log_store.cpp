@@ -13,6 +13,7 @@ namespace actord {
 namespace {
 
 constexpr uint64_t piece_entries = 1000;
+constexpr uint8_t membership_kind = 2; // of raft::entry_kind
 constexpr size_t header_bytes = 9; // term (big-endian), kind
 
 // Value of the point record and of the hard state: numbers first, text last.
@@ -24,6 +25,8 @@ struct position {
   raft_term term;
   std::string vote;
   uint64_t bytes = 0;
+  // What the members table holds; replaced as a whole when that changes, which is rare.
+  std::shared_ptr<const std::vector<stored_log_record>> members = std::make_shared<std::vector<stored_log_record>>();
 };
 
 struct big_endian_key {
@@ -62,6 +65,7 @@ bool decode(std::string_view in, position& p) {
 struct log_store::impl {
   std::unique_ptr<lmdb::environment> env;
   unsigned entries = 0, meta = 0;
+  unsigned members = 0; // copies of the entries of membership_kind, and the newest of those that were cut
   std::atomic<uint64_t> syncs{0};
   mutable std::mutex position_lock; // what was committed; held for moments only
   position now;
@@ -73,7 +77,9 @@ struct log_store::impl {
     return now;
   }
   void load();
-  void put(lmdb::transaction& txn, const log_record& r);
+  void put(lmdb::transaction& txn, unsigned table, const log_record& r);
+  void read_members(const lmdb::transaction& txn, position& p) const;
+  void forget_members(lmdb::transaction& txn, position& p);
   void remove_from(lmdb::transaction& txn, raft_index from, position& p);
   void apply(lmdb::transaction& txn, const log_batch& b, position& p);
   void cut_piece(lmdb::transaction& txn, raft_index upto, position& p);
@@ -89,8 +95,10 @@ void log_store::impl::load() {
   auto txn = lmdb::transaction::write(*env);
   entries = lmdb::open_plain(txn, "entries");
   meta = lmdb::open_plain(txn, "meta");
+  members = lmdb::open_plain(txn, "members");
   {
     lmdb::cursor m(txn, meta), e(txn, entries);
+    read_members(txn, now);
     if (m.seek("position") && !decode(m.value(), now)) lmdb::raise_corrupt("the log's position");
     now.first = now.cut_index.next();
     now.last = e.last() ? index_of(e) : now.cut_index;
@@ -98,8 +106,8 @@ void log_store::impl::load() {
   txn.commit();
 }
 
-void log_store::impl::put(lmdb::transaction& txn, const log_record& r) {
-  auto* p = lmdb::append(txn, entries, big_endian_key(r.index).view(), header_bytes + r.payload.size());
+void log_store::impl::put(lmdb::transaction& txn, unsigned table, const log_record& r) {
+  auto* p = lmdb::append(txn, table, big_endian_key(r.index).view(), header_bytes + r.payload.size());
   lmdb::store_be64(p, r.term.v);
   p[8] = static_cast<char>(r.kind);
   if (!r.payload.empty()) std::memcpy(p + header_bytes, r.payload.data(), r.payload.size());
@@ -113,6 +121,30 @@ void log_store::impl::remove_from(lmdb::transaction& txn, raft_index from, posit
     p.bytes -= std::min<uint64_t>(p.bytes, c.value().size() - header_bytes);
     c.remove();
   }
+  if (p.members->empty() || p.members->back().index < from) return;
+  {
+    lmdb::cursor m(txn, members);
+    while (m.last() && index_of(m) >= from) m.remove();
+  }
+  read_members(txn, p);
+}
+
+void log_store::impl::read_members(const lmdb::transaction& txn, position& p) const {
+  auto found = std::make_shared<std::vector<stored_log_record>>();
+  lmdb::cursor c(txn, members);
+  for (bool more = c.first(); more; more = c.next())
+    found->push_back({index_of(c), term_of(c), membership_kind, std::string(c.value().substr(header_bytes))});
+  p.members = std::move(found);
+}
+
+// Of the configurations up to the cut only the newest is kept.
+void log_store::impl::forget_members(lmdb::transaction& txn, position& p) {
+  if (p.members->size() < 2 || (*p.members)[1].index > p.cut_index) return;
+  {
+    lmdb::cursor c(txn, members);
+    for (size_t n = 1; n < p.members->size() && (*p.members)[n].index <= p.cut_index && c.first(); ++n) c.remove();
+  }
+  read_members(txn, p);
 }
 
 void log_store::impl::apply(lmdb::transaction& txn, const log_batch& b, position& p) {
@@ -122,6 +154,9 @@ void log_store::impl::apply(lmdb::transaction& txn, const log_batch& b, position
     p.cut_term = b.restore->second;
     p.first = p.cut_index.next();
     p.bytes = 0;
+    lmdb::empty(txn, members);
+    if (b.restore_members) put(txn, members, {b.restore_members->first, {}, membership_kind, b.restore_members->second});
+    read_members(txn, p);
   }
   if (!b.append.empty()) {
     auto from = b.append.front().index;
@@ -129,7 +164,11 @@ void log_store::impl::apply(lmdb::transaction& txn, const log_batch& b, position
     if (from <= p.last) remove_from(txn, from, p);
     for (auto& r : b.append) {
       if (r.index != p.last.next()) lmdb::raise(EINVAL, "the log would have a gap");
-      put(txn, r);
+      put(txn, entries, r);
+      if (r.kind == membership_kind) {
+        put(txn, members, r);
+        read_members(txn, p);
+      }
       p.last = r.index;
       p.bytes += r.payload.size();
     }
@@ -201,6 +240,7 @@ status log_store::cut(raft_index upto) {
       // A machine crash may undo the last piece (its meta page is not flushed by itself); the log is then only longer.
       auto txn = lmdb::transaction::write(*impl_->env, false);
       impl_->cut_piece(txn, upto, next);
+      impl_->forget_members(txn, next);
       next.first = next.cut_index.next();
       impl_->save(txn, next);
       txn.commit();
@@ -232,6 +272,8 @@ result<raft_term> log_store::term(raft_index at) const {
   if (!found) return found.err();
   return found->front().term;
 }
+
+std::vector<stored_log_record> log_store::memberships() const { return *impl_->snapshot().members; }
 
 result<std::vector<stored_log_record>> log_store::entries(raft_index lo, raft_index hi, size_t max_bytes) const {
   std::lock_guard lock(impl_->reader_lock);

@@ -29,6 +29,8 @@ struct stored_log_record {
 
 struct log_batch { // one transaction, one sync
   std::optional<std::pair<raft_index, raft_term>> restore; // drop everything, start after this point
+  // With restore: the index and payload of the configuration that holds at that point, for memberships().
+  std::optional<std::pair<raft_index, std::string>> restore_members;
   std::vector<log_record> append;  // replaces all from append.front().index on
   std::optional<std::pair<raft_term, std::string>> hard; // term, vote
 };
@@ -51,6 +53,9 @@ public:
   uint64_t sync_count() const;
 
   result<raft_term> term(raft_index at) const;
+  // The entries of kind 2 (configurations), ascending: all that are in the log, and before them the newest at or before
+  // compacted(), if there was one. Kept in memory: costs their number, not the log's length.
+  std::vector<stored_log_record> memberships() const;
   result<std::vector<stored_log_record>> entries(raft_index lo, raft_index hi, size_t max_bytes) const;
 
 private:

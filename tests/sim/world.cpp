@@ -239,6 +239,7 @@ void world::write_out(uint32_t n, raft::ready& r) {
     s.to_apply.clear();
     checks_.applied(s.name, s.applied, s.machine.history);
     w.restore.emplace(*r.restore, s.incoming);
+    w.restore_members = std::move(r.restore_members);
   }
   if (!r.append.empty()) {
     auto before = s.core->entries().term(r.append.front().index.prev());
@@ -336,6 +337,10 @@ void world::send_snapshot(uint32_t n, const server_id& to) {
   m.term = s.core->term();
   m.log_index = point.index;
   m.log_term = point.term;
+  if (const auto* members = s.core->members_at(point.index)) {
+    m.members_index = members->first;
+    m.members = members->second;
+  }
   event outcome = at(event_kind::snapshot_outcome, n, point.index.v);
   outcome.from = receiver;
   outcome.good = arrivals.count > 0;

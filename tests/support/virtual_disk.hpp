@@ -2,7 +2,7 @@
 // durable, crash() loses the rest, of which a random part may have reached the platter all the same. Reads see durable
 // entries only, so a core that reads what it must not gets an error.
 #pragma once
-#include "actors/raft/core/types.hpp"
+#include "actors/raft/core/wire.hpp"
 #include "runtime/base/prng.hpp"
 #include <algorithm>
 #include <deque>
@@ -17,6 +17,7 @@ public:
     std::optional<std::pair<raft::log_point, Snapshot>> restore;
     std::vector<raft::entry> append;
     std::optional<raft::hard_state> hard;
+    std::optional<std::pair<raft_index, raft::membership>> restore_members{};
   };
 
   void submit(write w) { queue_.push_back(std::move(w)); }
@@ -52,11 +53,21 @@ public:
   void save_snapshot(raft::log_point at, Snapshot s, raft::log_point upto) {
     snapshot_at_ = at;
     snapshot_ = std::move(s);
-    while (!log_.empty() && log_.front().index <= upto.index) log_.pop_front();
+    while (!log_.empty() && log_.front().index <= upto.index) {
+      if (log_.front().kind == raft::entry_kind::membership) compacted_members_ = read(log_.front());
+      log_.pop_front();
+    }
     compacted_ = upto;
   }
 
-  raft::stored_state stored() const { return {hard_, compacted_, last(), snapshot_at_.index}; }
+  raft::stored_state stored() const {
+    raft::stored_state out{hard_, compacted_, last(), snapshot_at_.index};
+    if (compacted_members_) out.memberships.push_back(*compacted_members_);
+    for (const auto& e : log_) {
+      if (e.kind == raft::entry_kind::membership) out.memberships.push_back(read(e));
+    }
+    return out;
+  }
   raft_index last() const { return log_.empty() ? compacted_.index : log_.back().index; }
   const raft::log_point& compacted() const { return compacted_; }
   const raft::log_point& snapshot_point() const { return snapshot_at_; }
@@ -79,6 +90,9 @@ public:
   }
 
 private:
+  static std::pair<raft_index, raft::membership> read(const raft::entry& e) {
+    return {e.index, *raft::decode_membership(e.bytes())};
+  }
   bool has(raft_index i) const { return !log_.empty() && i >= log_.front().index && i <= log_.back().index; }
   void put(write& w, size_t max_entries) {
     if (w.hard) hard_ = *w.hard;
@@ -86,6 +100,7 @@ private:
       log_.clear();
       compacted_ = snapshot_at_ = w.restore->first;
       snapshot_ = std::move(w.restore->second);
+      compacted_members_ = w.restore_members;
     }
     if (w.append.empty()) return;
     while (!log_.empty() && log_.back().index >= w.append.front().index) log_.pop_back();
@@ -100,6 +115,7 @@ private:
   std::deque<raft::entry> log_;
   raft::log_point compacted_, snapshot_at_;
   Snapshot snapshot_{};
+  std::optional<std::pair<raft_index, raft::membership>> compacted_members_;
 };
 
 } // namespace actord::test

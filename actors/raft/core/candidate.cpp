@@ -5,7 +5,7 @@
 namespace actord::raft {
 
 void raft_core::campaign() {
-  if (halted_ || is_leader() || !options_.members.is_voter(options_.self)) return;
+  if (halted_ || is_leader() || !members().is_voter(options_.self)) return;
   elapsed_ = 0;
   draw_timeout();
   // While the own vote is still being written a further term would only make the disk's work longer.
@@ -39,7 +39,7 @@ void raft_core::start_election(bool transfer) {
 }
 
 void raft_core::ask_for_votes(message_kind kind, raft_term term, bool transfer) {
-  for (const auto& voter : options_.members.voters) {
+  for (const auto& voter : members().voters) {
     if (voter == options_.self) continue;
     message m;
     m.kind = kind;
@@ -87,8 +87,9 @@ void raft_core::handle_vote_reply(const message& m) {
 
 void raft_core::count_vote(const server_id& from, bool granted) {
   if (role_ != raft::role::candidate && role_ != raft::role::pre_candidate) return;
+  if (!members().is_voter(from)) return;
   votes_.record(from, granted);
-  switch (votes_.outcome(options_.members)) {
+  switch (votes_.outcome(members())) {
   case vote_outcome::pending: return;
   case vote_outcome::lost: return become_follower(hard_.term, server_id());
   case vote_outcome::won: break;

@@ -1,5 +1,6 @@
 // What a follower does with its leader's messages: paper 5.3 and 7.
 #include "actors/raft/core/raft_core.hpp"
+#include "actors/raft/core/wire.hpp"
 #include <algorithm>
 
 namespace actord::raft {
@@ -40,11 +41,17 @@ void raft_core::handle_append(message& m) {
 bool raft_core::store_entries(message& m) {
   raft_index expected = m.log_index;
   raft_term newest = m.log_term;
+  std::vector<std::pair<raft_index, membership>> configs;
   for (const auto& e : m.entries) {
     expected = expected.next();
     if (e.index != expected || e.term < newest || e.term > m.term) return false;
     newest = e.term;
+    if (e.kind != entry_kind::membership) continue;
+    auto members = decode_membership(e.bytes());
+    if (!members || !is_sound(*members)) return false;
+    configs.emplace_back(e.index, std::move(*members));
   }
+  auto config = configs.begin();
   for (auto& e : m.entries) {
     if (e.index <= log_.last_index()) {
       auto same = log_.matches(e.index, e.term);
@@ -56,9 +63,13 @@ bool raft_core::store_entries(message& m) {
       }
       if (auto s = log_.truncate(e.index); !s) return halt(s.err()), false;
       cut_writes(log_.last_index());
+      if (config_.truncate(e.index)) members_changed();
     }
     e.cookie = 0;
+    const raft_index at = e.index;
     log_.append(std::move(e));
+    while (config != configs.end() && config->first < at) ++config;
+    if (config != configs.end() && config->first == at) use_members(at, std::move(config->second));
   }
   return true;
 }
@@ -93,6 +104,20 @@ void raft_core::handle_heartbeat(const message& m) {
   send(std::move(reply));
 }
 
+// A snapshot brings the configuration of its place. One that has none is of a log that held none; what this server knows
+// to be committed holds on then.
+void raft_core::restore_members(const message& m) {
+  std::optional<std::pair<raft_index, membership>> found;
+  if (m.members && is_sound(*m.members) && m.members_index.v > 0 && m.members_index <= m.log_index) {
+    found.emplace(m.members_index, *m.members);
+  } else if (const auto* known = config_.at(commit_)) {
+    found = *known;
+  }
+  restore_members_ = found;
+  config_.reset(std::move(found));
+  members_changed();
+}
+
 void raft_core::handle_install_snapshot(const message& m) {
   if (!accept_leader(m)) return;
   const log_point at{m.log_index, m.log_term};
@@ -107,6 +132,7 @@ void raft_core::handle_install_snapshot(const message& m) {
   log_.reset(at);
   cut_writes(at.index.prev());
   restore_ = at;
+  restore_members(m);
   commit_ = handed_ = applied_ = at.index;
   acknowledge(m.from, at.index);
 }

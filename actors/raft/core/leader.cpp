@@ -20,12 +20,18 @@ void raft_core::become_leader() {
   lease_known_ = lease_void_ = false;
   transferee_.clear();
   progress_.clear();
-  for (const auto* group : {&options_.members.voters, &options_.members.learners}) {
+  for (const auto* group : {&members().voters, &members().learners}) {
     for (const auto& id : *group) progress_[id].next = log_.last_index().next();
   }
   progress_[options_.self].match = log_.stable_index();
-  // Thesis 6.4: entries of older terms are committed along with the first one of this term.
-  term_start_ = append_own(entry_kind::noop, {}, 0);
+  config_open_ = false;
+  // Thesis 6.4: entries of older terms are committed along with the first one of this term. A configuration that is not
+  // part of the log yet becomes so by being that entry.
+  if (members_index().v == 0) {
+    term_start_ = append_members(members(), 0);
+  } else {
+    term_start_ = append_own(entry_kind::noop, {}, 0);
+  }
 }
 
 // Leaves leadership, if it was held: nobody is answered by it any more.
@@ -35,6 +41,7 @@ void raft_core::step_down_cleanup() {
   reads_.fail(rejected_, reject_reason::lost_leadership);
   progress_.clear();
   transferee_.clear();
+  config_open_ = false;
   snapshots_wanted_.clear();
   replicate_wanted_ = false;
   uncommitted_bytes_ = 0;
@@ -95,10 +102,10 @@ void raft_core::check_quorum() {
   elapsed_ = 0;
   size_t heard = 0;
   for (auto& [id, p] : progress_) {
-    if (options_.members.is_voter(id) && (p.active || id == options_.self)) ++heard;
+    if (members().is_voter(id) && (p.active || id == options_.self)) ++heard;
     p.active = false;
   }
-  if (heard < majority_of(options_.members.voters.size())) become_follower(hard_.term, server_id());
+  if (heard < majority_of(members().voters.size())) become_follower(hard_.term, server_id());
 }
 
 void raft_core::broadcast_heartbeat() {
@@ -122,7 +129,7 @@ void raft_core::broadcast_heartbeat() {
 
 uint64_t raft_core::quorum_round() const {
   std::vector<uint64_t> rounds;
-  for (const auto& id : options_.members.voters) {
+  for (const auto& id : members().voters) {
     if (id == options_.self) {
       rounds.push_back(round_);
     } else if (auto it = progress_.find(id); it != progress_.end()) {
@@ -152,6 +159,7 @@ void raft_core::handle_heartbeat_reply(const message& m) {
   if (!is_leader() || it == progress_.end() || m.round > round_) return;
   progress& p = it->second;
   p.active = true;
+  p.heard_tick = now_;
   p.round = std::max(p.round, m.round);
   release_reads();
   if (p.mode == progress::state::probe) {
@@ -169,6 +177,7 @@ void raft_core::handle_append_reply(const message& m) {
   if (!is_leader() || it == progress_.end()) return;
   progress& p = it->second;
   p.active = true;
+  p.heard_tick = now_;
   if (m.reject) {
     auto hint = log_.floor_of(m.log_index, m.log_term);
     if (!hint) return halt(std::move(hint.err()));
@@ -183,7 +192,7 @@ void raft_core::handle_append_reply(const message& m) {
 
 void raft_core::maybe_commit() {
   scratch_.clear();
-  for (const auto& id : options_.members.voters) {
+  for (const auto& id : members().voters) {
     auto it = progress_.find(id);
     scratch_.push_back(it == progress_.end() ? 0 : it->second.match.v);
   }
@@ -195,6 +204,7 @@ void raft_core::maybe_commit() {
   if (*t != hard_.term && !broken(mutation::commit_older_terms)) return;
   advance_commit(reached);
   replicate_wanted_ = true; // followers want to know
+  if (config_open_ && commit_ >= members_index()) members_committed();
 }
 
 void raft_core::flush_leader() {
@@ -263,7 +273,7 @@ void raft_core::snapshot_sent(const server_id& to, raft_index at, bool arrived) 
 }
 
 void raft_core::transfer_leadership(const server_id& to) {
-  if (!is_leader() || to == options_.self || !options_.members.is_voter(to)) return;
+  if (!is_leader() || to == options_.self || !members().is_voter(to)) return;
   transferee_ = to;
   transfer_elapsed_ = 0;
   replicate_wanted_ = true;

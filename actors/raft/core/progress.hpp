@@ -15,6 +15,7 @@ public:
   state mode = state::probe;
   bool probe_sent = false;    // probe: waiting for its answer; a heartbeat's answer allows another
   bool active = false;        // was heard of since the last quorum check
+  uint64_t heard_tick = 0;    // the leader's now_ticks() when it was last heard of; 0: not since this leader began
   uint64_t round = 0;         // highest heartbeat round answered
   raft_index told_commit;     // the commit index last sent to it
   raft_index snapshot_at;     // snapshot: the log's first entry was after this when the snapshot was asked for

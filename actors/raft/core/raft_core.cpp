@@ -4,7 +4,7 @@
 namespace actord::raft {
 
 raft_core::raft_core(options o, const stored_state& stored, log_reader& reader, prng random)
-    : options_(std::move(o)), random_(random), log_(reader, stored), hard_(stored.hard), commit_(stored.applied),
+    : options_(std::move(o)), config_(options_.members, stored.memberships), random_(random), log_(reader, stored), hard_(stored.hard), commit_(stored.applied),
       handed_(stored.applied), applied_(stored.applied) {
   if (broken(mutation::forget_vote_on_restart)) hard_.vote.clear();
   told_ = {role_, hard_.term, leader_};
@@ -17,6 +17,8 @@ result<std::unique_ptr<raft_core>> raft_core::open(options o, const stored_state
     return error(errc::corrupt, "raft: applied index " + std::to_string(stored.applied.v) + " is outside of the log [" +
                                     std::to_string(stored.compacted.index.v) + ", " + std::to_string(stored.last.v) +
                                     "]");
+  if (!o.members.empty() && !is_sound(o.members))
+    return error(errc::corrupt, "raft: the bootstrap configuration has no voter or names a server twice");
   std::unique_ptr<raft_core> core(new raft_core(std::move(o), stored, reader, random));
   if (auto s = core->log_.load(); !s) return s.err();
   if (core->log_.last_term() > core->hard_.term)
@@ -29,11 +31,11 @@ void raft_core::tick() {
   if (halted_) return;
   ++now_;
   if (is_leader()) return tick_leader();
-  if (++elapsed_ >= timeout_ && options_.members.is_voter(options_.self)) campaign();
+  if (++elapsed_ >= timeout_ && members().is_voter(options_.self)) campaign();
 }
 
 void raft_core::step(message m) {
-  if (halted_ || m.from == options_.self || !options_.members.contains(m.from)) return;
+  if (halted_ || m.from == options_.self || is_strangers_answer(m)) return;
   if (!step_term(m)) return;
   switch (m.kind) {
   case message_kind::pre_vote:
@@ -46,10 +48,18 @@ void raft_core::step(message m) {
   case message_kind::append_reply: return handle_append_reply(m);
   case message_kind::heartbeat_reply: return handle_heartbeat_reply(m);
   case message_kind::timeout_now:
-    if (role_ == raft::role::follower && m.from == leader_ && options_.members.is_voter(options_.self))
+    if (role_ == raft::role::follower && m.from == leader_ && members().is_voter(options_.self))
       start_election(true);
     return;
   }
+}
+
+// Requests are served whoever sends them: the sender may know a newer configuration than this server (thesis 4.1).
+// Answers of servers that were not asked are worth nothing, not even their term.
+bool raft_core::is_strangers_answer(const message& m) const {
+  const bool answer = m.kind == message_kind::pre_vote_reply || m.kind == message_kind::vote_reply ||
+                      m.kind == message_kind::append_reply || m.kind == message_kind::heartbeat_reply;
+  return answer && !members().contains(m.from) && !progress_.contains(m.from);
 }
 
 // Paper 5.1: a newer term makes a follower of anyone, a message of an older one is turned down. False when the message
@@ -186,7 +196,10 @@ uint64_t raft_core::write_covering(raft_index i) const {
 void raft_core::applied(raft_index up_to) { applied_ = std::max(applied_, std::min(up_to, handed_)); }
 
 void raft_core::compacted(log_point upto) {
-  if (upto.index > log_.compacted().index && upto.index <= applied_) log_.set_compacted(upto);
+  if (upto.index > log_.compacted().index && upto.index <= applied_) {
+    log_.set_compacted(upto);
+    config_.compact(upto.index);
+  }
 }
 
 void raft_core::advance_commit(raft_index to) { commit_ = std::max(commit_, std::min(to, log_.last_index())); }
@@ -196,6 +209,7 @@ void raft_core::collect_write(ready& out) {
   out.write_id = ++last_write_;
   out.append = log_.take_unwritten();
   out.restore = std::exchange(restore_, std::nullopt);
+  out.restore_members = std::exchange(restore_members_, std::nullopt);
   if (hard_changed_) out.hard = hard_;
   hard_changed_ = false;
   writes_.push_back({last_write_, log_.last_index()});
@@ -217,11 +231,11 @@ void raft_core::collect_committed(ready& out) {
 bool raft_core::has_ready() const {
   if (fault_ || !outbox_.empty() || !rejected_.empty() || !reads_ready_.empty() || !snapshots_wanted_.empty())
     return true;
-  if (halted_) return false;
+  if (halted_) return config_news_;
   if (hard_changed_ || restore_ || log_.has_unwritten()) return true;
   if (is_leader() && (replicate_wanted_ || (reads_.wants_round() && !reads_.in_round()))) return true;
   if (std::min({commit_, log_.stable_index(), raft_index{applied_.v + options_.max_unapplied}}) > handed_) return true;
-  return told_ != role_change{role_, hard_.term, leader_};
+  return config_news_ || told_ != role_change{role_, hard_.term, leader_};
 }
 
 ready raft_core::drain() {
@@ -231,7 +245,7 @@ ready raft_core::drain() {
     collect_write(out);
     collect_committed(out);
     // Nobody but followers asks for entries that are durable and handed out.
-    const bool followers = options_.members.voters.size() + options_.members.learners.size() > 1;
+    const bool followers = members().voters.size() + members().learners.size() > 1 || progress_.size() > 1;
     log_.trim(handed_, followers ? options_.max_tail_bytes : 0);
   }
   out.messages = std::exchange(outbox_, {});
@@ -239,6 +253,10 @@ ready raft_core::drain() {
   out.reads = std::exchange(reads_ready_, {});
   out.snapshots = std::exchange(snapshots_wanted_, {});
   out.fault = std::exchange(fault_, std::nullopt);
+  if (std::exchange(config_news_, false)) {
+    out.members = members();
+    out.members_index = members_index();
+  }
   if (role_change now{role_, hard_.term, leader_}; now != told_) {
     told_ = now;
     out.role = std::move(now);

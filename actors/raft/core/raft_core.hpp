@@ -9,6 +9,7 @@
 // is handed out as committed only when it is durable here too, so the state machine is never ahead of the log.
 #pragma once
 #include "actors/raft/core/log.hpp"
+#include "actors/raft/core/membership.hpp"
 #include "actors/raft/core/progress.hpp"
 #include "actors/raft/core/quorum.hpp"
 #include "actors/raft/core/read_index.hpp"
@@ -31,6 +32,14 @@ public:
   void step(message m);         // a message has come in; unknown senders and stale terms are dealt with here
   // Returns the entry's index, or 0 with a rejection in the next ready. The command is moved, never copied.
   raft_index propose(std::string command, uint64_t cookie);
+  // Sets the bootstrap configuration (options::members) of a server that was started without one. Ignored when there is
+  // a configuration already, or an entry in the log. Whoever bootstraps several servers gives all of them the same.
+  void bootstrap(membership initial);
+  // A leader writes a new configuration to the log (thesis 4.1); it is in force here at once, and for good when it comes
+  // out as committed, with its cookie. At most one voter may come or go at a time; learners and addresses change
+  // freely. Returns the entry's index, or 0 with a rejection in the next ready. A leader that takes itself out of the
+  // voters goes on until the change is committed, then steps down and asks the best successor to campaign.
+  raft_index change_membership(membership next, uint64_t cookie);
   void read_index(uint64_t cookie); // answered by ready::reads or ready::rejected
   void synced(uint64_t write_id);   // this write and all before it are durable
   void applied(raft_index up_to);   // the state machine has applied these
@@ -61,13 +70,23 @@ public:
   // election_ticks ago, and it has committed in its term (thesis 6.4.1). As good as the servers' clocks agree.
   bool has_lease() const;
   const entry_log& entries() const { return log_; }
-  const membership& members() const { return options_.members; }
+  // The configuration in force and the index of its entry; 0 for the bootstrap configuration.
+  const membership& members() const { return config_.current(); }
+  raft_index members_index() const { return config_.index(); }
+  // The newest configuration at or before an index that is not inside the compacted part, for a snapshot of that place;
+  // null when the log held none by then.
+  const std::pair<raft_index, membership>* members_at(raft_index at) const { return config_.at(at); }
+  uint64_t now_ticks() const { return now_; } // since the start
+  // When the newest heartbeat round that a quorum answered was sent: the lease ends election_ticks later. Meaningful
+  // while lease_known().
+  uint64_t lease_tick() const { return lease_tick_; }
+  bool lease_known() const { return lease_known_; }
   const progress* progress_of(const server_id& id) const;
 
 private:
   raft_core(options o, const stored_state& stored, log_reader& reader, prng random);
   bool broken(mutation m) const { return options_.broken == m; }
-  bool alone() const { return options_.members.voters.size() == 1 && options_.members.is_voter(options_.self); }
+  bool alone() const { return members().voters.size() == 1 && members().is_voter(options_.self); }
 
   // raft_core.cpp
   void halt(error e);
@@ -77,6 +96,7 @@ private:
   void release_held();
   void become_follower(raft_term term, const server_id& leader);
   void draw_timeout();
+  bool is_strangers_answer(const message& m) const;
   bool step_term(const message& m);
   void cut_writes(raft_index last);
   void advance_commit(raft_index to);
@@ -85,6 +105,13 @@ private:
   uint64_t next_write() const { return last_write_ + 1; }
   uint64_t write_covering(raft_index i) const;
   void reject(uint64_t cookie, reject_reason why, bool is_read = false);
+
+  // configuration.cpp
+  raft_index append_members(membership m, uint64_t cookie);
+  void use_members(raft_index at, membership m);
+  void members_changed();
+  void members_committed();
+  void order_successor();
 
   // candidate.cpp
   void start_pre_vote();
@@ -102,6 +129,7 @@ private:
   void refuse(const message& m);
   void handle_heartbeat(const message& m);
   void handle_install_snapshot(const message& m);
+  void restore_members(const message& m);
   void acknowledge(const server_id& leader, raft_index match);
 
   // leader.cpp
@@ -131,6 +159,9 @@ private:
   };
 
   options options_;
+  configurations config_;
+  bool config_news_ = false; // the configuration in force is not the one last told
+  bool config_open_ = false; // leader: the newest configuration is of this term and not committed yet
   prng random_;
   entry_log log_;
   hard_state hard_;
@@ -147,6 +178,7 @@ private:
   bool hard_changed_ = false;
   uint64_t hard_write_ = 0; // the write that holds the current term and vote
   std::optional<log_point> restore_;
+  std::optional<std::pair<raft_index, membership>> restore_members_;
   uint64_t last_write_ = 0, synced_write_ = 0;
   std::deque<pending_write> writes_;
   std::deque<held_message> held_;
@@ -160,7 +192,7 @@ private:
   vote_tally votes_;
   // Leader only; self included. Ordered, so that a run from a seed is the same everywhere.
   std::map<server_id, progress> progress_;
-  raft_index term_start_; // the no-op of this leader's term
+  raft_index term_start_; // the first entry of this leader's term
   size_t uncommitted_bytes_ = 0;
   bool replicate_wanted_ = false;
   uint64_t round_ = 0;                                    // last heartbeat round sent

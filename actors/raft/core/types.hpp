@@ -5,6 +5,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@ namespace actord::raft {
 enum class entry_kind : uint8_t {
   noop = 0,       // opens a leader's term (thesis 6.4); nothing to apply but the index
   command = 1,    // for the state machine
-  membership = 2, // reserved for configuration changes (thesis 4)
+  membership = 2, // the configuration from here on (thesis 4.1), in force as soon as it is in the log
 };
 
 // One slot of the log. The payload is immutable and shared between the log's tail, the log writer, the followers'
@@ -44,6 +45,17 @@ struct log_point {
   raft_index index;
   raft_term term;
   bool operator==(const log_point&) const = default;
+};
+
+// Who belongs to the cluster. A server is a voter or a learner, never both, and is named once.
+struct membership {
+  std::vector<server_id> voters;
+  std::vector<server_id> learners; // receive the log, are not counted and never campaign (thesis 4.2.1)
+  std::map<server_id, std::string> addresses; // where they are reached; the core only carries them
+  bool is_voter(const server_id& id) const;
+  bool contains(const server_id& id) const;
+  bool empty() const { return voters.empty() && learners.empty(); }
+  bool operator==(const membership&) const = default;
 };
 
 enum class message_kind : uint8_t { // on the wire: append only
@@ -73,13 +85,26 @@ struct message {
   bool reject = false;      // replies
   bool transfer = false;    // vote: the leader itself asked for this election, so its lease does not stand in the way
   std::vector<entry> entries; // append
+  // install_snapshot: the configuration at the snapshot's place and the index of its entry (at most log_index). Absent
+  // when no configuration had been written to the log by then.
+  std::optional<membership> members;
+  raft_index members_index;
 };
 
 enum class role : uint8_t { follower, pre_candidate, candidate, leader };
 
 // Why a proposal or a read was turned down. Only lost_leadership leaves the outcome of a proposal unknown: the entry is
 // in some log and may yet be committed. After the others nothing was written.
-enum class reject_reason : uint8_t { not_leader, lost_leadership, transferring, overloaded, too_large, halted };
+enum class reject_reason : uint8_t {
+  not_leader,
+  lost_leadership,
+  transferring,
+  overloaded,
+  too_large,
+  halted,
+  change_in_progress, // an earlier configuration, or the leader's first entry, is not committed yet: try again
+  invalid_change,     // more than one voter comes or goes, or no voter is left, or a server is named twice
+};
 
 struct rejection {
   uint64_t cookie = 0;
@@ -110,6 +135,8 @@ struct role_change {
 struct ready {
   uint64_t write_id = 0;
   std::optional<log_point> restore;  // drop the whole log and start it after this point; load the snapshot it names
+  // With restore: the configuration at that point and its index, to be stored along with it (stored_state::memberships).
+  std::optional<std::pair<raft_index, membership>> restore_members;
   std::vector<entry> append;         // replaces all that the log holds from append.front().index on
   std::optional<hard_state> hard;    // replaces the stored term and vote
   std::vector<message> messages;
@@ -119,19 +146,13 @@ struct ready {
   std::vector<server_id> snapshots;  // followers that need a snapshot: send one, then step its outcome in by
                                      // raft_core::snapshot_sent
   std::optional<role_change> role;   // when role, term or leader changed
+  std::optional<membership> members; // when the configuration in force changed, or went back to an older one
+  raft_index members_index;          // of its entry; 0 for the bootstrap configuration
   std::optional<error> fault;        // the log could not be read: the core has halted and must be rebuilt
   bool empty() const {
     return write_id == 0 && messages.empty() && committed.empty() && rejected.empty() && reads.empty() &&
-           snapshots.empty() && !role && !fault;
+           snapshots.empty() && !role && !members && !fault;
   }
-};
-
-// Who belongs to the cluster. Static in this version; the shape is the one that a membership entry will carry.
-struct membership {
-  std::vector<server_id> voters;
-  std::vector<server_id> learners; // receive the log, are not counted and never campaign (thesis 4.2.1)
-  bool is_voter(const server_id& id) const;
-  bool contains(const server_id& id) const;
 };
 
 // Rules that the simulator breaks on purpose to show that its checkers see. Production leaves it at none.
@@ -149,6 +170,8 @@ enum class mutation : uint8_t {
 
 struct options {
   server_id self;
+  // The bootstrap configuration: in force while neither the log nor stored_state::memberships hold one. May be empty:
+  // such a server never campaigns, but follows, votes and takes snapshots.
   membership members;
   uint32_t heartbeat_ticks = 1; // a leader's heartbeat, in ticks
   uint32_t election_ticks = 10; // time-outs are drawn from [election_ticks, 2 * election_ticks); also the lease
@@ -180,6 +203,9 @@ struct stored_state {
   log_point compacted; // the entry before the log's first one; {0, 0} for a log that was never cut
   raft_index last;     // the log's last entry; compacted.index when it is empty
   raft_index applied;  // by the state machine, at least compacted.index and at most last
+  // Configurations by the index of their entry, ascending: those in the log, and before them the newest at or before
+  // the compaction point, if there was one.
+  std::vector<std::pair<raft_index, membership>> memberships{};
 };
 
 } // namespace actord::raft

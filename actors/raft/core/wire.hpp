@@ -13,6 +13,8 @@ struct wire_limits {
   size_t max_message_bytes = 64 << 20;
   size_t max_entries = 1 << 16;
   size_t max_id_bytes = 256;
+  size_t max_members = 1024; // of each list of a configuration
+  size_t max_address_bytes = 1024;
 };
 
 // Appends the body to `out`. Entry cookies are not sent.
@@ -20,5 +22,9 @@ void encode(const message& m, std::string& out);
 
 // Errors are errc::corrupt with what did not parse. Costs time and memory linear in the input.
 result<message> decode(std::string_view body, const wire_limits& limits = {});
+
+// A configuration: the payload of an entry of kind membership, and the field of an install_snapshot.
+void encode(const membership& m, std::string& out);
+result<membership> decode_membership(std::string_view body, const wire_limits& limits = {});
 
 } // namespace actord::raft

@@ -62,6 +62,7 @@ public:
         test::virtual_disk<std::string>::write w;
         w.id = r.write_id;
         if (r.restore) w.restore.emplace(*r.restore, "snapshot");
+        w.restore_members = r.restore_members;
         w.append = r.append;
         w.hard = r.hard;
         n.disk.submit(std::move(w));

@@ -237,9 +237,11 @@ TEST_CASE("thesis 4.2.1: a learner receives the log, is not counted and never ca
   CHECK(c.core("l1").role() == role::follower);
 }
 
-TEST_CASE("messages of strangers and to nobody in particular change nothing") {
+TEST_CASE("answers of strangers change nothing, not even the term") {
   test_cluster c(3);
-  c.step("s1", make_message(message_kind::append, "stranger", 99));
+  for (auto kind : {message_kind::pre_vote_reply, message_kind::vote_reply, message_kind::append_reply,
+                    message_kind::heartbeat_reply})
+    c.step("s1", make_message(kind, "stranger", 9));
   CHECK(c.core("s1").term() == raft_term{0});
   CHECK(c.mail.empty());
 }

@@ -36,7 +36,9 @@ std::string describe(const message& m) {
   if (m.kind == message_kind::append || m.kind == message_kind::heartbeat) out += fmt::format(" commit {}", m.commit.v);
   if (m.round != 0) out += fmt::format(" round {}", m.round);
   for (const auto& e : m.entries)
-    out += fmt::format(" [{}/{} {}]", e.index.v, e.term.v, e.kind == entry_kind::noop ? "noop" : e.bytes());
+    out += fmt::format(" [{}/{} {}]", e.index.v, e.term.v, e.kind == entry_kind::noop         ? "noop"
+                                                          : e.kind == entry_kind::membership ? "members"
+                                                                                             : e.bytes());
   return out;
 }
 

@@ -1,0 +1,93 @@
+// Changes of the configuration: single-server changes with learners, thesis 4.1 and 4.2.
+#include "actors/raft/core/raft_core.hpp"
+#include "actors/raft/core/wire.hpp"
+
+namespace actord::raft {
+
+void raft_core::bootstrap(membership initial) {
+  if (halted_ || !members().empty() || log_.last_index().v > 0 || !is_sound(initial)) return;
+  config_.set_bootstrap(std::move(initial));
+  members_changed();
+  if (alone()) campaign();
+}
+
+raft_index raft_core::change_membership(membership next, uint64_t cookie) {
+  const auto refuse_as = [&](reject_reason why) {
+    reject(cookie, why);
+    return raft_index{};
+  };
+  if (halted_) return refuse_as(reject_reason::halted);
+  if (!is_leader()) return refuse_as(reject_reason::not_leader);
+  if (!transferee_.empty()) return refuse_as(reject_reason::transferring);
+  // Until an entry of this term is committed, a configuration of an older term that this log lacks may be in force
+  // elsewhere: a third one could have no majority in common with it.
+  if (members_index() > commit_ || commit_ < term_start_) return refuse_as(reject_reason::change_in_progress);
+  std::string bytes;
+  encode(next, bytes);
+  const auto readable = decode_membership(bytes); // whatever the others would refuse to read must not get into the log
+  if (!is_sound(next) || !readable || *readable != next || voters_changed(members(), next) > 1)
+    return refuse_as(reject_reason::invalid_change);
+  return append_members(std::move(next), cookie);
+}
+
+raft_index raft_core::append_members(membership m, uint64_t cookie) {
+  std::string bytes;
+  encode(m, bytes);
+  const raft_index at = append_own(entry_kind::membership, std::move(bytes), cookie);
+  config_open_ = true;
+  use_members(at, std::move(m));
+  return at;
+}
+
+void raft_core::use_members(raft_index at, membership m) {
+  config_.append(at, std::move(m));
+  members_changed();
+}
+
+// A leader begins to send to those who are new. Those who went hear of it and are let go when the change is committed.
+void raft_core::members_changed() {
+  config_news_ = true;
+  if (!is_leader()) return;
+  for (const auto* group : {&members().voters, &members().learners}) {
+    for (const auto& id : *group) {
+      auto [it, is_new] = progress_.try_emplace(id);
+      if (is_new) it->second.next = log_.last_index().next();
+    }
+  }
+  replicate_wanted_ = true;
+}
+
+// The newest configuration of this leader's term is committed, so all that it took out are out.
+void raft_core::members_committed() {
+  config_open_ = false;
+  const bool leaves = !members().is_voter(options_.self);
+  for (auto& [id, p] : progress_) {
+    if (id == options_.self || (!leaves && members().contains(id))) continue;
+    if (p.mode == progress::state::replicate) send_one_append(id, p, options_.max_batch_entries, true);
+    if (!is_leader()) return; // the disk failed on the way
+  }
+  std::erase_if(progress_, [this](const auto& p) { return p.first != options_.self && !members().contains(p.first); });
+  if (!leaves) return;
+  order_successor();
+  become_follower(hard_.term, server_id());
+}
+
+// Thesis 4.2.2: a leader that was taken out steps down. Whoever has most of its log is spared the election time-out.
+void raft_core::order_successor() {
+  const server_id* best = nullptr;
+  raft_index most;
+  for (const auto& id : members().voters) {
+    const progress* p = progress_of(id);
+    if (!p || p->match < members_index() || (best && p->match <= most)) continue;
+    best = &id;
+    most = p->match;
+  }
+  if (!best) return;
+  message m;
+  m.kind = message_kind::timeout_now;
+  m.to = *best;
+  m.term = hard_.term;
+  send(std::move(m));
+}
+
+} // namespace actord::raft
