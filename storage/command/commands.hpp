@@ -126,7 +126,7 @@ struct txn_response {
 
 struct autopilot_request {
   std::string datacenter;
-  autopilot_config config; // modify_index is the expected index when cas is set; there must be a configuration then
+  autopilot_config config; // modify_index is the expected index when cas is set, 0 for none yet
   bool cas = false;
   std::string token;
   template <class V, class Self> static void fields(V&& v, Self& s) {

@@ -20,7 +20,7 @@ std::optional<autopilot_config> autopilot_find(const lmdb::transaction& txn, con
 
 bool autopilot_set(writing& w, const autopilot_request& r) {
   auto existing = autopilot_find(w.txn, w.t);
-  if (r.cas && (!existing || existing->modify_index != r.config.modify_index)) return false;
+  if (r.cas && r.config.modify_index != (existing ? existing->modify_index : 0)) return false;
   auto next = r.config;
   next.create_index = existing ? existing->create_index : w.index;
   next.modify_index = w.index;

@@ -19,9 +19,10 @@ std::string set(uint64_t trailing, bool cas = false, uint64_t expected = 0) {
 TEST_CASE_FIXTURE(store_fixture, "the autopilot configuration is there once it was written, and keeps its first index") {
   query_meta m;
   CHECK_FALSE(reading->open().autopilot(m));
-  CHECK_FALSE(run(set(5, true, 0)).value); // compared with nothing
+  CHECK_FALSE(run(set(5, true, 3)).value);
   CHECK_FALSE(reading->open().autopilot(m));
-  auto first = run(set(250)).index;
+  auto first = run(set(250, true, 0)).index; // 0: none yet
+  CHECK_FALSE(run(set(251, true, 0)).value);
   auto second = run(set(300)).index;
   auto c = reading->open().autopilot(m);
   REQUIRE(c);
