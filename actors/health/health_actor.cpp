@@ -25,13 +25,17 @@ namespace actord::health {
 
 namespace {
 
-// Asks the system's resolver, which blocks: hence detached.
-caf::behavior resolver(caf::event_based_actor*) {
-  return {[](resolve_name& q) {
-    auto found = std::make_shared<result<std::vector<dial_target>>>(resolve_blocking(q.host, q.port));
-    q.loop->post([done = std::move(q.done), found] { done(std::move(*found)); });
-  }};
-}
+// Asks the system's resolver, which blocks: hence detached. A class, because CAF 0.17 reads the arguments of a function
+// through a null pointer when there are none.
+struct resolver : caf::event_based_actor {
+  using caf::event_based_actor::event_based_actor;
+  caf::behavior make_behavior() override {
+    return {[](resolve_name& q) {
+      auto found = std::make_shared<result<std::vector<dial_target>>>(resolve_blocking(q.host, q.port));
+      q.loop->post([done = std::move(q.done), found] { done(std::move(*found)); });
+    }};
+  }
+};
 
 } // namespace
 
@@ -54,7 +58,7 @@ struct health_service::impl {
     context.tls = options.tls;
     context.output_cap = options.output_cap;
     context.resolve = [this](const std::string& host, uint16_t port, resolved done) {
-      if (!resolver_actor) resolver_actor = system.spawn<caf::detached>(resolver);
+      if (!resolver_actor) resolver_actor = system.spawn<resolver, caf::detached>();
       caf::anon_send(resolver_actor, resolve_name{host, port, std::move(done), loop});
     };
     checks = std::make_unique<check_board>(context, options.max_running, prng(options.seed), [this](const std::string& id, verdict v) {
