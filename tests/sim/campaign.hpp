@@ -21,6 +21,7 @@ std::string replay_line(const run_options& o);
 
 struct mutation_row {
   raft::mutation broken;
+  std::string_view scenario; // in which it shows
   std::string_view name, rule;
 };
 const std::vector<mutation_row>& mutations();

@@ -3,15 +3,12 @@
 
 namespace actord::sim {
 
-namespace {
-enum cut_kind : uint32_t { cut_both_ways, cut_one_way, cut_leader };
-} // namespace
-
 void world::inject_fault() {
   if (!load_) return;
   const scenario& f = *options_.faults;
   schedule(random_.between(1, 2 * fault_every_), at(event_kind::fault, 0));
-  const uint32_t weights[] = {f.partition, f.one_way, f.isolate_leader, f.kill, f.power_loss, f.pause, f.transfer};
+  const uint32_t weights[] = {f.partition, f.one_way, f.isolate_leader, f.kill, f.power_loss, f.pause, f.transfer,
+                              f.change};
   uint64_t sum = 0;
   for (uint32_t w : weights) sum += w;
   uint64_t dice = random_.below(sum);
@@ -40,6 +37,7 @@ void world::inject_fault() {
       perform_effects(victim);
     }
     return;
+  case 7: return change_members(victim);
   default: return;
   }
 }

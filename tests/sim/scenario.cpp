@@ -23,9 +23,16 @@ const std::array table{
              .compaction = true},
     scenario{.name = "pauses", .about = "processes stand still and leadership is handed over", .network = rough_network,
              .fault_every = 250, .pause = 3, .transfer = 3},
-    scenario{.name = "all", .about = "everything above at once", .network = rough_network, .sync_max = 15,
+    scenario{.name = "failures", .about = "everything above at once", .network = rough_network, .sync_max = 15,
              .slow_disk = 0.03, .fault_every = 200, .partition = 2, .one_way = 2, .isolate_leader = 3, .kill = 2,
              .power_loss = 5, .pause = 2, .transfer = 1, .election_fault = 0.6, .compaction = true},
+    scenario{.name = "changes", .about = "servers come and go, while links are cut and machines die",
+             .network = rough_network, .sync_max = 15, .fault_every = 120, .partition = 1, .one_way = 1,
+             .isolate_leader = 2, .kill = 1, .power_loss = 2, .change = 10, .spares = 2, .election_fault = 0.4,
+             .compaction = true},
+    scenario{.name = "all", .about = "all of these failures, and servers come and go", .network = rough_network, .sync_max = 15,
+             .slow_disk = 0.03, .fault_every = 200, .partition = 2, .one_way = 2, .isolate_leader = 3, .kill = 2,
+             .power_loss = 5, .pause = 2, .transfer = 1, .change = 4, .spares = 2, .election_fault = 0.6, .compaction = true},
 };
 
 } // namespace

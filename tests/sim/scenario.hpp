@@ -22,6 +22,8 @@ struct scenario {
   uint32_t power_loss = 0;    // the machine dies; what was not synced is lost
   uint32_t pause = 0;         // the process stands still, then goes on
   uint32_t transfer = 0;      // leadership is handed over
+  uint32_t change = 0;        // a server is added, promoted, demoted or removed
+  size_t spares = 0;          // servers beside the first members, for changes
   // Share of elections (at most; each run draws its own) that a fault hits: votes on their way to the disk, and leaders that have
   // only begun (paper, figure 8), are where mistakes show.
   double election_fault = 0;
@@ -44,7 +46,7 @@ struct run_result {
   bool ok = true;
   std::string failure;     // which rule, where
   uint64_t trace_hash = 0; // of all events; the same for the same options
-  uint64_t committed = 0, acknowledged = 0, reads = 0, elections = 0, crashes = 0, snapshots = 0;
+  uint64_t committed = 0, acknowledged = 0, reads = 0, elections = 0, crashes = 0, snapshots = 0, changes = 0;
   uint64_t undecided = 0;  // keys whose history was too tangled to check
 };
 

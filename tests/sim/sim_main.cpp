@@ -10,15 +10,15 @@ namespace {
 using namespace actord;
 
 constexpr const char* usage =
-    "usage: sim [--seed N] [--seeds COUNT] [--ticks M] [--scenario NAME] [--nodes 1..9] [--mutation NAME]\n"
+    "usage: sim [--seed N] [--seeds COUNT] [--ticks M] [--scenario NAME] [--nodes 1..8] [--mutation NAME]\n"
     "           [--trace] [--trace-hash]\n"
     "       sim --gate        fixed and fresh seeds of every scenario\n"
     "       sim --mutations   at which seed each rule, broken on purpose, is found out\n"
     "       sim --list        scenarios and mutations\n";
 
 int list() {
-  for (const auto& s : sim::scenarios()) fmt::print("{:24} {}\n", s.name, s.about);
-  for (const auto& m : sim::mutations()) fmt::print("{:24} breaks: {}\n", m.name, m.rule);
+  for (const auto& s : sim::scenarios()) fmt::print("{:28} {}\n", s.name, s.about);
+  for (const auto& m : sim::mutations()) fmt::print("{:28} breaks: {}\n", m.name, m.rule);
   return 0;
 }
 
@@ -38,7 +38,7 @@ bool parse_value(arguments& a, std::string_view flag, const char* value) {
   if (flag == "--seed") return number(value, a.run.seed);
   if (flag == "--seeds") return number(value, a.seeds) && a.seeds > 0;
   if (flag == "--ticks") return number(value, a.run.ticks);
-  if (flag == "--nodes") return number(value, n) && n >= 1 && n <= 9 && (a.run.nodes = n, true);
+  if (flag == "--nodes") return number(value, n) && n >= 1 && n <= 8 && (a.run.nodes = n, true);
   if (flag == "--scenario") return (a.run.faults = sim::find_scenario(value)) != nullptr;
   if (flag == "--mutation") {
     for (const auto& m : sim::mutations()) {
@@ -51,9 +51,9 @@ bool parse_value(arguments& a, std::string_view flag, const char* value) {
 int report(const arguments& a, const sim::campaign_result& r, double seconds) {
   const auto& t = r.total;
   fmt::print("{} runs of {} nodes, scenario {}: {} failed; {:.1f} s; {} entries committed, {} writes and {} reads "
-             "answered, {} terms led, {} crashes, {} snapshots installed, {} keys undecided\n",
+             "answered, {} terms led, {} crashes, {} snapshots installed, {} changes of the members, {} keys undecided\n",
              r.runs, a.run.nodes, a.run.faults->name, r.failures, seconds, t.committed, t.acknowledged, t.reads,
-             t.elections, t.crashes, t.snapshots, t.undecided);
+             t.elections, t.crashes, t.snapshots, t.changes, t.undecided);
   if (r.failures == 0) return 0;
   auto o = a.run;
   o.seed = r.first_failure;

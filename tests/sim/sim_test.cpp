@@ -29,7 +29,7 @@ TEST_CASE("one seed gives one trace") {
 TEST_CASE("each rule, once broken, is found out within a thousand seeds of three servers") {
   for (const auto& m : mutations()) {
     CAPTURE(m.name);
-    const run_options o{.seed = 1, .ticks = 1000, .nodes = 3, .faults = find_scenario("all"), .broken = m.broken};
+    const run_options o{.seed = 1, .ticks = 1000, .nodes = 3, .faults = find_scenario(m.scenario), .broken = m.broken};
     CHECK(run_seeds(o, 1000, true).failures > 0);
   }
 }

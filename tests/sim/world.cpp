@@ -12,24 +12,26 @@ constexpr test::network_faults mended_network{};
 } // namespace
 
 world::world(const run_options& o)
-    : options_(o), random_(o.seed), network_(o.nodes, o.faults->network, prng(random_())), servers_(o.nodes),
-      running_(client_count, 0) {
-  raft::membership members;
-  for (uint32_t n = 0; n < o.nodes; ++n) members.voters.push_back("n" + std::to_string(n));
+    : options_(o), random_(o.seed), network_(o.nodes + o.faults->spares, o.faults->network, prng(random_())),
+      servers_(o.nodes + o.faults->spares), running_(client_count, 0) {
   core_options_ = draw_options(0);
-  core_options_.members = members;
   core_options_.broken = o.broken;
   // Some runs are quiet for long, some are stormy.
   election_fault_ = o.faults->election_fault * static_cast<double>(random_.below(4)) / 3;
   fault_every_ = o.faults->fault_every * random_.between(1, 6) / 2;
-  for (uint32_t n = 0; n < o.nodes; ++n) {
-    servers_[n].name = members.voters[n];
+  if (o.faults->change > 0) {
+    change_after_election_ = static_cast<double>(random_.below(4)) / 4;
+    change_fault_ = static_cast<double>(random_.below(4)) / 5;
+  }
+  for (uint32_t n = 0; n < servers_.size(); ++n) {
+    servers_[n].name = "n" + std::to_string(n);
     servers_[n].tick_units = random_.between(units_per_tick - 1, units_per_tick + 1);
     if (o.faults->compaction && random_.chance(0.7)) {
       servers_[n].snapshot_every = random_.between(5, 60);
       servers_[n].snapshot_keep = random_.below(10);
     }
   }
+  draw_bootstrap();
 }
 
 // Small bounds, so that batches, windows, tails and back-offs meet their edges in a short run.
@@ -64,14 +66,14 @@ run_result world::run() {
     servers_[n].paused_until = 0;
     if (!servers_[n].core && !checks_.failed()) start(n);
   }
-  bool rest = false;
+  const raft::raft_core* rest = nullptr;
   for (uint64_t until = end; !rest && !checks_.failed() && until < end + rest_units;) {
     until += 20 * units_per_tick;
     while (!checks_.failed() && time_.next(until, e)) handle(e);
-    rest = all_at_rest();
+    rest = settled_leader();
   }
   if (!checks_.failed() && !rest) checks_.fail("liveness: no rest although everything was mended");
-  if (!checks_.failed()) checks_.at_rest(servers_[0].core->commit_index());
+  if (!checks_.failed()) checks_.at_rest(rest->commit_index());
   std::vector<operation> history;
   for (const auto& op : operations_) {
     if (!op.void_) history.push_back(op.what);
@@ -85,15 +87,6 @@ run_result world::run() {
   return result_;
 }
 
-bool world::all_at_rest() const {
-  size_t leaders = 0;
-  for (const auto& s : servers_) {
-    if (!s.core || !s.store.idle() || s.applied != servers_[0].applied || s.core->last_index() != s.applied) return false;
-    leaders += s.core->is_leader();
-  }
-  return leaders == 1 && servers_[0].applied >= checks_.highest_commit();
-}
-
 void world::note(const event& e) {
   uint64_t h = mix(result_.trace_hash, time_.now());
   h = mix(h, static_cast<uint64_t>(e.kind) << 32 | e.node);
@@ -101,7 +94,8 @@ void world::note(const event& e) {
   result_.trace_hash = mix(h, e.bytes);
   if (!options_.trace) return;
   static constexpr const char* names[] = {"tick", "deliver", "sync", "apply", "client", "request", "client_timeout",
-                                          "fault", "mend", "restart", "snapshot_outcome", "election_fault"};
+                                          "fault", "mend", "restart", "snapshot_outcome", "election_fault",
+                                          "bootstrap", "change"};
   std::string more;
   if (e.kind == event_kind::deliver) {
     if (auto m = raft::decode(e.bytes); m) {
@@ -131,6 +125,7 @@ void world::handle(event& e) {
   case event_kind::fault: return inject_fault();
   case event_kind::mend: return mend(e.number);
   case event_kind::election_fault: return hit_election(e.node);
+  case event_kind::change: return change_members(e.node);
   case event_kind::restart:
     if (!servers_[e.node].core) start(e.node);
     return;
@@ -155,6 +150,7 @@ void world::handle(event& e) {
     if (uint64_t id = s.store.sync(e.number); id != 0) s.core->synced(id);
     begin_sync(e.node);
     break;
+  case event_kind::bootstrap: s.core->bootstrap(initial_); break;
   case event_kind::apply:
     s.applying = false;
     apply_some(e.node);
@@ -176,10 +172,12 @@ void world::start(uint32_t n) {
   stored.applied = s.applied;
   raft::options o = core_options_;
   o.self = s.name;
+  if (bootstrapped_ && n < options_.nodes) o.members = initial_;
   auto core = raft::raft_core::open(o, stored, s.store, prng(random_()));
   if (!core) return checks_.fail(s.name + " does not start: " + core.err().text);
   s.core = std::move(*core);
   schedule(random_.between(1, s.tick_units), at(event_kind::tick, n));
+  schedule_bootstrap(n);
   perform_effects(n);
 }
 
@@ -211,6 +209,9 @@ void world::perform_effects(uint32_t n) {
     if (r.fault) return checks_.fail(fmt::format("{} halts: {}", s.name, r.fault->text));
     if (r.role && r.role->role == raft::role::leader) checks_.leads(*s.core);
     if (r.role && r.role->role != raft::role::follower) disturb_election(n);
+    // A leader that has only begun is the one that a change can hurt.
+    if (r.role && r.role->role == raft::role::leader && random_.chance(change_after_election_))
+      schedule(random_.chance(0.5) ? 0 : random_.below(60), at(event_kind::change, n));
     write_out(n, r);
     send_out(n, r.messages);
     if (!r.committed.empty()) {
@@ -219,7 +220,7 @@ void world::perform_effects(uint32_t n) {
       if (!std::exchange(s.applying, true)) schedule(random_.below(8), at(event_kind::apply, n));
     }
     for (const auto& x : r.rejected)
-      settle(x.cookie, false, 0, x.is_read || x.reason != raft::reject_reason::lost_leadership);
+      if (x.cookie != change_cookie) settle(x.cookie, false, 0, x.is_read || x.reason != raft::reject_reason::lost_leadership);
     s.reads.insert(s.reads.end(), r.reads.begin(), r.reads.end());
     serve_reads(n);
     for (const auto& to : r.snapshots) send_snapshot(n, to);
@@ -293,7 +294,8 @@ void world::apply_some(uint32_t n) {
     s.machine.history = mix(mix(s.machine.history, e.term.v), e.bytes());
     s.applied = e.index;
     checks_.applied(s.name, s.applied, s.machine.history);
-    if (e.cookie != 0) finish_write(n, e, seen);
+    result_.changes += e.cookie == change_cookie;
+    if (e.cookie != 0 && e.cookie != change_cookie) finish_write(n, e, seen);
   }
   s.core->applied(s.applied);
   serve_reads(n);

@@ -13,7 +13,8 @@ using snapshot_ref = std::shared_ptr<const kv_machine>;
 using disk = test::virtual_disk<snapshot_ref>;
 
 enum class event_kind : uint8_t {
-  tick, deliver, sync, apply, client, request, client_timeout, fault, mend, restart, snapshot_outcome, election_fault
+  tick, deliver, sync, apply, client, request, client_timeout, fault, mend, restart, snapshot_outcome, election_fault,
+  bootstrap, change
 };
 
 struct event {
@@ -43,6 +44,9 @@ struct server {
   snapshot_ref incoming;                 // arrived with the message that is being stepped
 };
 
+// Stands for all changes of the configuration; operations count from 1.
+constexpr uint64_t change_cookie = uint64_t{1} << 63;
+
 struct client_operation {
   operation what;
   uint32_t client = 0;
@@ -51,6 +55,8 @@ struct client_operation {
   bool settled = false;       // its client goes on
   bool void_ = false;         // certainly had no effect: not part of the history
 };
+
+enum cut_kind : uint32_t { cut_both_ways, cut_one_way, cut_leader };
 
 class world {
 public:
@@ -74,7 +80,6 @@ private:
   raft::options draw_options(uint32_t n);
   uint32_t index_of(const server_id& id) const { return static_cast<uint32_t>(id[1] - '0'); }
   uint32_t leader_or_any();
-  bool all_at_rest() const;
   void note(const event& e);
   void schedule(uint64_t delay, event e) { time_.schedule(delay, std::move(e)); }
   event at(event_kind kind, uint32_t node, uint64_t number = 0) {
@@ -85,6 +90,13 @@ private:
     e.number = number;
     return e;
   }
+
+  // changes.cpp
+  void draw_bootstrap();
+  void schedule_bootstrap(uint32_t n);
+  raft::membership draw_change(const raft::raft_core& core);
+  void change_members(uint32_t n);
+  const raft::raft_core* settled_leader() const; // null until there is one and all its members agree with it
 
   // clients.cpp
   void start_operation(uint32_t client);
@@ -105,6 +117,8 @@ private:
   test::virtual_network network_;
   std::vector<server> servers_;
   raft::options core_options_; // drawn once per run
+  raft::membership initial_;    // the configuration that the cluster begins with
+  bool bootstrapped_ = false;   // it is handed in at the start, not set later
   checkers checks_;
   std::deque<client_operation> operations_; // number i at i - 1
   std::vector<uint64_t> running_;           // per client: its operation, 0 when idle
@@ -112,6 +126,7 @@ private:
   uint64_t stamp_ = 0;
   double election_fault_ = 0; // this run's share of the scenario's
   uint64_t fault_every_ = 0;
+  double change_after_election_ = 0, change_fault_ = 0; // shares of elections and changes
   bool load_ = true; // clients work and faults happen
   run_result result_;
 };

@@ -5,7 +5,7 @@
 namespace actord::raft {
 
 void raft_core::campaign() {
-  if (halted_ || is_leader() || !members().is_voter(options_.self)) return;
+  if (halted_ || is_leader() || !may_campaign()) return;
   elapsed_ = 0;
   draw_timeout();
   // While the own vote is still being written a further term would only make the disk's work longer.

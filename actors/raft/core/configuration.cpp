@@ -1,6 +1,7 @@
 // Changes of the configuration: single-server changes with learners, thesis 4.1 and 4.2.
 #include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/core/wire.hpp"
+#include <algorithm>
 
 namespace actord::raft {
 
@@ -9,6 +10,13 @@ void raft_core::bootstrap(membership initial) {
   config_.set_bootstrap(std::move(initial));
   members_changed();
   if (alone()) campaign();
+}
+
+// A voter campaigns. So does, thesis 4.2.2, who is to be one no more by a configuration that may not be committed: its log
+// may be the only one that holds the entry which others need. Its own vote does not count.
+bool raft_core::may_campaign() const {
+  if (members().is_voter(options_.self)) return true;
+  return members_index() > commit_ && config_.before(commit_).is_voter(options_.self);
 }
 
 raft_index raft_core::change_membership(membership next, uint64_t cookie) {
@@ -21,11 +29,14 @@ raft_index raft_core::change_membership(membership next, uint64_t cookie) {
   if (!transferee_.empty()) return refuse_as(reject_reason::transferring);
   // Until an entry of this term is committed, a configuration of an older term that this log lacks may be in force
   // elsewhere: a third one could have no majority in common with it.
-  if (members_index() > commit_ || commit_ < term_start_) return refuse_as(reject_reason::change_in_progress);
+  const bool open = members_index() > commit_ && !broken(mutation::change_while_uncommitted);
+  const bool unproven = commit_ < term_start_ && !broken(mutation::change_before_own_commit);
+  if (open || unproven) return refuse_as(reject_reason::change_in_progress);
   std::string bytes;
   encode(next, bytes);
   const auto readable = decode_membership(bytes); // whatever the others would refuse to read must not get into the log
-  if (!is_sound(next) || !readable || *readable != next || voters_changed(members(), next) > 1)
+  const bool too_many = voters_changed(members(), next) > 1 && !broken(mutation::change_two_at_once);
+  if (!is_sound(next) || !readable || *readable != next || too_many)
     return refuse_as(reject_reason::invalid_change);
   return append_members(std::move(next), cookie);
 }
@@ -88,6 +99,20 @@ void raft_core::order_successor() {
   m.to = *best;
   m.term = hard_.term;
   send(std::move(m));
+}
+
+// The two mutations of counting: an answer that must not count takes the place of the voter's that is furthest behind.
+void raft_core::count_wrongly() {
+  const auto count = [this](const server_id& id) {
+    auto it = progress_.find(id);
+    if (it == progress_.end()) return;
+    auto low = std::min_element(scratch_.begin(), scratch_.end());
+    *low = std::max(*low, it->second.match.v);
+  };
+  if (broken(mutation::learner_counts_as_voter)) {
+    for (const auto& id : members().learners) count(id);
+  }
+  if (broken(mutation::removed_leader_counts_itself) && !members().is_voter(options_.self)) count(options_.self);
 }
 
 } // namespace actord::raft

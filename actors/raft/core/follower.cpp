@@ -63,7 +63,7 @@ bool raft_core::store_entries(message& m) {
       }
       if (auto s = log_.truncate(e.index); !s) return halt(s.err()), false;
       cut_writes(log_.last_index());
-      if (config_.truncate(e.index)) members_changed();
+      if (!broken(mutation::keep_reverted_members) && config_.truncate(e.index)) members_changed();
     }
     e.cookie = 0;
     const raft_index at = e.index;
@@ -108,7 +108,9 @@ void raft_core::handle_heartbeat(const message& m) {
 // to be committed holds on then.
 void raft_core::restore_members(const message& m) {
   std::optional<std::pair<raft_index, membership>> found;
-  if (m.members && is_sound(*m.members) && m.members_index.v > 0 && m.members_index <= m.log_index) {
+  if (broken(mutation::snapshot_without_members)) {
+    found.emplace(config_.index(), members());
+  } else if (m.members && is_sound(*m.members) && m.members_index.v > 0 && m.members_index <= m.log_index) {
     found.emplace(m.members_index, *m.members);
   } else if (const auto* known = config_.at(commit_)) {
     found = *known;

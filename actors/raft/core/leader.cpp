@@ -24,7 +24,7 @@ void raft_core::become_leader() {
     for (const auto& id : *group) progress_[id].next = log_.last_index().next();
   }
   progress_[options_.self].match = log_.stable_index();
-  config_open_ = false;
+  config_open_ = members_index() > commit_;
   // Thesis 6.4: entries of older terms are committed along with the first one of this term. A configuration that is not
   // part of the log yet becomes so by being that entry.
   if (members_index().v == 0) {
@@ -196,6 +196,7 @@ void raft_core::maybe_commit() {
     auto it = progress_.find(id);
     scratch_.push_back(it == progress_.end() ? 0 : it->second.match.v);
   }
+  count_wrongly();
   const raft_index reached{quorum_reached(scratch_)};
   if (reached <= commit_) return;
   // Paper 5.4.2, figure 8: an entry of an older term on a majority may still be overwritten.

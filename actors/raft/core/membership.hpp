@@ -16,6 +16,12 @@ public:
   // The newest one whose entry is at or before `at`; null when the log held none by then.
   const std::pair<raft_index, membership>* at(raft_index at) const;
 
+  // What is in force for a log that ends there.
+  const membership& before(raft_index last) const {
+    const auto* found = at(last);
+    return found ? found->second : bootstrap_;
+  }
+
   void set_bootstrap(membership m) { bootstrap_ = std::move(m); }
   void append(raft_index at, membership m) { known_.emplace_back(at, std::move(m)); }
   // Entries from `from` on are gone. True when that changed the configuration in force.

@@ -31,7 +31,7 @@ void raft_core::tick() {
   if (halted_) return;
   ++now_;
   if (is_leader()) return tick_leader();
-  if (++elapsed_ >= timeout_ && members().is_voter(options_.self)) campaign();
+  if (++elapsed_ >= timeout_ && may_campaign()) campaign();
 }
 
 void raft_core::step(message m) {
@@ -48,7 +48,7 @@ void raft_core::step(message m) {
   case message_kind::append_reply: return handle_append_reply(m);
   case message_kind::heartbeat_reply: return handle_heartbeat_reply(m);
   case message_kind::timeout_now:
-    if (role_ == raft::role::follower && m.from == leader_ && members().is_voter(options_.self))
+    if (role_ == raft::role::follower && m.from == leader_ && may_campaign())
       start_election(true);
     return;
   }

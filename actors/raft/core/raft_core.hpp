@@ -107,11 +107,13 @@ private:
   void reject(uint64_t cookie, reject_reason why, bool is_read = false);
 
   // configuration.cpp
+  bool may_campaign() const;
   raft_index append_members(membership m, uint64_t cookie);
   void use_members(raft_index at, membership m);
   void members_changed();
   void members_committed();
   void order_successor();
+  void count_wrongly();
 
   // candidate.cpp
   void start_pre_vote();

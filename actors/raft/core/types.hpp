@@ -166,6 +166,13 @@ enum class mutation : uint8_t {
   keep_conflicting,       // paper 5.3: conflicting entries are deleted
   read_without_quorum,    // thesis 6.4
   forget_vote_on_restart, // paper figure 2
+  change_two_at_once,     // thesis 4.1: one voter comes or goes at a time
+  change_before_own_commit, // thesis 4.1 as amended: only once an entry of the leader's term is committed
+  change_while_uncommitted, // thesis 4.1: only once the configuration before is committed
+  learner_counts_as_voter,  // thesis 4.2.1
+  removed_leader_counts_itself, // thesis 4.2.2
+  keep_reverted_members,    // thesis 4.1: a configuration goes with its entry
+  snapshot_without_members, // thesis 5.1: a snapshot carries the configuration of its place
 };
 
 struct options {
