@@ -1,0 +1,106 @@
+// The inside of the peers actor; for actors/peers only.
+#pragma once
+#include "actors/peers/core/dial_plan.hpp"
+#include "actors/peers/core/frames.hpp"
+#include "actors/peers/core/outbox.hpp"
+#include "actors/peers/peers_actor.hpp"
+#include "actors/peers/socket.hpp"
+#include <caf/io/broker.hpp>
+#include <caf/stateful_actor.hpp>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+namespace actord::peer {
+
+inline constexpr const char* log_name = "agent.server.peers";
+
+// One connection. Its number is never used again, unlike CAF's handle, which is the descriptor.
+struct link {
+  enum class stage : uint8_t {
+    dialled, // ours; waiting for the other side's hello
+    silent,  // accepted; nothing is known of it
+    open,    // hellos were exchanged
+    closing, // the last frames go out, nothing is read
+  };
+  uint64_t number = 0;
+  caf::io::connection_handle handle;
+  stage at = stage::silent;
+  bool outgoing = false, typed = false; // typed: the first byte was read
+  peer::purpose purpose = peer::purpose::raft;
+  uint64_t target = 0; // of the dial plan; 0 on accepted and snapshot connections
+  std::string address; // the other end
+  server_id wanted;    // who we dialled
+  hello said;          // from stage open on
+  frame_reader reader;
+  outbox out;
+  uint64_t in_kernel = 0; // bytes given to the multiplexer and not yet written
+  int64_t opened = 0, heard = 0, pinged = 0;
+};
+
+struct peers_state {
+  static inline const char* name = "peers";
+  using pointer = caf::stateful_actor<peers_state, caf::io::broker>*;
+  explicit peers_state(pointer p) : self(p) {}
+
+  // ---- peers_actor.cpp: messages from this process, the timer
+  void start(peers_setup s, raft_handle r, int listener);
+  void send_messages(const peers_send& m);
+  void want(const peers_wanted& w);
+  void say(peers_say& s);
+  void ask(peers_ask& a);
+  void reply(const peers_reply& r);
+  void tick();
+  void settle_ask(uint64_t id, error failure, std::string body = {});
+
+  // ---- links.cpp: connections
+  void accepted(caf::io::connection_handle h);
+  void dial(const dial_plan::dial& d);
+  link* open_link(const std::string& address); // a connection on its way, with our greeting; null when that failed at once
+  void received(const caf::io::new_data_msg& m);
+  void transferred(const caf::io::data_transferred_msg& m);
+  void disconnected(caf::io::connection_handle h);
+  uint64_t push(link& l, lane where, std::string frame);
+  void pump(link& l);
+  void close(link& l, bool at_once = true); // l is gone after that when at_once
+  void refuse(link& l, const std::string& text);
+  void watch_links(int64_t now);
+  void bound_accepted();
+
+  // ---- greeting.cpp: hellos and frames
+  bool take_frame(uint64_t number, frame_kind kind, std::string_view body); // false: the connection is gone
+  bool take_hello(link& l, std::string_view body);
+  bool greet_accepted(link& l);
+  bool greet_dialled(link& l);
+  void take_messages(link& l, std::string_view body);
+  std::string refusal_of(const hello& h) const; // "" when it may talk to us
+  void flush_received();
+
+  link* find(uint64_t number);
+  int64_t now() const;
+  outbox fresh_outbox() const;
+  hello own_hello(peer::purpose p) const;
+  bool once_a_minute(const std::string& what);
+
+  pointer self;
+  peers_setup setup;
+  raft_handle raft;
+  std::unique_ptr<dial_plan> plan;
+  std::unique_ptr<resolver> lookup;
+  uint64_t next_number = 0;
+  std::map<uint64_t, link> links; // in the order in which they were opened
+  std::unordered_map<int64_t, uint64_t> by_handle;
+  std::map<server_id, uint64_t> routes; // our open Raft connection to each server
+  peer_messages received_messages;      // of the read that is being handled
+
+  struct asked {
+    server_id to;
+    uint64_t link = 0, ticket = 0;
+    int64_t deadline = 0;
+  };
+  std::map<uint64_t, asked> questions;
+  std::map<std::string, int64_t> logged; // once_a_minute
+  int64_t ticked = 0;
+};
+
+} // namespace actord::peer

@@ -1,0 +1,48 @@
+// Sockets for the peers actor: none of these calls waits for the network. Addresses are "ip:port" with IPv6 in brackets.
+#pragma once
+#include "runtime/base/error.hpp"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <sys/socket.h>
+#include <utility>
+#include <vector>
+
+namespace actord::peer {
+
+struct endpoint {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+};
+result<endpoint> parse_endpoint(const std::string& address);
+std::string format_endpoint(const std::string& ip, uint16_t port);
+
+// A listening, non-blocking descriptor, the caller's; port 0 takes a free one. The error names the address.
+result<int> listen_on(const std::string& ip, uint16_t port);
+uint16_t port_of(int listener);
+
+// A descriptor on its way to being connected, the caller's. It comes from source_ip unless that is empty, any address, or of
+// the other family.
+result<int> start_dial(const std::string& address, const std::string& source_ip);
+// No delay for small writes, and the kernel gives up on bytes nobody acknowledges.
+void tune(int fd);
+
+// Resolves names in threads that nobody waits for, because getaddrinfo cannot be interrupted: an actor with a thread of
+// its own would hold up the end of the actor system.
+class resolver {
+public:
+  resolver();
+  ~resolver();
+  void ask(const std::string& name_and_port);
+  struct answer {
+    std::string name;
+    result<std::vector<std::string>> addresses; // "ip:port"
+  };
+  std::vector<answer> take();
+
+private:
+  struct shared;
+  std::shared_ptr<shared> shared_;
+};
+
+} // namespace actord::peer
