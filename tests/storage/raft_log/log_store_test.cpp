@@ -140,3 +140,73 @@ TEST_CASE("a killed writer loses nothing that it was told is durable") {
   for (uint64_t i = 1; i <= acknowledged; ++i)
     CHECK(l->entries(raft_index{i}, raft_index{i}, 1)->front().payload == std::string(3000, static_cast<char>('a' + i % 26)));
 }
+
+namespace {
+std::string configurations(const log_store& l) {
+  std::string out;
+  for (auto& m : l.memberships()) {
+    CHECK(m.kind == 2);
+    out += std::to_string(m.index.v) + m.payload + " ";
+  }
+  return out;
+}
+log_batch with_members(uint64_t from, uint64_t to, uint64_t term, std::initializer_list<uint64_t> where) {
+  auto b = run_of(from, to, term);
+  for (auto i : where) {
+    b.append[i - from].kind = 2;
+    b.append[i - from].payload = term == 1 ? "a" : "b";
+  }
+  return b;
+}
+} // namespace
+
+TEST_CASE("configurations are remembered with their entries, and go with them when a conflict cuts the log") {
+  folder f;
+  auto l = open_log(f);
+  CHECK(configurations(*l).empty());
+  CHECK(write(*l, with_members(1, 9, 1, {1, 4, 8})));
+  CHECK(configurations(*l) == "1a 4a 8a ");
+  CHECK(write(*l, with_members(6, 7, 2, {7})));
+  CHECK(configurations(*l) == "1a 4a 7b ");
+  CHECK(write(*l, run_of(4, 4, 3)));
+  CHECK(configurations(*l) == "1a ");
+  CHECK(l->memberships()[0].term.v == 1);
+  l.reset();
+  l = open_log(f);
+  CHECK(configurations(*l) == "1a ");
+}
+
+TEST_CASE("cutting the log keeps the newest configuration of the part that went") {
+  folder f;
+  auto l = open_log(f);
+  CHECK(write(*l, with_members(1, 2500, 1, {1, 4, 8, 2000, 2400})));
+  CHECK(l->cut(raft_index{3}).ok());
+  CHECK(configurations(*l) == "1a 4a 8a 2000a 2400a ");
+  CHECK(l->cut(raft_index{8}).ok());
+  CHECK(configurations(*l) == "8a 2000a 2400a ");
+  CHECK(l->cut(raft_index{2300}).ok()); // in several pieces
+  CHECK(configurations(*l) == "2000a 2400a ");
+  l.reset();
+  l = open_log(f);
+  CHECK(configurations(*l) == "2000a 2400a ");
+  CHECK(write(*l, run_of(2350, 2350, 2)));
+  CHECK(configurations(*l) == "2000a "); // it holds at the cut, so a conflict behind it cannot touch it
+}
+
+TEST_CASE("a snapshot's configuration takes the place of all others") {
+  folder f;
+  auto l = open_log(f);
+  CHECK(write(*l, with_members(1, 9, 1, {1, 4})));
+  log_batch b = with_members(101, 103, 2, {102});
+  b.restore = std::pair{raft_index{100}, raft_term{2}};
+  b.restore_members.emplace(raft_index{90}, "c");
+  CHECK(write(*l, b));
+  CHECK(configurations(*l) == "90c 102b ");
+  l.reset();
+  l = open_log(f);
+  CHECK(configurations(*l) == "90c 102b ");
+  log_batch bare;
+  bare.restore = std::pair{raft_index{200}, raft_term{2}};
+  CHECK(write(*l, bare));
+  CHECK(configurations(*l).empty());
+}

@@ -17,6 +17,8 @@ struct test_node {
   std::vector<read_state> reads;
   std::vector<server_id> snapshots;
   std::vector<role_change> roles;
+  std::vector<std::pair<membership, raft_index>> members; // as told
+  bool joiner = false; // starts without a bootstrap configuration
   bool auto_sync = true;
   raft_index applied;
 };
@@ -37,6 +39,7 @@ public:
     auto& n = nodes_[id];
     options o = options_;
     o.self = id;
+    if (n.joiner) o.members = {};
     auto stored = n.disk.stored();
     stored.applied = n.applied;
     auto core = raft_core::open(o, stored, n.disk, prng(static_cast<uint64_t>(id.back())));
@@ -44,6 +47,11 @@ public:
     n.core = std::move(*core);
     collect(id);
   }
+  void join(const server_id& id) {
+    nodes_[id].joiner = true;
+    start(id);
+  }
+  void set_bootstrap(membership m) { options_.members = std::move(m); }
   // The machine loses its power; unsynced writes are gone.
   void crash(const server_id& id) {
     auto& n = nodes_[id];
@@ -73,6 +81,7 @@ public:
       n.rejected.insert(n.rejected.end(), r.rejected.begin(), r.rejected.end());
       n.reads.insert(n.reads.end(), r.reads.begin(), r.reads.end());
       n.snapshots.insert(n.snapshots.end(), r.snapshots.begin(), r.snapshots.end());
+      if (r.members) n.members.emplace_back(*r.members, r.members_index);
       if (r.role) n.roles.push_back(*r.role);
       if (n.auto_sync) sync(id);
     }

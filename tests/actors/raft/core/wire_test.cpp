@@ -29,7 +29,7 @@ bool same(const message& a, const message& b) {
   }
   return a.kind == b.kind && a.from == b.from && a.to == b.to && a.term == b.term && a.log_index == b.log_index &&
          a.log_term == b.log_term && a.commit == b.commit && a.rejected_prev == b.rejected_prev && a.round == b.round &&
-         a.reject == b.reject && a.transfer == b.transfer;
+         a.reject == b.reject && a.transfer == b.transfer && a.members == b.members && a.members_index == b.members_index;
 }
 message sample() {
   auto m = make_message(message_kind::append, "s1", 3);
@@ -40,6 +40,28 @@ message sample() {
   m.entries = {make_entry(301, 3, "put"), make_entry(302, 3)};
   m.entries[1].kind = entry_kind::noop;
   return m;
+}
+membership sample_members() {
+  membership m;
+  m.voters = {"s1", "s2"};
+  m.learners = {"l1"};
+  m.addresses = {{"l1", "[::1]:8300"}, {"s1", "10.0.0.1:8300"}};
+  return m;
+}
+message sample_snapshot() {
+  auto m = make_message(message_kind::install_snapshot, "s1", 3);
+  m.to = "l1";
+  m.log_index = raft_index{300};
+  m.log_term = raft_term{2};
+  m.members = sample_members();
+  m.members_index = raft_index{7};
+  return m;
+}
+std::string golden(const std::string& name) {
+  std::ifstream file(std::string(ACTORD_TESTS_DIR) + "/golden/raft_wire/" + name);
+  std::string text;
+  std::getline(file, text);
+  return text;
 }
 } // namespace
 
@@ -64,6 +86,15 @@ TEST_CASE("what is encoded is decoded, whatever the values") {
       e.kind = static_cast<entry_kind>(random.below(3));
       m.entries.push_back(e);
     }
+    if (random.chance(0.3)) {
+      m.members.emplace();
+      for (uint64_t n = random.between(1, 9); n > 0; --n) {
+        auto& group = random.chance(0.5) ? m.members->voters : m.members->learners;
+        group.push_back("server" + std::to_string(n));
+        if (random.chance(0.7)) m.members->addresses[group.back()] = std::string(random.below(30), 'c');
+      }
+      m.members_index = raft_index{number()};
+    }
     std::string bytes;
     encode(m, bytes);
     auto back = decode(bytes);
@@ -82,6 +113,40 @@ TEST_CASE("bytes of every version that was released still decode, and the presen
   std::string bytes;
   encode(sample(), bytes);
   CHECK(hex(bytes) == text);
+}
+
+TEST_CASE("configurations of every version that was released still decode, alone and inside of a snapshot's message") {
+  auto members = decode_membership(unhex(golden("membership_v1.hex")));
+  REQUIRE(members);
+  CHECK(*members == sample_members());
+  std::string bytes;
+  encode(sample_members(), bytes);
+  CHECK(hex(bytes) == golden("membership_v1.hex"));
+  auto m = decode(unhex(golden("install_snapshot_v2.hex")));
+  REQUIRE(m);
+  CHECK(same(*m, sample_snapshot()));
+  bytes.clear();
+  encode(sample_snapshot(), bytes);
+  CHECK(hex(bytes) == golden("install_snapshot_v2.hex"));
+}
+
+TEST_CASE("a configuration has bounds, skips what it does not know and refuses what is cut short") {
+  std::string bytes;
+  encode(sample_members(), bytes);
+  CHECK(*decode_membership(bytes + unhex("c80105" "c90103616263")) == sample_members());
+  for (size_t n = 0; n < bytes.size(); ++n) {
+    auto m = decode_membership(std::string_view(bytes).substr(0, n));
+    if (m) CHECK_FALSE(*m == sample_members());
+  }
+  CHECK_FALSE(decode_membership(bytes, {.max_message_bytes = bytes.size() - 1}));
+  CHECK_FALSE(decode_membership(bytes, {.max_id_bytes = 1}));
+  CHECK_FALSE(decode_membership(bytes, {.max_members = 1}));
+  CHECK_FALSE(decode_membership(bytes, {.max_address_bytes = 9}));
+  CHECK_FALSE(decode_membership(unhex("0201"))); // a voter that is a number
+  CHECK_FALSE(decode_membership(unhex("0300"))); // a voter without a name
+  std::string crowd;
+  for (int i = 0; i < 1025; ++i) crowd += unhex("030161");
+  CHECK_FALSE(decode_membership(crowd));
 }
 
 TEST_CASE("unknown fields are skipped") {
