@@ -199,3 +199,37 @@ TEST_CASE("a watch shows records in the order of Consul's client") {
 TEST_CASE("columns are as wide as their widest cell in characters") {
   CHECK(render_table({{"é", "b"}, {"ccc", "d"}}) == "é    b\nccc  d");
 }
+
+TEST_CASE("operator raft changes servers through the API and says what it did") {
+  auto r = run({"operator", "raft", "remove-peer", "-id=x"}, {answer(200, "")});
+  CHECK(r.out == "Removed peer with id \"x\"\n");
+  CHECK(r.asked[0].starts_with("DELETE /v1/operator/raft/peer?id=x HTTP/1.1\r\n"));
+  CHECK(run({"operator", "raft", "remove-peer", "-address=1.2.3.4:8300"}, {answer(200, "")}).out == "Removed peer with address \"1.2.3.4:8300\"\n");
+  r = run({"operator", "raft", "transfer-leader", "-id=x"}, {answer(200, R"({"Success":true})")});
+  CHECK(r.out == "Success\n");
+  CHECK(r.asked[0].starts_with("POST /v1/operator/raft/transfer-leader?id=x HTTP/1.1\r\n"));
+  CHECK(run({"operator", "raft", "transfer-leader"}, {answer(500, "why")}).code == 1);
+}
+
+TEST_CASE("operator autopilot set-config changes what is given, of the configuration that it read") {
+  const std::string config = R"({"CleanupDeadServers":true,"LastContactThreshold":"200ms","MaxTrailingLogs":250,"MinQuorum":0,"ServerStabilizationTime":"10s","RedundancyZoneTag":"","DisableUpgradeMigration":false,"UpgradeVersionTag":"","Newer":1,"CreateIndex":4,"ModifyIndex":17})";
+  auto r = run({"operator", "autopilot", "set-config", "-max-trailing-logs=9", "-cleanup-dead-servers=false"}, {answer(200, config), answer(200, "true")});
+  CHECK(r.out == "Configuration updated!\n");
+  REQUIRE(r.asked.size() == 2);
+  CHECK(r.asked[1].starts_with("PUT /v1/operator/autopilot/configuration?cas=17 HTTP/1.1\r\n"));
+  CHECK(r.asked[1].find(R"({"CleanupDeadServers":false,"LastContactThreshold":"200ms","MaxTrailingLogs":9,"MinQuorum":0,"ServerStabilizationTime":"10s",)") != std::string::npos);
+  r = run({"operator", "autopilot", "set-config"}, {answer(200, config), answer(200, "false")});
+  CHECK(r.code == 1);
+  CHECK(r.out == "Configuration could not be atomically updated, please try again\n");
+  CHECK(run({"operator", "autopilot", "get-config"}, {answer(200, config)}).out ==
+        "CleanupDeadServers = true\nLastContactThreshold = 200ms\nMaxTrailingLogs = 250\nMinQuorum = 0\nServerStabilizationTime = 10s\n"
+        "RedundancyZoneTag = \"\"\nDisableUpgradeMigration = false\nUpgradeVersionTag = \"\"\n");
+}
+
+TEST_CASE("operator autopilot state shows the servers") {
+  const std::string state = R"({"Healthy":true,"FailureTolerance":1,"OptimisticFailureTolerance":1,"Servers":{"a":{"Name":"n1","NodeStatus":"alive","LastTerm":3}},"Leader":"a","Voters":["a"]})";
+  auto r = run({"operator", "autopilot", "state"}, {answer(200, state)});
+  CHECK(r.out.starts_with("Healthy:                      true\nFailure Tolerance:            1\n"));
+  CHECK(r.out.find("Servers:\n   a\n      Name:         n1\n") != std::string::npos);
+  CHECK(run({"operator", "autopilot", "state", "-format=odd"}).err == "Unknown format: odd\n");
+}
