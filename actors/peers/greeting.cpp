@@ -22,7 +22,10 @@ bool peers_state::take_frame(uint64_t number, frame_kind kind, std::string_view 
   if (kind == frame_kind::refused && l->outgoing) {
     auto text = decode_refused(body);
     if (once_a_minute("refused by " + l->address)) log::warn(log_name, "a server refuses to talk to us: address={} reason=\"{}\"", l->address, text ? *text : text.err().text);
-    close(*l);
+    if (auto it = sendings.find(l->wanted); it != sendings.end() && it->second.link == number)
+      end_sending(server_id(l->wanted), false, text ? *text : text.err().text); // closes the connection
+    else
+      close(*l);
     return false;
   }
   if (l->at != link::stage::open) {
@@ -43,6 +46,15 @@ bool peers_state::take_frame(uint64_t number, frame_kind kind, std::string_view 
     }
     break;
   case frame_kind::ping: push(*l, lane::control, encode_empty(frame_kind::pong)); break;
+  case frame_kind::snapshot_begin:
+  case frame_kind::snapshot_chunk:
+  case frame_kind::snapshot_done:
+    if (l->outgoing || l->purpose != purpose::snapshot) break;
+    if (kind == frame_kind::snapshot_begin) return take_begin(*l, body);
+    return kind == frame_kind::snapshot_chunk ? take_chunk(*l, body) : take_done(*l);
+  case frame_kind::snapshot_ack:
+    if (auto a = decode_snapshot_ack(body)) take_ack(*l, *a);
+    break;
   default: break; // pong has done its work by coming; others are a newer server's
   }
   return find(number) != nullptr;
@@ -109,6 +121,7 @@ bool peers_state::greet_accepted(link& l) {
 }
 
 bool peers_state::greet_dialled(link& l) {
+  if (l.purpose == purpose::snapshot) return greet_receiver(l);
   const auto number = l.number;
   const auto target = l.target;
   const auto verdict = plan->greeted(target, l.said.id, now());

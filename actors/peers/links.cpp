@@ -158,7 +158,8 @@ void peers_state::transferred(const caf::io::data_transferred_msg& m) {
   // A slow line with a backlog that moves is alive, though its pongs come late.
   if (m.remaining > 0 && l.at == link::stage::open) l.heard = now();
   if (l.at == link::stage::closing && l.in_kernel == 0 && l.out.empty()) {
-    close(l);
+    // Closing with bytes unread would reset the connection and take our last frame with it: the other side closes, or time.
+    ::shutdown(static_cast<int>(l.handle.id()), SHUT_WR);
     return;
   }
   pump(l);
@@ -188,7 +189,7 @@ void peers_state::pump(link& l) {
 }
 
 void peers_state::close(link& l, bool at_once) {
-  if (!at_once && (l.in_kernel > 0 || !l.out.empty())) {
+  if (!at_once) {
     l.at = link::stage::closing;
     l.opened = now();
     return;
@@ -207,6 +208,8 @@ void peers_state::close(link& l, bool at_once) {
     log::info(log_name, "lost the connection to a server: server={} address={}", gone.said.name, gone.address);
     self->send(raft, peer_lost{gone.said.id});
   }
+  if (gone.outgoing && gone.purpose == purpose::snapshot)
+    if (auto it = sendings.find(gone.wanted); it != sendings.end() && it->second.link == number) retry_sending(gone.wanted, it->second, "the connection broke");
   std::vector<std::pair<uint64_t, uint64_t>> open_questions;
   for (const auto& [id, q] : questions)
     if (q.link == number) open_questions.emplace_back(id, q.ticket);

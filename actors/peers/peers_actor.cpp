@@ -28,7 +28,9 @@ caf::behavior peers_behavior(peers_state::pointer self, peers_setup setup, raft_
       [&s](peers_say& m) { s.say(m); },
       [&s](peers_ask& a) { s.ask(a); },
       [&s](const peers_reply& r) { s.reply(r); },
-      [&s](const peers_send_snapshot& m) { s.self->send(s.raft, snapshot_was_sent{m.to, m.install.log_index, false}); },
+      [&s](const peers_send_snapshot& m) { s.send_snapshot(m); },
+      [&s](disk_read_done& d) { s.was_read(d); },
+      [&s](const disk_write_done& d) { s.was_written(d); },
       [&s](peers_ticked) { s.tick(); },
       [&s](const caf::io::new_connection_msg& m) { s.accepted(m.handle); },
       [&s](const caf::io::new_data_msg& m) { s.received(m); },
@@ -57,6 +59,10 @@ void peers_state::start(peers_setup s, raft_handle r, int listener) {
   raft = std::move(r);
   plan = std::make_unique<dial_plan>(setup.self.id, dial_plan::options{}, setup.seed);
   lookup = std::make_unique<resolver>();
+  // Transfer numbers are not repeated by a restart, which may come with the same seed.
+  random = prng(setup.seed ^ static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()));
+  disk = spawn_snapshot_disk(self->system());
+  self->link_to(disk);
   self->monitor(raft);
   self->set_down_handler([this](const caf::down_msg& d) {
     if (d.source == raft.address()) self->quit(caf::exit_reason::user_shutdown);
@@ -159,6 +165,8 @@ void peers_state::tick() {
   }
   for (const auto& d : plan->due(t)) dial(d);
   watch_links(t);
+  watch_sendings(t);
+  watch_receiving(t);
   std::vector<uint64_t> late;
   for (const auto& [id, q] : questions)
     if (q.deadline <= t) late.push_back(id);
@@ -175,6 +183,7 @@ void peers_state::tick() {
 
 result<peers_handle> spawn_peers_actor(caf::actor_system& system, peers_setup setup, raft_handle raft) {
   if (!system.has_middleman()) return error(errc::internal, "the actor system has no network layer");
+  if (!setup.data_dir.empty()) peer::remove_partial_snapshots(setup.data_dir);
   int listener = setup.listener;
   if (listener < 0) {
     auto fd = peer::listen_on(setup.bind.ip, setup.bind.port);

@@ -4,11 +4,14 @@
 #include "actors/peers/core/frames.hpp"
 #include "actors/peers/core/outbox.hpp"
 #include "actors/peers/peers_actor.hpp"
+#include "actors/peers/snapshot_disk.hpp"
 #include "actors/peers/socket.hpp"
+#include "runtime/base/prng.hpp"
 #include <caf/io/broker.hpp>
 #include <caf/stateful_actor.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 namespace actord::peer {
@@ -36,6 +39,31 @@ struct link {
   outbox out;
   uint64_t in_kernel = 0; // bytes given to the multiplexer and not yet written
   int64_t opened = 0, heard = 0, pinged = 0;
+};
+
+// A snapshot that we send. It outlives its connections.
+struct sending {
+  raft::message install;
+  uint64_t transfer = 0, size = 0;
+  uint64_t link = 0;             // 0: between two connections
+  uint64_t queued = 0, acked = 0; // bytes, on this connection
+  uint64_t best = 0;             // bytes, ever acknowledged
+  bool opened = false;           // the file
+  bool begun = false, reading = false, finished = false; // on this connection
+  unsigned failures = 0;         // connections without progress
+  int64_t progress = 0, next_try = 0;
+};
+
+// The snapshot that comes to us.
+struct receiving {
+  server_id from;
+  raft::message install;
+  std::string path;
+  uint64_t transfer = 0, size = 0;
+  uint64_t link = 0;
+  uint64_t taken = 0, written = 0; // bytes handed to the disk, and there
+  bool finishing = false;
+  int64_t touched = 0;
 };
 
 struct peers_state {
@@ -76,6 +104,25 @@ struct peers_state {
   std::string refusal_of(const hello& h) const; // "" when it may talk to us
   void flush_received();
 
+  // ---- snapshots_out.cpp
+  void send_snapshot(const peers_send_snapshot& m);
+  void connect_sending(const server_id& to, sending& s);
+  void retry_sending(const server_id& to, sending& s, const std::string& why);
+  void end_sending(const server_id& to, bool arrived, const std::string& why);
+  bool greet_receiver(link& l);
+  void take_ack(link& l, const snapshot_ack& a);
+  void fill_window(link& l, sending& s);
+  void was_read(disk_read_done& d);
+  void watch_sendings(int64_t now);
+
+  // ---- snapshots_in.cpp
+  bool take_begin(link& l, std::string_view body);
+  bool take_chunk(link& l, std::string_view body);
+  bool take_done(link& l);
+  void was_written(const disk_write_done& d);
+  void give_up_receiving(const std::string& why);
+  void watch_receiving(int64_t now);
+
   link* find(uint64_t number);
   int64_t now() const;
   outbox fresh_outbox() const;
@@ -99,6 +146,12 @@ struct peers_state {
     int64_t deadline = 0;
   };
   std::map<uint64_t, asked> questions;
+  std::map<server_id, sending> sendings;
+  std::optional<receiving> incoming;
+  uint64_t received_transfer = 0; // the last that came whole
+  uint64_t next_file = 0;
+  caf::actor disk;
+  prng random;
   std::map<std::string, int64_t> logged; // once_a_minute
   int64_t ticked = 0;
 };

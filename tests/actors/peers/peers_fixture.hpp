@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/peers/peers_actor.hpp"
 #include "actors/peers/socket.hpp"
+#include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>

@@ -1,0 +1,153 @@
+// Sending a snapshot: a connection of its own, a window of bytes the other side has not yet written, and going on where
+// a broken connection left off.
+#include "actors/peers/peers_state.hpp"
+#include "actors/raft/core/wire.hpp"
+#include "runtime/base/log.hpp"
+
+namespace actord::peer {
+
+namespace {
+
+constexpr size_t chunk_size = 256 << 10;
+constexpr uint64_t window = 1 << 20;
+
+} // namespace
+
+void peers_state::send_snapshot(const peers_send_snapshot& m) {
+  if (auto old = sendings.find(m.to); old != sendings.end()) end_sending(m.to, false, "another one takes its place");
+  auto& s = sendings[m.to];
+  s.install = m.install;
+  s.transfer = random();
+  s.progress = now();
+  self->send(disk, disk_open{s.transfer, m.path});
+}
+
+void peers_state::end_sending(const server_id& to, bool arrived, const std::string& why) {
+  auto it = sendings.find(to);
+  if (it == sendings.end()) return;
+  const auto s = std::move(it->second);
+  sendings.erase(it);
+  if (arrived)
+    log::info(log_name, "sent a snapshot: server={} index={} bytes={}", to, s.install.log_index.v, s.size);
+  else
+    log::warn(log_name, "could not send a snapshot: server={} index={} error=\"{}\"", to, s.install.log_index.v, why);
+  self->send(disk, disk_forget{s.transfer, {}});
+  self->send(raft, snapshot_was_sent{to, s.install.log_index, arrived});
+  if (auto* l = find(s.link)) close(*l);
+}
+
+void peers_state::connect_sending(const server_id& to, sending& s) {
+  s.progress = now();
+  const auto address = plan->address_of(to);
+  auto* l = address.empty() ? nullptr : open_link(address);
+  if (l == nullptr) {
+    retry_sending(to, s, "no connection");
+    return;
+  }
+  s.link = l->number;
+  l->purpose = purpose::snapshot;
+  l->wanted = to;
+  push(*l, lane::control, std::string(1, static_cast<char>(stream_type)) + encode(own_hello(purpose::snapshot)));
+}
+
+// The connection is gone, or there was none.
+void peers_state::retry_sending(const server_id& to, sending& s, const std::string& why) {
+  s.link = 0;
+  s.begun = s.reading = s.finished = false;
+  if (++s.failures >= setup.snapshot_attempts) {
+    end_sending(to, false, why);
+    return;
+  }
+  s.next_try = now() + std::min<int64_t>(5000, 100LL << std::min(s.failures, 6U));
+}
+
+bool peers_state::greet_receiver(link& l) {
+  auto it = sendings.find(l.wanted);
+  if (it == sendings.end() || it->second.link != l.number || l.said.id != l.wanted) {
+    close(l);
+    return false;
+  }
+  l.at = link::stage::open;
+  auto& s = it->second;
+  snapshot_begin begin{s.transfer, s.size, {}};
+  raft::encode(s.install, begin.install);
+  push(l, lane::control, encode(begin));
+  return true;
+}
+
+void peers_state::take_ack(link& l, const snapshot_ack& a) {
+  auto it = sendings.find(l.wanted);
+  if (!l.outgoing || it == sendings.end() || it->second.link != l.number) return;
+  auto& s = it->second;
+  if (a.done) {
+    end_sending(server_id(l.wanted), true, {});
+    return;
+  }
+  if (a.offset > s.size || (s.begun && (a.offset < s.acked || a.offset > s.queued))) {
+    close(l);
+    return;
+  }
+  if (!s.begun) {
+    s.begun = true;
+    s.queued = a.offset;
+  }
+  if (a.offset > s.best) {
+    s.best = a.offset;
+    s.failures = 0;
+  }
+  s.acked = a.offset;
+  s.progress = now();
+  fill_window(l, s);
+}
+
+void peers_state::fill_window(link& l, sending& s) {
+  if (s.queued < s.size) {
+    if (s.reading || s.queued - s.acked >= window) return;
+    s.reading = true;
+    self->send(disk, disk_read{s.transfer, l.number, s.queued, chunk_size});
+  } else if (!s.finished) {
+    s.finished = true;
+    push(l, lane::entries, encode_empty(frame_kind::snapshot_done));
+  }
+}
+
+void peers_state::was_read(disk_read_done& d) {
+  auto it = std::find_if(sendings.begin(), sendings.end(), [&](auto& s) { return s.second.transfer == d.transfer; });
+  if (it == sendings.end()) return;
+  auto& [to, s] = *it;
+  if (d.failure.code != errc::none) {
+    end_sending(server_id(to), false, d.failure.text);
+    return;
+  }
+  if (d.opened) {
+    s.size = d.offset;
+    s.opened = true;
+    connect_sending(server_id(to), s);
+    return;
+  }
+  auto* l = find(d.link);
+  if (l == nullptr || s.link != d.link || l->at != link::stage::open || d.offset != s.queued) return;
+  s.reading = false;
+  push(*l, lane::entries, encode(snapshot_chunk{d.offset, d.bytes}));
+  s.queued += d.bytes.size();
+  fill_window(*l, s);
+}
+
+void peers_state::watch_sendings(int64_t t) {
+  std::vector<server_id> names;
+  for (const auto& [to, s] : sendings) names.push_back(to);
+  for (const auto& to : names) {
+    auto it = sendings.find(to);
+    if (it == sendings.end() || !it->second.opened) continue;
+    auto& s = it->second;
+    if (plan->address_of(to).empty()) {
+      end_sending(to, false, "the server is not wanted any more");
+    } else if (s.link == 0) {
+      if (s.next_try <= t) connect_sending(to, s);
+    } else if (auto* l = find(s.link); l != nullptr && t - s.progress > setup.snapshot_stall.count() * (s.finished ? 6 : 1)) {
+      close(*l); // and try again
+    }
+  }
+}
+
+} // namespace actord::peer
