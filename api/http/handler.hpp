@@ -25,6 +25,7 @@
 
 namespace actord {
 class agent_board; // actors/agent: what the local agent publishes for readers; null in tests that need none
+class autopilot_board; // actors/autopilot; null in tests that need none
 }
 
 namespace actord::http {
@@ -45,6 +46,7 @@ struct environment {
   node_status& status;
   reader& views;            // open one view at a time and let it go before returning
   front& owner;
+  std::shared_ptr<const autopilot_board> autopilot;
 };
 
 // One answer from the state: a function of the request's path and parameters (not of its headers or body) and of the
@@ -67,6 +69,7 @@ struct query_kind {
   query_index_fn index = nullptr;  // null: never kept
   bool send_consistency = false;   // X-Consul-Effective-Consistency (catalog, health)
   bool honours_cached = false;   // ?cached: X-Cache
+  bool plain = false;            // operator/: no X-Consul headers, no waiting
   bool meta_on_error = false;      // Consul's deferred setMeta: index 1 and no known leader on errors (catalog, health)
 };
 

@@ -9,6 +9,7 @@
 
 namespace actord {
 class agent_board;
+class autopilot_board;
 class state_store;
 } // namespace actord
 
@@ -22,6 +23,7 @@ struct http_deps {
   std::shared_ptr<const agent_board> board; // may be null
   state_store& store;
   std::shared_ptr<node_status> status;
+  std::shared_ptr<const autopilot_board> autopilot = nullptr;
 };
 
 class http_server {

@@ -10,8 +10,14 @@ std::vector<route> all_routes();
 // ---- handlers, by file ----
 void kv_endpoint(exchange& x);           // handlers/kv.cpp
 void txn_endpoint(exchange& x);          // handlers/txn.cpp
-void status_leader(exchange& x);         // handlers/status.cpp
+void status_leader(exchange& x);         // handlers/operator_raft.cpp
 void status_peers(exchange& x);
+void operator_raft_configuration(exchange& x);
+void operator_raft_peer(exchange& x);
+void operator_transfer_leader(exchange& x);
+void operator_autopilot_configuration(exchange& x); // handlers/operator_autopilot.cpp
+void operator_autopilot_health(exchange& x);
+void operator_autopilot_state(exchange& x);
 void catalog_register(exchange& x);      // handlers/catalog_writes.cpp
 void catalog_deregister(exchange& x);
 void catalog_datacenters(exchange& x);   // handlers/catalog.cpp

@@ -1,0 +1,151 @@
+// /v1/operator/autopilot/: its configuration, and what it thinks of the servers.
+#include "actors/agent/agent_actor.hpp"
+#include "actors/autopilot/autopilot_actor.hpp"
+#include "api/http/routes.hpp"
+#include "storage/command/commands.hpp"
+#include <algorithm>
+#include <charconv>
+
+namespace actord::http {
+namespace {
+
+void tell_config(query& q) {
+  auto c = q.view.autopilot(q.meta);
+  q.out.json_of(c ? *c : autopilot_defaults(q.env.config));
+}
+
+constexpr query_kind config_kind{.run = tell_config, .plain = true};
+
+void say_done(const apply_result& r, response& out) {
+  if (r.failure.code != errc::none) return out.fail(r.failure);
+  out.json(r.value ? "true" : "false");
+}
+
+// Go names the type of the client library in what it says of a field.
+std::string as_go_says(std::string text) {
+  if (auto at = text.find("struct field ."); at != text.npos) text.insert(at + 13, "AutopilotConfiguration");
+  if (auto at = text.find("Go value of type struct"); at != text.npos) text.replace(at + 17, 6, "api.AutopilotConfiguration");
+  return text;
+}
+
+void put_config(exchange& x) {
+  query_options o;
+  if (!x.options(o)) return;
+  autopilot_request r;
+  if (auto s = from_json(x.req.body, r.config); !s)
+    return x.out.text(400, "Bad request: Error parsing autopilot config: " + as_go_says(s.err().text));
+  r.datacenter = x.env.config.datacenter;
+  if (x.req.has_param("cas")) {
+    std::string_view text = x.req.param("cas");
+    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), r.config.modify_index);
+    if (failure != std::errc{} || end != text.data() + text.size()) {
+      bool digits = !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+      return x.out.text(400, "Bad request: Error parsing cas value: strconv.ParseUint: parsing \"" + std::string(text) + "\": " +
+                                 (digits ? "value out of range" : "invalid syntax"));
+    }
+    r.cas = true;
+  }
+  if (!o.datacenter.empty() && o.datacenter != r.datacenter) return x.out.text(500, "No path to datacenter");
+  x.propose(encode_command(command_kind::autopilot_set, r), say_done);
+}
+
+using autopilot::cluster_view;
+using autopilot::server_health;
+
+// The view, or null when the request was answered.
+std::shared_ptr<const cluster_view> last_view(exchange& x) {
+  query_options o;
+  if (!x.options(o)) return nullptr;
+  if (!o.datacenter.empty() && o.datacenter != x.env.config.datacenter) return x.out.text(500, "No path to datacenter"), nullptr;
+  auto view = x.env.autopilot ? x.env.autopilot->view() : nullptr;
+  if (!view || !view->known) return x.out.text(500, "No cluster leader"), nullptr;
+  return view;
+}
+
+std::string contact_text(const server_health& s) {
+  // Not heard of since this leader leads: longer than any threshold, which is what Consul's health says then, too.
+  return format_duration(std::chrono::milliseconds(std::max<int64_t>(s.last_contact_ms, 0)));
+}
+
+std::string stable_text(const server_health& s) {
+  wall_time t;
+  t.seconds = s.stable_since;
+  return format_wall_time(t);
+}
+
+// What both shapes have, up to StableSince.
+void write_server(json_writer& w, const server_health& s, std::string_view liveness, bool with_leader) {
+  w.plain_key("ID"), w.string(s.id);
+  w.plain_key("Name"), w.string(s.name);
+  w.plain_key("Address"), w.string(s.address);
+  w.plain_key(liveness), w.string(s.alive ? "alive" : "failed");
+  w.plain_key("Version"), w.string(consul_version);
+  if (with_leader) w.plain_key("Leader"), w.boolean(s.leader);
+  w.plain_key("LastContact"), w.string(contact_text(s));
+  w.plain_key("LastTerm"), w.number(s.last_term);
+  w.plain_key("LastIndex"), w.number(s.last_index);
+  w.plain_key("Healthy"), w.boolean(s.healthy);
+  if (with_leader) w.plain_key("Voter"), w.boolean(s.voter);
+  w.plain_key("StableSince"), w.string(stable_text(s));
+}
+
+} // namespace
+
+void operator_autopilot_configuration(exchange& x) {
+  if (x.req.method_verb == verb::get) return x.read(config_kind);
+  put_config(x);
+}
+
+void operator_autopilot_health(exchange& x) {
+  auto view = last_view(x);
+  if (!view) return;
+  auto w = x.out.begin_json();
+  w.begin_object();
+  w.plain_key("Healthy"), w.boolean(view->healthy);
+  w.plain_key("FailureTolerance"), w.number(view->failure_tolerance);
+  w.plain_key("Servers");
+  w.begin_array();
+  for (auto& s : view->servers) {
+    w.begin_object();
+    write_server(w, s, "SerfStatus", true);
+    w.end_object();
+  }
+  w.end_array();
+  w.end_object();
+  if (!view->healthy) x.out.status = 429;
+}
+
+// Of Consul 1.9 and later.
+void operator_autopilot_state(exchange& x) {
+  auto view = last_view(x);
+  if (!view) return;
+  auto servers = view->servers;
+  std::sort(servers.begin(), servers.end(), [](auto& a, auto& b) { return a.id < b.id; });
+  auto w = x.out.begin_json();
+  w.begin_object();
+  w.plain_key("Healthy"), w.boolean(view->healthy);
+  w.plain_key("FailureTolerance"), w.number(view->failure_tolerance);
+  w.plain_key("OptimisticFailureTolerance"), w.number(view->failure_tolerance);
+  w.plain_key("Servers");
+  w.begin_object();
+  for (auto& s : servers) {
+    w.key(s.id);
+    w.begin_object();
+    write_server(w, s, "NodeStatus", false);
+    w.plain_key("ReadReplica"), w.boolean(s.never_votes);
+    w.plain_key("Status"), w.string(s.leader ? "leader" : s.voter ? "voter" : "non-voter");
+    w.plain_key("Meta"), w.begin_object(), w.end_object();
+    w.plain_key("NodeType"), w.string(s.never_votes ? "read-replica" : "voter");
+    w.end_object();
+  }
+  w.end_object();
+  w.plain_key("Leader"), w.string(view->leader);
+  w.plain_key("Voters");
+  w.begin_array();
+  for (auto& s : servers)
+    if (s.voter) w.string(s.id);
+  w.end_array();
+  w.end_object();
+}
+
+} // namespace actord::http

@@ -1,0 +1,108 @@
+// /v1/operator/raft/: who replicates the data, and changes of that; and /v1/status/, which tells less of the same.
+#include "api/http/routes.hpp"
+
+namespace actord::http {
+namespace {
+
+// False when the request was answered: bad options, another datacenter.
+bool accept(exchange& x) {
+  query_options o;
+  if (!x.options(o)) return false;
+  if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
+  x.out.text(500, "No path to datacenter");
+  return false;
+}
+
+void ask(exchange& x, bool leader, void (*tell)(const leader_info&, response&)) {
+  auto later = x.defer();
+  x.env.self->request(x.env.router, caf::infinite, leader_query{leader})
+      .then([later, tell](leader_info& info) { later.answer([&](response& out) { tell(info, out); }); },
+            [later](caf::error&) { later.answer([](response& out) { out.text(500, "No cluster leader"); }); });
+}
+
+void tell_configuration(const leader_info& info, response& out) {
+  auto w = out.begin_json();
+  w.begin_object();
+  w.plain_key("Servers");
+  w.begin_array();
+  for (auto& s : info.servers) {
+    w.begin_object();
+    w.plain_key("ID"), w.string(s.id);
+    w.plain_key("Node"), w.string(s.name.empty() ? "(unknown)" : s.name);
+    w.plain_key("Address"), w.string(s.address);
+    w.plain_key("Leader"), w.boolean(s.leader);
+    w.plain_key("ProtocolVersion"), w.string("3");
+    w.plain_key("Voter"), w.boolean(s.voter);
+    w.end_object();
+  }
+  w.end_array();
+  w.plain_key("Index"), w.number(info.configuration_index);
+  w.end_object();
+}
+
+template <class Request> void change(exchange& x, Request r, void (*done)(response&)) {
+  auto later = x.defer();
+  x.env.self->request(x.env.router, caf::infinite, std::move(r))
+      .then([later, done](apply_outcome& o) {
+              later.answer([&](response& out) {
+                if (o.result.failure.code != errc::none) out.fail(o.result.failure);
+                else done(out);
+              });
+            },
+            [later](caf::error&) { later.answer([](response& out) { out.text(500, "No cluster leader"); }); });
+}
+
+} // namespace
+
+void status_leader(exchange& x) {
+  if (!accept(x)) return;
+  ask(x, false, [](const leader_info& info, response& out) {
+    auto w = out.begin_json();
+    w.string(info.address);
+  });
+}
+
+void status_peers(exchange& x) {
+  if (!accept(x)) return;
+  ask(x, false, [](const leader_info& info, response& out) {
+    auto w = out.begin_json();
+    w.begin_array();
+    for (auto& s : info.servers) w.string(s.address);
+    w.end_array();
+  });
+}
+
+void operator_raft_configuration(exchange& x) {
+  query_options o;
+  if (!x.options(o)) return;
+  if (!accept(x)) return;
+  if (o.mode == consistency::stale) return ask(x, false, tell_configuration);
+  ask(x, true, [](const leader_info& info, response& out) {
+    if (info.leader_id.empty()) return out.text(500, "No cluster leader");
+    tell_configuration(info, out);
+  });
+}
+
+void operator_raft_peer(exchange& x) {
+  if (!accept(x)) return;
+  const bool id = x.req.has_param("id"), address = x.req.has_param("address");
+  if (!id && !address)
+    return x.out.text(400, "Bad request: Must specify either ?id with the server's ID or ?address with IP:port of peer to remove");
+  if (id && address) return x.out.text(400, "Bad request: Must specify only one of ?id or ?address");
+  membership_change c;
+  c.what = membership_change::kind::remove;
+  c.id = x.req.param("id");
+  c.address = x.req.param("address");
+  if (c.id.empty() && c.address.empty())
+    return x.out.text(500, std::string(id ? "id" : "address") + " \"\" was not found in the Raft configuration");
+  change(x, std::move(c), [](response& out) { out.empty(); });
+}
+
+void operator_transfer_leader(exchange& x) {
+  if (!accept(x)) return;
+  leadership_transfer t;
+  t.to = x.req.param("id");
+  change(x, std::move(t), [](response& out) { out.json("{\"Success\":true}"); });
+}
+
+} // namespace actord::http
