@@ -13,10 +13,11 @@ void raft_core::bootstrap(membership initial) {
 }
 
 // A voter campaigns. So does, thesis 4.2.2, who is to be one no more by a configuration that may not be committed: its log
-// may be the only one that holds the entry which others need. Its own vote does not count.
+// may be the only one that holds the entry which others need. Its own vote does not count. All but the newest
+// configuration are committed, whatever the commit index that is known here.
 bool raft_core::may_campaign() const {
   if (members().is_voter(options_.self)) return true;
-  return members_index() > commit_ && config_.before(commit_).is_voter(options_.self);
+  return members_index() > commit_ && config_.before(members_index().prev()).is_voter(options_.self);
 }
 
 raft_index raft_core::change_membership(membership next, uint64_t cookie) {
