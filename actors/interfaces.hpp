@@ -27,6 +27,7 @@ struct node_status {
   std::atomic<bool> known_leader{false};
   // Until when (steady clock, ns) nobody else can lead: a leader's reads need no question before. max for a cluster of one.
   std::atomic<int64_t> lease_until{0};
+  std::atomic<bool> catching_up{false};    // has less than the leader had committed when it was first heard of since the start
   std::atomic<int64_t> leader_heard{0}; // when a leader was last heard of (steady clock, ns); 0: never since the start
 };
 
@@ -45,6 +46,7 @@ using log_writer_handle = caf::typed_actor<
 
 using state_handle = caf::typed_actor<
     caf::reacts_to<entries_committed>, // apply these, answer their proposers, publish the changes
+    caf::reacts_to<state_install>,     // replace the state by another server's
     caf::reacts_to<apply_retry>>;      // own timer: the disk was full
 
 using snapshot_handle = caf::typed_actor<
@@ -59,6 +61,9 @@ using peers_handle = caf::typed_actor<
     caf::reacts_to<peers_reply>,         // Raft: the answer to another server's request
     caf::reacts_to<peers_send_snapshot>, // Raft: a follower needs the state
     caf::reacts_to<peers_ticked>>;       // own timer: redial, time-outs
+
+using autopilot_handle = caf::typed_actor<
+    caf::reacts_to<autopilot_ticked>>; // own timer: who is healthy, who should vote, who should go?
 
 // Gives the raft actor the state actor, once both exist (each needs the other's handle).
 struct raft_attach {
@@ -79,8 +84,7 @@ using raft_handle = router_handle::extend<
     caf::reacts_to<raft_ticked>,      // own timer
     caf::reacts_to<log_written>,      // the log writer: this write and those before are durable
     caf::reacts_to<entries_applied>,  // the state actor: applied up to here
-    caf::reacts_to<log_cut_wanted>,   // the state actor: a durable snapshot holds the log up to here
-    caf::reacts_to<log_was_cut>>;     // the log writer: entries up to here are gone
+    caf::reacts_to<log_cut_wanted>>;  // the snapshot actor: a durable snapshot holds the log up to here
 
 using watch_handle = caf::typed_actor<
     caf::reacts_to<watch_add>,        // wake me once when one of these topics changes

@@ -84,6 +84,7 @@ struct stored_entry { // one entry on its way to the log
 struct log_write { // raft → log writer; done in the order of write_id
   uint64_t write_id = 0;
   std::optional<std::pair<raft_index, raft_term>> restore;
+  std::optional<std::pair<raft_index, std::string>> restore_members; // with restore: the configuration there, encoded
   std::vector<stored_entry> append;
   std::optional<std::pair<raft_term, std::string>> hard;
 };
@@ -92,6 +93,10 @@ struct log_cut { // raft → log writer
   raft_index upto;
 };
 struct apply_retry {};
+struct state_install { // raft → state actor: the log now begins after this snapshot; load it
+  std::string path;
+  raft_index index;
+};
 struct snapshot_tick {};
 struct committed_entry { // to the state actor
   raft_index index;
@@ -112,10 +117,6 @@ struct log_written { // log writer → raft
 struct log_cut_wanted { // state → raft → log writer: a durable snapshot holds everything up to here
   raft_index upto;
 };
-struct log_was_cut {
-  raft_index upto;
-  raft_term term;
-};
 struct raft_ticked {};
 struct leader_query {
   bool ask_leader = false; // false: what this server knows; true: what the leader knows (last contact, indexes)
@@ -123,6 +124,7 @@ struct leader_query {
 struct server_view { // one server of the configuration
   std::string id, name, address; // name "" while it never said hello
   bool leader = false, voter = true;
+  bool non_voter = false; // its hello says that it never wants to vote
   // Known to the leader only; -1 when never heard.
   int64_t last_contact_ms = -1;
   uint64_t last_term = 0, last_index = 0;
@@ -137,6 +139,7 @@ struct membership_change {
 struct leadership_transfer {
   std::string to; // a server's id; "" lets the leader choose
 };
+struct autopilot_ticked {};
 struct leader_info {
   std::string address; // "ip:8300" or ""
   uint64_t term = 0;
@@ -162,7 +165,6 @@ ACTORD_LOCAL_MESSAGE(actord::entries_committed)
 ACTORD_LOCAL_MESSAGE(actord::entries_applied)
 ACTORD_LOCAL_MESSAGE(actord::log_written)
 ACTORD_LOCAL_MESSAGE(actord::log_cut_wanted)
-ACTORD_LOCAL_MESSAGE(actord::log_was_cut)
 ACTORD_LOCAL_MESSAGE(actord::raft_ticked)
 ACTORD_LOCAL_MESSAGE(actord::leader_query)
 ACTORD_LOCAL_MESSAGE(actord::leader_info)
@@ -174,4 +176,6 @@ ACTORD_LOCAL_MESSAGE(actord::log_write)
 ACTORD_LOCAL_MESSAGE(actord::log_flush)
 ACTORD_LOCAL_MESSAGE(actord::log_cut)
 ACTORD_LOCAL_MESSAGE(actord::apply_retry)
+ACTORD_LOCAL_MESSAGE(actord::autopilot_ticked)
+ACTORD_LOCAL_MESSAGE(actord::state_install)
 ACTORD_LOCAL_MESSAGE(actord::snapshot_tick)

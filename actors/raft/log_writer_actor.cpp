@@ -34,6 +34,7 @@ struct writer_state {
     for (auto& w : pending) {
       auto& b = batches.emplace_back();
       b.restore = w.restore;
+      b.restore_members = w.restore_members;
       b.hard = w.hard;
       b.append.reserve(w.append.size());
       for (auto& e : w.append) b.append.push_back({e.index, e.term, e.kind, e.payload ? std::string_view(*e.payload) : std::string_view()});
@@ -51,13 +52,7 @@ struct writer_state {
   }
 
   void cut(raft_index upto) {
-    auto term = store->term(upto);
-    if (!term) return; // already cut, or never there
-    if (auto s = store->cut(upto); !s) {
-      log::warn("agent.server.raft", "cannot cut the log: index={} error=\"{}\"", upto.v, s.err().text);
-      return;
-    }
-    self->send(raft, log_was_cut{upto, *term});
+    if (auto s = store->cut(upto); !s) log::warn("agent.server.raft", "cannot cut the log: index={} error=\"{}\"", upto.v, s.err().text);
   }
 };
 

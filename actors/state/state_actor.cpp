@@ -22,6 +22,7 @@ struct apply_state {
   watch_handle watch;
   std::shared_ptr<node_status> status;
   std::vector<committed_entry> waiting; // committed, not applied: the disk was full
+  std::optional<state_install> installing; // comes before what waits
   bool retrying = false;
   std::vector<log_command> commands; // kept for their memory
   std::vector<apply_result> results;
@@ -54,7 +55,39 @@ struct apply_state {
     if (!retrying) apply();
   }
 
+  // Another server's state in place of this one. What waited here is inside of it; what its proposers would have been
+  // told is lost with the entries.
+  void install(state_install& i) {
+    for (auto& e : waiting) {
+      if (!e.reply_to) continue;
+      proposals_done done{{{e.id, {}}}};
+      done.outcomes[0].result.failure = {errc::unknown_outcome, "leadership lost while committing log"};
+      caf::anon_send(caf::actor_cast<caf::actor>(e.reply_to), std::move(done));
+    }
+    waiting.clear();
+    installing = std::move(i);
+    if (!retrying) apply();
+  }
+
+  bool installed() {
+    auto changes = store->install_snapshot(installing->path);
+    if (!changes) {
+      log::err("agent.server.fsm", "cannot install the snapshot, will try again: error=\"{}\"", changes.err().text);
+      retrying = true;
+      self->delayed_send(self, std::chrono::milliseconds(200), apply_retry{});
+      return false;
+    }
+    const auto index = installing->index;
+    installing.reset();
+    status->applied.store(index.v);
+    log::info("agent.server.fsm", "installed a snapshot: index={}", index.v);
+    publish(std::move(*changes));
+    self->send(raft, entries_applied{index});
+    return true;
+  }
+
   void apply() {
+    if (installing && !installed()) return;
     if (waiting.empty()) return;
     commands.clear();
     results.clear();
@@ -106,6 +139,7 @@ state_handle::behavior_type state_behavior(apply_state::pointer self, state_stor
   self->state.status = std::move(status);
   return {
       [self](entries_committed& c) { self->state.committed(c); },
+      [self](state_install& i) { self->state.install(i); },
       [self](apply_retry) {
         self->state.retrying = false;
         self->state.apply();

@@ -14,6 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr size_t read_buffer_bytes = 64 * 1024;
+constexpr auto enqueue_patience = 10s; // beyond the wait for a leader, which Raft keeps; then the outcome is unknown
 constexpr uint64_t other_body_limit = 4 << 20; // what no route bounds otherwise
 
 bool accepts_gzip(std::string_view header) {
@@ -40,10 +41,6 @@ telemetry::series* write_sample(std::string_view command) {
   }
 }
 
-std::string_view consistency_text(consistency m) {
-  return m == consistency::stale ? "stale" : m == consistency::consistent ? "consistent" : "leader";
-}
-
 } // namespace
 
 front::front(net::io_loop& loop, front_parts parts)
@@ -51,7 +48,7 @@ front::front(net::io_loop& loop, front_parts parts)
       self_(net::loop_actor::make(parts_.system, loop, [this](net::loop_actor*) { return handlers(); })),
       views_(parts_.store),
       env_{parts_.rules->config, parts_.system, loop,  self_,  parts_.router, parts_.watch,
-           parts_.agent,         parts_.board,  *parts_.status, views_, *this},
+           parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot},
       groups_(*this), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
@@ -62,6 +59,7 @@ caf::behavior front::handlers() {
   return {
       [this](proposals_done& m) { applied(m); },
       [this](watch_fired& m) { groups_.fired(m); },
+      [this](reads_allowed& m) { allowed(m); },
   };
 }
 
@@ -210,149 +208,13 @@ void front::dispatch(connection& c, request& r, response& out) {
   parts_.rules->rows[m.row].handler(x);
 }
 
-// ---- reads ------------------------------------------------------------------------------------------------------
-
-meta_headers front::meta_of(const query_kind& k, const query_options& o, uint64_t index) const {
-  meta_headers m;
-  m.present = true;
-  m.index = index;
-  m.known_leader = parts_.status->known_leader.load(std::memory_order_relaxed) || parts_.status->leader.load(std::memory_order_relaxed);
-  if (k.send_consistency) m.consistency = consistency_text(o.mode);
-  return m;
-}
-
-bool front::check_options(const query_options& o, const query_kind& k, response& out) {
-  std::string_view refusal;
-  if (!o.datacenter.empty() && o.datacenter != parts_.rules->config.datacenter) refusal = "No path to datacenter";
-  else if (o.mode != consistency::stale && !parts_.status->leader.load(std::memory_order_acquire)) refusal = "No cluster leader";
-  if (refusal.empty()) return true;
-  out.text(500, refusal);
-  if (k.meta_on_error) {
-    out.meta.present = true;
-    out.meta.known_leader = false;
-  }
-  return false;
-}
-
-// Path and parameters, without what changes neither the answer nor what it waits for.
-void front::make_key(const request& r) {
-  static constexpr std::string_view left_out[] = {"index", "wait",  "pretty", "token",    "stale", "consistent",
-                                                  "leader", "cached", "max_stale", "dc"};
-  key_.assign(r.path);
-  key_ += '\0';
-  std::string_view q = r.raw_query;
-  while (!q.empty()) {
-    size_t end = q.find_first_of("&;");
-    std::string_view pair = q.substr(0, end), name = pair.substr(0, pair.find('='));
-    q = end == q.npos ? std::string_view{} : q.substr(end + 1);
-    if (pair.empty() || std::find(std::begin(left_out), std::end(left_out), name) != std::end(left_out)) continue;
-    (key_ += pair) += '&';
-  }
-}
-
-nanos front::wait_of(const query_options& o) {
-  auto& config = parts_.rules->config;
-  nanos wait = o.wait.count() <= 0 ? config.default_query_time : std::min(o.wait, config.max_query_time);
-  return wait + nanos(random_.below(static_cast<uint64_t>(wait.count() / 16) + 1));
-}
-
-void front::read_state(exchange& x, connection& c, const query_kind& k) {
-  query_options o;
-  response& out = x.out;
-  if (!parse_query_options(x.req, o, out) || !check_options(o, k, out)) return;
-  const bool cached = o.cached && k.honours_cached;
-  if (cached) c.facts().cache = "MISS";
-  c.facts().consistency = k.send_consistency ? consistency_text(o.mode) : std::string_view{};
-  const bool blocking = o.min_index > 0;
-  if (blocking || k.index) make_key(x.req);
-  if (cached) key_ += "?cached"; // an entry of its own, so that the first one who asks is told that it was a miss
-  if (blocking && groups_.join(key_, o.min_index, c, wait_of(o))) return;
-  std::shared_ptr<encoded_answer> ready;
-  uint64_t index = 0, valid_at = 0;
-  raft_index seen;
-  bool failed = false;
-  {
-    read_view view = views_.open();
-    query_meta meta;
-    topics_.clear();
-    if (blocking) meta.topics = &topics_;
-    http::query q{x.req, o, env_, view, meta, out};
-    if (k.index) {
-      valid_at = k.index(q);
-      ready = cache_.find(key_, valid_at);
-      if (ready) index = ready->answer().meta.index;
-      if (ready && blocking && index <= o.min_index) ready = nullptr; // it has to learn what to wait for
-    }
-    if (!ready) {
-      k.run(q);
-      index = meta.index;
-      failed = out.status >= 400 && out.status != 404;
-    }
-    seen = view.applied_index();
-  }
-  if (ready) {
-    out.answered = true;
-    if (cached) c.facts().cache = "HIT";
-    return c.send_shared(*ready, meta_of(k, o, index));
-  }
-  if (failed) {
-    out.meta.present = k.meta_on_error;
-    out.meta.known_leader = false;
-    return;
-  }
-  if (blocking && index <= o.min_index)
-    return groups_.park(key_, k, matched_prefix_, index, topics_, seen, o.min_index, c, wait_of(o));
-  out.meta = meta_of(k, o, index);
-  if (!k.index || out.status != 200) return;
-  auto shared = std::make_shared<encoded_answer>(std::move(out));
-  cache_.put(key_, valid_at, shared);
-  out.clear();
-  out.answered = true;
-  c.send_shared(*shared, meta_of(k, o, index));
-}
-
-front::rerun front::run_again(const query_group& g) {
-  rerun r;
-  size_t split = g.key.rfind('\0');
-  request q;
-  q.path = g.key.substr(0, split);
-  q.raw_query = std::string_view(g.key).substr(split + 1);
-  q.tail = std::string_view(q.path).substr(std::min(g.prefix, q.path.size()));
-  parse_query(q.raw_query, q.params, q.arena);
-  query_options o;
-  parse_query_options(q, o, r.out);
-  read_view view = views_.open();
-  query_meta meta;
-  meta.topics = &r.topics;
-  http::query run{q, o, env_, view, meta, r.out};
-  g.kind.run(run);
-  r.index = meta.index;
-  r.seen = view.applied_index();
-  r.failed = r.out.status >= 400 && r.out.status != 404;
-  r.out.meta = meta_of(g.kind, o, r.index);
-  return r;
-}
-
-void front::send_shared(connection& c, encoded_answer& a) {
-  meta_headers m = a.answer().meta;
-  m.consistency = c.facts().consistency;
-  c.send_shared(a, m);
-}
-
-void front::send_watch(watch_add m) {
-  m.sink = self_.address();
-  self_->send(parts_.watch, std::move(m));
-}
-
-void front::send_unwatch(uint64_t id) { unwatched_.push_back(id); }
-
 // ---- writes -----------------------------------------------------------------------------------------------------
 
 void front::propose(connection& c, std::string command, applied_fn then) {
   c.set_busy();
   uint64_t id = next_write_++;
   writes_.emplace(id, pending_write{c.weak_from_this(), c.serial(), then, write_sample(command), std::chrono::steady_clock::now()});
-  write_deadlines_.emplace_back(loop_.now() + parts_.rules->config.rpc_hold_timeout, id);
+  write_deadlines_.emplace_back(loop_.now() + parts_.rules->config.rpc_hold_timeout + enqueue_patience, id);
   gathered_.push_back({id, std::move(command)});
 }
 

@@ -58,6 +58,7 @@ struct front_parts {
   std::shared_ptr<client_counts> clients;
   uint64_t seed;
   size_t cache_bytes;
+  std::shared_ptr<const autopilot_board> autopilot;
 };
 
 class front {
@@ -107,6 +108,13 @@ private:
     telemetry::series* took; // ms; of the command's kind, null when it has none
     std::chrono::steady_clock::time_point began;
   };
+  struct pending_read { // waits until the state here is known to be current
+    std::weak_ptr<connection> who;
+    uint64_t serial;
+    std::string path, raw_query;
+    size_t prefix;
+    query_kind kind;
+  };
   caf::behavior handlers();
   void dispatch(connection& c, request& r, response& out);
   void measure(size_t row, const request& r, reply_facts& f);
@@ -114,6 +122,12 @@ private:
   bool refuse_by_rules(size_t row, request& r, response& out);
   void redirect(const request& r, const std::string& path, response& out);
   bool check_options(const query_options& o, const query_kind& k, response& out);
+  void refuse(const query_kind& k, std::string_view why, response& out);
+  bool is_current(const query_options& o) const;
+  uint64_t silence() const;
+  void wait_until_current(exchange& x, connection& c, const query_kind& k, const query_options& o);
+  void answer_from_state(exchange& x, connection& c, const query_kind& k, const query_options& o);
+  void allowed(reads_allowed& m);
   meta_headers meta_of(const query_kind& k, const query_options& o, uint64_t index) const;
   void make_key(const request& r);
   nanos wait_of(const query_options& o);
@@ -142,7 +156,8 @@ private:
   std::deque<std::pair<net::io_loop::clock::time_point, uint64_t>> write_deadlines_;
   std::vector<proposal> gathered_;
   std::vector<uint64_t> unwatched_;
-  uint64_t next_write_ = 1;
+  std::unordered_map<uint64_t, pending_read> reads_;
+  uint64_t next_write_ = 1, next_read_ = 1;
   bool sweeping_ = false, ended_ = false;
 };
 

@@ -1,6 +1,8 @@
 #include "runtime/node/boot.hpp"
 #include "actors/agent/agent_actor.hpp"
+#include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/health/health_actor.hpp"
+#include "actors/peers/peers_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/raft/snapshot_actor.hpp"
 #include "actors/state/state_actor.hpp"
@@ -18,6 +20,7 @@
 #include "storage/state/store.hpp"
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <csignal>
@@ -43,11 +46,14 @@ struct node {
   std::unique_ptr<caf::actor_system_config> system_config;
   std::unique_ptr<caf::actor_system> system;
   raft_handle raft;
+  peers_handle peers;
   state_handle writer;
   watch_handle watch;
   snapshot_handle snapshots;
   std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
   agent_handle agent;
+  std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
+  autopilot_handle autopilot;
   caf::actor supervisor;
   std::unique_ptr<http::http_server> http;
   std::unique_ptr<dns::dns_server> dns;
@@ -104,6 +110,8 @@ status open_storage(node& n) {
   store_options so;
   so.path = path + "/state";
   so.datacenter = n.config.datacenter;
+  so.least_applied = n.log->compacted().first;
+  so.most_applied = n.log->last_index();
   auto state = state_store::open(so);
   if (!state) return error{errc::internal, "Failed to open the state: " + state.err().text};
   n.state = std::move(*state);
@@ -114,21 +122,71 @@ status open_storage(node& n) {
 
 void make_system(node& n) {
   n.system_config = std::make_unique<caf::actor_system_config>();
+  n.system_config->load<caf::io::middleman>();
   // "sharing" costs no idle CPU; the default, stealing, polls (reference/caf-0.17.md).
   n.system_config->set("scheduler.policy", caf::atom("sharing"));
   n.system_config->set("scheduler.max-threads", std::max<size_t>(2, std::min<size_t>(4, std::thread::hardware_concurrency())));
   n.system = std::make_unique<caf::actor_system>(*n.system_config);
 }
 
-status spawn_core(node& n) {
+// Raft's clock: a tenth of the time after which a follower gives up on its leader. Consul waits heartbeat_timeout (5 s by
+// default) before a follower stands for election; pre-vote makes a shorter wait safe, so ours is a fifth of that.
+std::chrono::milliseconds raft_tick(const node_config& c) {
+  const auto fifth = std::chrono::duration_cast<std::chrono::milliseconds>(c.raft_heartbeat_timeout / 50);
+  return std::clamp(fifth, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
+}
+
+// Gossip, which is not part of this version, has Consul's default port in addresses to join; the server is beside it.
+std::vector<std::string> join_addresses(const node_config& c) {
+  std::vector<std::string> out;
+  for (auto* list : {&c.start_join, &c.retry_join})
+    for (auto& address : *list) {
+      const bool bare_v6 = std::count(address.begin(), address.end(), ':') > 1 && address.front() != '[';
+      const auto colon = bare_v6 ? std::string::npos : address.rfind(':');
+      const bool has_port = colon != std::string::npos && address.find(']', colon) == std::string::npos;
+      std::string host = bare_v6 ? "[" + address + "]" : has_port ? address.substr(0, colon) : address;
+      const std::string port = has_port ? address.substr(colon + 1) : "";
+      const bool gossip = port.empty() || port == "8301" || port == std::to_string(c.port_serf_lan);
+      out.push_back(host + ":" + (gossip ? std::to_string(c.port_server) : port));
+    }
+  return out;
+}
+
+raft_setup setup_of(const node_config& c) {
   raft_setup setup;
-  setup.options.self = n.config.node_id;
-  setup.options.members.voters = {n.config.node_id};
-  setup.advertise = n.config.rpc_advertise.host_port();
+  setup.options.self = c.node_id;
+  if (c.bootstrap) {
+    setup.options.members.voters = {c.node_id};
+    setup.options.members.addresses[c.node_id] = c.rpc_advertise.host_port();
+  }
+  setup.hello.id = c.node_id;
+  setup.hello.name = c.node_name;
+  setup.hello.address = c.rpc_advertise.host_port();
+  setup.hello.datacenter = c.datacenter;
+  setup.hello.bootstrap_expect = c.bootstrap_expect;
+  setup.hello.non_voter = c.non_voting_server;
+  setup.join = join_addresses(c);
+  setup.hold = c.rpc_hold_timeout;
+  setup.tick = raft_tick(c);
   setup.seed = fresh_seed();
-  auto raft = spawn_raft_actor(*n.system, *n.log, n.state->applied_index(), setup, n.status);
+  return setup;
+}
+
+status spawn_core(node& n) {
+  auto setup = setup_of(n.config);
+  peers_setup ps;
+  ps.bind = {n.config.rpc_bind.host, static_cast<uint16_t>(n.config.rpc_bind.port)};
+  ps.self = setup.hello;
+  ps.data_dir = n.folder->path();
+  ps.seed = fresh_seed();
+  auto raft = spawn_raft_actor(*n.system, *n.log, *n.state, std::move(setup), n.status);
   if (!raft) return error{errc::internal, "Failed to start Raft: " + raft.err().text};
   n.raft = std::move(*raft);
+  if (n.config.port_server > 0) {
+    auto peers = spawn_peers_actor(*n.system, std::move(ps), n.raft);
+    if (!peers) return error{errc::internal, "Failed to start RPC layer: " + peers.err().text};
+    n.peers = std::move(*peers);
+  }
   n.watch = spawn_watch_actor(*n.system, n.status);
   n.writer = spawn_state_actor(*n.system, *n.state, n.raft, n.watch, n.status);
   snapshot_policy policy;
@@ -136,7 +194,8 @@ status spawn_core(node& n) {
   policy.threshold = static_cast<uint64_t>(n.config.raft_snapshot_threshold);
   policy.trailing = static_cast<uint64_t>(n.config.raft_trailing_logs);
   n.snapshots = spawn_snapshot_actor(*n.system, *n.state, *n.log, n.raft, policy);
-  caf::anon_send(n.raft, raft_attach{n.writer});
+  n.autopilot = spawn_autopilot(*n.system, n.config, n.raft, *n.state, n.status, n.health_board);
+  caf::anon_send(n.raft, raft_attach{n.writer, n.peers});
   return {};
 }
 
@@ -156,10 +215,12 @@ void take_down(node& n) {
     handle = nullptr;
   };
   end(n.agent);
+  end(n.autopilot);
   end(n.snapshots);
   end(n.writer);
   end(n.watch);
   end(n.raft);
+  end(n.peers);
   if (n.system) {
     for (int i = 0; i < 80 && n.system->registry().running() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (n.system->registry().running() > 0) {
@@ -188,7 +249,7 @@ public:
       case node_event::hangup: reload("hangup"); break;
       case node_event::interrupt: return signalled("interrupt", !node_.config.skip_leave_on_interrupt);
       case node_event::terminate: return signalled("terminated", node_.config.leave_on_terminate);
-      case node_event::leave: return 0;
+      case node_event::leave: leave_cluster(); return 0;
       case node_event::died:
         log::err("agent", "an actor that the node cannot do without has died: {}", events_.why());
         return 1;
@@ -218,9 +279,25 @@ private:
     while (std::chrono::steady_clock::now() < deadline) {
       auto e = events_.next(std::chrono::milliseconds(200));
       if (!e || *e == node_event::hangup) continue;
+      if (*e == node_event::leave) leave_cluster();
       return *e == node_event::leave ? 0 : 1;
     }
     return 1;
+  }
+
+  // Out of the configuration, so that the others' majority does not count on us any more. Not the last one: its data
+  // would have no cluster to come back to.
+  void leave_cluster() {
+    caf::scoped_actor self{*node_.system};
+    size_t voters = 0;
+    self->request(node_.raft, std::chrono::seconds(1), leader_query{}).receive([&](leader_info& i) { voters = i.peers.size(); }, [](caf::error&) {});
+    if (voters < 2) return;
+    membership_change c;
+    c.what = membership_change::kind::remove;
+    c.id = node_.config.node_id;
+    self->request(node_.raft, std::chrono::seconds(5), c)
+        .receive([](apply_outcome& o) { if (o.result.failure.code != errc::none) log::warn("agent.server", "failed to leave the cluster: error=\"{}\"", o.result.failure.text); },
+                 [](caf::error&) { log::warn("agent.server", "leaving the cluster took too long"); });
   }
 
   node& node_;
@@ -258,7 +335,6 @@ status open_logs(const node_config& c) {
 status check_supported(const node_config& c) {
   if (c.acl_enabled) return error{errc::bad_request, "acl.enabled: ACLs are not enforced by this version; an agent that was asked for them must not start open"};
   if (!c.server) return error{errc::bad_request, "client agents are not part of this version: start with -server -bootstrap-expect=1, or -dev"};
-  if (c.bootstrap_expect > 1) return error{errc::bad_request, "bootstrap_expect: this version runs a single server; use -bootstrap-expect=1"};
   if (!c.encrypt.empty()) return error{errc::bad_request, "encrypt: gossip is not part of this version"};
   return {};
 }
@@ -300,7 +376,7 @@ status start_fronts(node& n) {
   auto dns = dns::dns_server::start(n.config, {*n.system, *n.state, n.status});
   if (!dns) return dns.err();
   n.dns = std::move(*dns);
-  auto http = http::http_server::start(n.config, {*n.system, n.raft, n.watch, n.agent, n.board, *n.state, n.status});
+  auto http = http::http_server::start(n.config, {*n.system, n.raft, n.watch, n.agent, n.board, *n.state, n.status, n.health_board});
   if (!http) return http.err();
   n.http = std::move(*http);
   for (auto& a : n.config.http_addrs) log::info("agent", "Started HTTP server: address={} network={}", a.host_port(), a.is_unix() ? "unix" : "tcp");
@@ -310,6 +386,7 @@ status start_fronts(node& n) {
 // A single server leads within milliseconds: listening only then spares clients an error that Consul would hide by
 // holding their request. Not for ever: with a full disk there is no leader, and reads with ?stale should still work.
 void await_leadership(const node& n) {
+  if (!n.config.bootstrap) return; // with others an election may take long; requests are held meanwhile
   auto deadline = std::chrono::steady_clock::now() + n.config.rpc_hold_timeout;
   while (!n.status->leader.load() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
@@ -319,7 +396,7 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   if (auto s = spawn_core(n); !s) return s;
   spawn_local_agent(n, events, reload);
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
-  n.supervisor = spawn_supervisor(*n.system, {{"raft", strong(n.raft)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"agent", strong(n.agent)}},
+  n.supervisor = spawn_supervisor(*n.system, {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"agent", strong(n.agent)}, {"autopilot", strong(n.autopilot)}},
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
   await_leadership(n);
   return start_fronts(n);

@@ -136,6 +136,13 @@ void written(const apply_result& r, response& out) {
   write_response(r.txn ? *r.txn : none, false, out);
 }
 
+void read_through_log(const apply_result& r, response& out) {
+  txn_response none;
+  write_response(r.txn ? *r.txn : none, true, out);
+  out.meta.present = true;
+  out.meta.with_index = false;
+}
+
 // One operation on the state as it is; "" or why it failed.
 std::string read_kv(const read_view& view, const txn_kv_op& op, std::vector<txn_result>& results) {
   const std::string quoted = "\"" + op.entry.key + "\"";
@@ -227,7 +234,10 @@ void txn_endpoint(exchange& x) {
   if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, "No path to datacenter");
   if (!refused.errors.empty()) return write_response(refused, !writes, x.out);
   if (writes) return x.propose(encode_command(command_kind::txn, t), written);
-  if (o.mode != consistency::stale && !x.env.status.leader) return x.out.text(500, "No cluster leader");
+  // Where this server cannot know that its state is current, the log says it: the transaction goes through it.
+  const auto now = std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const bool current = x.env.status.leader && (o.mode == consistency::consistent ? x.env.status.lease_until == std::numeric_limits<int64_t>::max() : now < x.env.status.lease_until);
+  if (o.mode != consistency::stale && !current) return x.propose(encode_command(command_kind::txn, t), read_through_log);
   read_only(x, t);
 }
 

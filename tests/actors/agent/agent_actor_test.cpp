@@ -48,6 +48,9 @@ router_handle::behavior_type obliging_router(router_handle::pointer self, std::s
             caf::anon_send(caf::actor_cast<caf::actor>(p.reply_to), std::move(d));
             (void)self;
           },
+          [](const read_wanted&) {},
+          [](const membership_change&) { return apply_outcome{}; },
+          [](const leadership_transfer&) { return apply_outcome{}; },
           [](const propose_one&) { return apply_outcome{}; },
           [](leader_query) { return leader_info{}; }};
 }

@@ -37,6 +37,11 @@ router_handle::behavior_type applier(router_handle::stateful_pointer<applier_sta
         for (auto& p : m.batch) done.outcomes.push_back({p.id, apply(p.command)});
         caf::anon_send(caf::actor_cast<caf::actor>(m.reply_to), std::move(done));
       },
+      [=](const read_wanted& m) { // nobody leads
+        caf::anon_send(caf::actor_cast<caf::actor>(m.reply_to), reads_allowed{{m.id}, {errc::no_leader, "No cluster leader"}});
+      },
+      [](const membership_change&) { return apply_outcome{}; },
+      [](const leadership_transfer&) { return apply_outcome{}; },
       [=](propose_one& m) { return apply_outcome{apply(m.command)}; },
       [](leader_query&) {
         leader_info info;
@@ -109,6 +114,7 @@ struct world {
     system_config.set("scheduler.policy", caf::atom("sharing")).set("scheduler.max-threads", 1);
     system = std::make_unique<caf::actor_system>(system_config);
     status->leader = true;
+    status->lease_until = std::numeric_limits<int64_t>::max();
     watch = spawn_watch_actor(*system, status);
     router = system->spawn(applier, store.get(), watch, status);
     config.http_addrs = {listen_address{"127.0.0.1", 0, ""}};

@@ -1,0 +1,294 @@
+// Who the servers are: hellos, forming a cluster (bootstrap_expect), and changes of its configuration.
+#include "actors/raft/disk_reader.hpp"
+#include "actors/raft/raft_state.hpp"
+#include "runtime/base/log.hpp"
+#include <algorithm>
+
+namespace actord {
+
+namespace {
+constexpr auto look_interval = std::chrono::seconds(1);
+constexpr auto remembered = std::chrono::seconds(60); // servers outside of the configuration, after their connection went
+} // namespace
+
+void raft_state::messages(peer_messages& m) {
+  for (auto& one : m.messages) {
+    if (one.from == core_->leader()) status_->leader_heard.store(std::chrono::duration_cast<nanos>(clock::now().time_since_epoch()).count(), std::memory_order_relaxed);
+    core_->step(std::move(one));
+  }
+  perform_effects();
+}
+
+void raft_state::said(peer_said& s) {
+  if (s.hello.id == core_->self()) return;
+  auto& seen = seen_[s.hello.id];
+  const bool fresh = seen.hello.id.empty();
+  seen = {std::move(s.hello), true, clock::now()};
+  if (fresh) log::info("agent.server", "Found another server: server={} address={}", seen.hello.name, seen.hello.address);
+  say_hello();
+  want_peers();
+  maybe_bootstrap();
+  retry_held();
+  perform_effects();
+}
+
+void raft_state::lost(const peer_lost& l) {
+  auto at = seen_.find(l.id);
+  if (at == seen_.end()) return;
+  at->second.connected = false;
+  at->second.since = clock::now();
+}
+
+void raft_state::say_hello() {
+  if (!peers_) return;
+  server_hello h = setup_.hello;
+  h.bootstrapped = core_->last_index().v > 0 || !core_->members().voters.empty();
+  h.known[h.id] = h.address;
+  for (auto& [id, seen] : seen_) h.known[id] = seen.hello.address;
+  for (auto& [id, address] : core_->members().addresses) h.known.try_emplace(id, address);
+  if (h == said_) return;
+  said_ = h;
+  self_->send(peers_, peers_say{std::move(h)});
+}
+
+// Connections go to the servers of the configuration, to those that were met lately, to those that they know, and to the
+// addresses we were given.
+void raft_state::want_peers() {
+  if (!peers_) return;
+  std::map<server_id, std::string> ids;
+  for (auto& [id, address] : core_->members().addresses) ids[id] = address;
+  const auto now = clock::now();
+  std::erase_if(seen_, [&](auto& s) { return !s.second.connected && !core_->members().contains(s.first) && now - s.second.since > remembered; });
+  for (auto& [id, seen] : seen_) ids[id] = seen.hello.address;
+  for (auto& [id, seen] : seen_)
+    if (seen.connected)
+      for (auto& [other, address] : seen.hello.known) ids.try_emplace(other, address);
+  ids.erase(core_->self());
+  std::vector<std::pair<server_id, std::string>> wanted(ids.begin(), ids.end());
+  for (auto& address : setup_.join) wanted.emplace_back(server_id(), address);
+  if (wanted == wanted_) return;
+  wanted_ = wanted;
+  self_->send(peers_, peers_wanted{std::move(wanted)});
+}
+
+// All servers that were told to expect as many must see the same ones before any of them counts votes (README, Decisions).
+void raft_state::maybe_bootstrap() {
+  if (setup_.hello.bootstrap_expect < 2 || setup_.hello.non_voter || said_.bootstrapped) return;
+  raft::membership first;
+  first.voters.push_back(core_->self());
+  first.addresses[core_->self()] = setup_.hello.address;
+  for (auto& [id, seen] : seen_) {
+    auto& h = seen.hello;
+    if (h.bootstrapped) return; // there is a cluster already: it takes us in
+    if (!seen.connected || h.non_voter) continue;
+    if (h.bootstrap_expect != setup_.hello.bootstrap_expect) {
+      if (h.bootstrap_expect != 0) log::err("agent.server", "Member has a conflicting expect value. All nodes should expect the same number: member={} expect={}", h.name, h.bootstrap_expect);
+      return;
+    }
+    first.voters.push_back(id);
+    first.addresses[id] = h.address;
+  }
+  if (first.voters.size() < static_cast<size_t>(setup_.hello.bootstrap_expect)) return;
+  for (auto& [id, seen] : seen_)
+    for (auto& voter : first.voters)
+      if (first.addresses.contains(id) && !seen.hello.known.contains(voter)) return; // it has not met all of them yet
+  std::sort(first.voters.begin(), first.voters.end());
+  log::info("agent.server", "Found expected number of peers, attempting bootstrap: peers={}", first.voters.size());
+  core_->bootstrap(std::move(first));
+  note_members();
+}
+
+// ---- changes -------------------------------------------------------------------------------------------------------
+
+// The leader takes in servers that say hello: as learners first, which autopilot makes voters once they are stable.
+void raft_state::look_after_members() {
+  const auto now = clock::now();
+  if (!peers_ || now - looked_after_ < look_interval) return;
+  looked_after_ = now;
+  want_peers();
+  if (!status_->leader.load()) return;
+  const auto& members = core_->members();
+  for (auto& [id, seen] : seen_) {
+    if (!seen.connected) continue;
+    auto at = members.addresses.find(id);
+    if (members.contains(id) && at != members.addresses.end() && at->second == seen.hello.address) continue;
+    membership_change c;
+    c.id = id;
+    c.address = seen.hello.address;
+    c.what = members.is_voter(id) ? membership_change::kind::add_voter : membership_change::kind::add_learner;
+    for (auto& [other, address] : members.addresses)
+      if (other != id && address == c.address && members.contains(other)) c = {membership_change::kind::remove, other, ""}; // replaced
+    if (!members.contains(id)) log::info("agent.server", "Adding a server to the configuration: server={} address={}", seen.hello.name, seen.hello.address);
+    start_change(c, {});
+    return perform_effects(); // one at a time
+  }
+}
+
+result<raft::membership> raft_state::changed(const membership_change& c) const {
+  raft::membership next = core_->members();
+  std::string id = c.id;
+  if (id.empty())
+    for (auto& [other, address] : next.addresses)
+      if (address == c.address) id = other;
+  const bool there = next.contains(id);
+  std::erase(next.voters, id);
+  std::erase(next.learners, id);
+  switch (c.what) {
+  case membership_change::kind::remove:
+    if (!there) return error{errc::internal, c.id.empty() ? "address \"" + c.address + "\" was not found in the Raft configuration" : "id \"" + c.id + "\" was not found in the Raft configuration"};
+    next.addresses.erase(id);
+    return next;
+  case membership_change::kind::add_voter: next.voters.push_back(id); break;
+  case membership_change::kind::add_learner: next.learners.push_back(id); break;
+  default: return error{errc::bad_request, "unknown change of the configuration"};
+  }
+  std::sort(next.voters.begin(), next.voters.end());
+  std::sort(next.learners.begin(), next.learners.end());
+  if (!c.address.empty()) next.addresses[id] = c.address;
+  return next;
+}
+
+void raft_state::start_change(const membership_change& c, origin o) {
+  o.since = clock::now();
+  auto next = changed(c);
+  if (!next || *next == core_->members()) {
+    apply_result r;
+    r.index = core_->members_index().v;
+    if (!next) r.failure = next.err();
+    return finish(o, std::move(r));
+  }
+  const auto cookie = next_cookie_++;
+  origins_.emplace(cookie, std::move(o));
+  core_->change_membership(std::move(*next), cookie);
+}
+
+caf::result<apply_outcome> raft_state::change(membership_change& c) {
+  auto p = self_->make_response_promise<apply_outcome>();
+  if (core_->is_leader()) {
+    start_change(c, {0, nullptr, p, clock::now()});
+    perform_effects();
+  } else if (can_ask()) {
+    raft::question q;
+    q.kind = static_cast<uint64_t>(raft::question_kind::change);
+    q.change = static_cast<uint64_t>(c.what);
+    q.id = c.id;
+    q.address = c.address;
+    forwarded f;
+    f.change = p;
+    ask(std::move(q), std::move(f));
+  } else {
+    apply_outcome out;
+    out.result.failure = {errc::no_leader, "No cluster leader"};
+    p.deliver(std::move(out));
+  }
+  return p;
+}
+
+// To the voter that has the most of the log when none is named.
+bool raft_state::start_transfer(const std::string& to, apply_result& out) {
+  server_id best = to;
+  raft_index most;
+  for (auto& id : core_->members().voters) {
+    auto* p = core_->progress_of(id);
+    if (!to.empty() || id == core_->self() || !p || p->match < most) continue;
+    best = id;
+    most = p->match;
+  }
+  if (best.empty() || best == core_->self() || !core_->members().is_voter(best)) {
+    out.failure = {errc::internal, best.empty() ? "there is no other voter to lead" : "\"" + best + "\" is not a voter that could take over"};
+    return false;
+  }
+  log::info("agent.server.raft", "transferring leadership: to={}", best);
+  core_->transfer_leadership(best);
+  return true;
+}
+
+caf::result<apply_outcome> raft_state::transfer(const leadership_transfer& t) {
+  apply_outcome out;
+  if (core_->is_leader()) {
+    (void)start_transfer(t.to, out.result);
+    perform_effects();
+    return out;
+  }
+  if (!can_ask()) {
+    out.result.failure = {errc::no_leader, "No cluster leader"};
+    return out;
+  }
+  auto p = self_->make_response_promise<apply_outcome>();
+  raft::question q;
+  q.kind = static_cast<uint64_t>(raft::question_kind::transfer);
+  q.id = t.to;
+  forwarded f;
+  f.change = p;
+  ask(std::move(q), std::move(f));
+  return p;
+}
+
+// ---- views ---------------------------------------------------------------------------------------------------------
+
+caf::result<leader_info> raft_state::look(const leader_query& q) {
+  if (!q.ask_leader || core_->is_leader() || !can_ask()) return info();
+  auto p = self_->make_response_promise<leader_info>();
+  raft::question asked;
+  asked.kind = static_cast<uint64_t>(raft::question_kind::leader_info);
+  forwarded f;
+  f.look = p;
+  ask(std::move(asked), std::move(f));
+  return p;
+}
+
+leader_info raft_state::info() const {
+  leader_info out;
+  const auto& members = core_->members();
+  out.leader_id = core_->leader();
+  out.term = core_->term().v;
+  out.configuration_index = core_->members_index().v;
+  auto view = [&](const server_id& id, bool voter) {
+    server_view v;
+    v.id = id;
+    v.voter = voter;
+    v.leader = id == core_->leader();
+    auto at = members.addresses.find(id);
+    if (at != members.addresses.end()) v.address = at->second;
+    if (auto seen = seen_.find(id); seen != seen_.end()) {
+      v.name = seen->second.hello.name;
+      v.non_voter = seen->second.hello.non_voter;
+    }
+    if (id == core_->self()) {
+      v.name = setup_.hello.name;
+      if (v.address.empty()) v.address = setup_.hello.address;
+      v.last_contact_ms = 0;
+      v.last_term = core_->term().v;
+      v.last_index = core_->last_index().v;
+    } else if (auto* p = core_->progress_of(id); p && p->heard_tick > 0) {
+      v.last_contact_ms = static_cast<int64_t>((core_->now_ticks() - p->heard_tick) * static_cast<uint64_t>(setup_.tick.count()));
+      v.last_term = core_->term().v; // what matches the leader's log is of its term or agrees with it
+      v.last_index = p->match.v;
+    }
+    if (v.leader) out.address = v.address;
+    if (voter) out.peers.push_back(v.address);
+    out.servers.push_back(std::move(v));
+  };
+  for (auto& id : members.voters) view(id, true);
+  for (auto& id : members.learners) view(id, false);
+  auto number = [](uint64_t n) { return std::to_string(n); };
+  const auto applied = status_->applied.load();
+  const auto heard = status_->leader_heard.load();
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now().time_since_epoch() - nanos(heard));
+  out.stats = {
+      {"applied_index", number(applied)},
+      {"commit_index", number(core_->commit_index().v)},
+      {"fsm_pending", number(core_->commit_index().v - std::min(core_->commit_index().v, applied))},
+      {"last_contact", core_->is_leader() ? "0" : heard == 0 ? "never" : number(static_cast<uint64_t>(since.count())) + "ms"},
+      {"last_log_index", number(core_->last_index().v)},
+      {"last_log_term", number(core_->term().v)},
+      {"last_snapshot_index", number(store_->compacted().first.v)},
+      {"last_snapshot_term", number(store_->compacted().second.v)},
+      {"num_peers", number(members.voters.empty() ? 0 : members.voters.size() - 1)},
+      {"state", core_->is_leader() ? "Leader" : core_->role() == raft::role::follower ? "Follower" : "Candidate"},
+      {"term", number(core_->term().v)},
+  };
+  return out;
+}
+
+} // namespace actord

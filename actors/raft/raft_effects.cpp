@@ -1,0 +1,210 @@
+// What the core decided, carried out (raft::ready).
+#include "actors/raft/core/wire.hpp"
+#include "actors/raft/disk_reader.hpp"
+#include "actors/raft/raft_state.hpp"
+#include "runtime/base/log.hpp"
+#include "storage/state/store.hpp"
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+namespace actord {
+
+namespace {
+
+error refusal(raft::reject_reason why) {
+  switch (why) {
+  case raft::reject_reason::lost_leadership: return {errc::unknown_outcome, "leadership lost while committing log"};
+  case raft::reject_reason::overloaded: return {errc::internal, "timed out enqueuing operation"};
+  case raft::reject_reason::too_large: return {errc::too_large, "command is too large for the log"};
+  case raft::reject_reason::halted: return {errc::internal, "raft has halted: the log could not be read"};
+  case raft::reject_reason::change_in_progress: return {errc::internal, "another change of the configuration is under way"};
+  case raft::reject_reason::invalid_change: return {errc::bad_request, "only one voter can be added or removed at a time, and one must remain"};
+  default: return {errc::no_leader, "No cluster leader"};
+  }
+}
+
+int64_t nanos_of(std::chrono::steady_clock::time_point t) {
+  return std::chrono::duration_cast<nanos>(t.time_since_epoch()).count();
+}
+
+} // namespace
+
+void raft_state::perform_effects() {
+  while (core_->has_ready()) {
+    auto r = core_->drain();
+    if (r.write_id != 0) send_write(r);
+    if (!r.messages.empty() && peers_) self_->send(peers_, peers_send{std::move(r.messages)});
+    if (!r.committed.empty()) send_committed(r.committed);
+    for (auto& x : r.rejected) rejected(x);
+    for (auto& x : r.reads) {
+      auto at = core_reads_.find(x.cookie);
+      if (at == core_reads_.end()) continue;
+      auto source = std::move(at->second);
+      core_reads_.erase(at);
+      read_may(source, x.index);
+    }
+    if (!r.snapshots.empty()) send_snapshots(r.snapshots);
+    if (r.members) note_members();
+    if (r.role) note_role(*r.role);
+    if (r.fault) log::err("agent.server.raft", "halted: error=\"{}\"", r.fault->text);
+  }
+  publish_status();
+}
+
+void raft_state::send_write(raft::ready& r) {
+  log_write w;
+  w.write_id = last_write_ = r.write_id;
+  if (r.restore) {
+    w.restore.emplace(r.restore->index, r.restore->term);
+    if (r.restore_members) {
+      std::string bytes;
+      raft::encode(r.restore_members->second, bytes);
+      w.restore_members.emplace(r.restore_members->first, std::move(bytes));
+    }
+    install_ = install{r.write_id, std::exchange(arriving_, {}), r.restore->index};
+  }
+  if (r.hard) w.hard.emplace(r.hard->term, r.hard->vote);
+  w.append.reserve(r.append.size());
+  for (auto& e : r.append) w.append.push_back({e.index, e.term, static_cast<uint8_t>(e.kind), e.payload});
+  self_->send(writer_, std::move(w));
+}
+
+void raft_state::send_committed(std::vector<raft::entry>& committed) {
+  entries_committed out;
+  out.entries.reserve(committed.size());
+  const auto now = clock::now();
+  for (auto& e : committed) {
+    committed_entry c;
+    c.index = e.index;
+    if (e.kind == raft::entry_kind::command) c.command = std::move(e.payload);
+    if (e.cookie != 0) {
+      if (auto at = origins_.find(e.cookie); at != origins_.end()) {
+        commit_time_.record(std::chrono::duration<double, std::milli>(now - at->second.since).count());
+        if (at->second.reply_to) {
+          c.id = at->second.id;
+          c.reply_to = std::move(at->second.reply_to);
+        } else {
+          c.id = e.cookie;
+          c.reply_to = caf::actor_cast<caf::strong_actor_ptr>(self_);
+          sinks_.emplace(e.cookie, std::move(at->second.sink));
+        }
+        origins_.erase(at);
+      }
+    }
+    out.entries.push_back(std::move(c));
+  }
+  self_->send(state_, std::move(out));
+}
+
+// What was not written may be tried again with the next leader; what may have been is told so.
+void raft_state::rejected(const raft::rejection& r) {
+  if (r.is_read) {
+    auto at = core_reads_.find(r.cookie);
+    if (at == core_reads_.end()) return;
+    auto source = std::move(at->second);
+    core_reads_.erase(at);
+    if (source.connection != 0) refuse_read(source, refusal(raft::reject_reason::not_leader));
+    else held_reads_.push_back(std::move(source));
+    return;
+  }
+  auto at = origins_.find(r.cookie);
+  if (at == origins_.end()) return;
+  auto o = std::move(at->second);
+  origins_.erase(at);
+  apply_result out;
+  out.failure = refusal(r.reason);
+  finish(o, std::move(out));
+}
+
+void raft_state::note_role(const raft::role_change& r) {
+  status_->known_leader.store(!r.leader.empty());
+  if (!r.leader.empty()) status_->leader_heard.store(nanos_of(clock::now()));
+  if (r.role == raft::role::leader) {
+    leader_from_ = core_->last_index();
+    log::info("agent.server.raft", "entering leader state: term={}", r.term.v);
+    lead_when_applied();
+    if (core_->members().voters.size() > 1) log::info("agent.server.raft", "replicating to {} servers", core_->members().voters.size() + core_->members().learners.size() - 1);
+  } else {
+    if (status_->leader.exchange(false)) log::info("agent.server", "cluster leadership lost");
+    if (!r.leader.empty()) {
+      auto at = seen_.find(r.leader);
+      log::info("agent.server", "New leader elected: payload={}", at == seen_.end() ? r.leader : at->second.hello.name);
+    }
+  }
+  retry_held();
+}
+
+void raft_state::lead_when_applied() {
+  if (!core_->is_leader() || raft_index{status_->applied.load()} < leader_from_ || status_->leader.exchange(true)) return;
+  log::info("agent.server", "cluster leadership acquired");
+  log::info("agent.server", "New leader elected: payload={}", setup_.hello.name);
+  retry_held();
+}
+
+void raft_state::note_members() {
+  want_peers();
+  say_hello();
+}
+
+// The newest durable snapshot goes as it is: the log is never cut beyond what it leaves for followers.
+void raft_state::send_snapshots(const std::vector<server_id>& to) {
+  for (auto& id : to) {
+    raft::message m;
+    m.kind = raft::message_kind::install_snapshot;
+    m.from = core_->self();
+    m.to = id;
+    m.term = core_->term();
+    m.log_index = states_->snapshot_index();
+    auto [cut, cut_term] = store_->compacted();
+    auto term = m.log_index == cut ? result<raft_term>(cut_term) : store_->term(m.log_index);
+    if (!term || m.log_index < cut || !peers_) {
+      log::warn("agent.server.snapshot", "no snapshot to send yet: server={}", id);
+      core_->snapshot_sent(id, m.log_index, false);
+      continue;
+    }
+    m.log_term = *term;
+    if (auto* members = core_->members_at(m.log_index)) {
+      m.members = members->second;
+      m.members_index = members->first;
+    }
+    log::info("agent.server.snapshot", "sending a snapshot: server={} index={}", id, m.log_index.v);
+    self_->send(peers_, peers_send_snapshot{id, std::move(m), states_->snapshot_path()});
+  }
+}
+
+void raft_state::snapshot_sent(const snapshot_was_sent& s) {
+  core_->snapshot_sent(s.to, s.at, s.arrived);
+  perform_effects();
+}
+
+void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
+  if (install_ || s.install.log_index <= core_->commit_index()) return (void)::unlink(s.path.c_str());
+  // In its place before the log says so: after a crash in between the log's place is what the state is rebuilt to.
+  auto adopted = states_->adopt_snapshot(s.path);
+  if (!adopted) {
+    log::err("agent.server.snapshot", "cannot take the leader's snapshot: error=\"{}\"", adopted.err().text);
+    return (void)::unlink(s.path.c_str());
+  }
+  log::info("agent.server.snapshot", "installing a snapshot: index={}", s.install.log_index.v);
+  arriving_ = states_->snapshot_path();
+  core_->step(std::move(s.install));
+  perform_effects();
+}
+
+// Atomics for those who ask nobody: term, indexes, and until when a read needs no question.
+void raft_state::publish_status() {
+  status_->commit.store(core_->commit_index().v, std::memory_order_relaxed);
+  status_->term.store(core_->term().v, std::memory_order_relaxed);
+  int64_t until = 0;
+  if (core_->is_leader() && core_->members().voters.size() == 1 && core_->members().is_voter(core_->self())) {
+    until = std::numeric_limits<int64_t>::max();
+  } else if (core_->has_lease()) {
+    // The round was sent in that tick or later. A follower's time-out may begin just before its tick, hence one less;
+    // a tenth is left for clocks that run apart (thesis 6.4.1).
+    for (auto& [tick, time] : tick_times_)
+      if (tick == core_->lease_tick()) until = nanos_of(time + setup_.tick * (setup_.options.election_ticks - 1) * 9 / 10);
+  }
+  status_->lease_until.store(until, std::memory_order_release);
+}
+
+} // namespace actord

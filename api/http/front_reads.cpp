@@ -1,0 +1,212 @@
+// The front's reads: whether the state here may answer, one answer for equal questions, and waiting for changes.
+#include "api/http/core/uri.hpp"
+#include "api/http/front.hpp"
+#include <algorithm>
+#include <limits>
+
+namespace actord::http {
+
+namespace {
+std::string_view consistency_text(consistency m) {
+  return m == consistency::stale ? "stale" : m == consistency::consistent ? "consistent" : "leader";
+}
+} // namespace
+
+meta_headers front::meta_of(const query_kind& k, const query_options& o, uint64_t index) const {
+  meta_headers m;
+  m.present = !k.plain;
+  m.index = index;
+  const auto& status = *parts_.status;
+  m.known_leader = status.known_leader.load(std::memory_order_relaxed) || status.leader.load(std::memory_order_relaxed);
+  if (o.mode == consistency::stale && !status.leader.load(std::memory_order_relaxed)) m.last_contact_ms = silence();
+  if (k.send_consistency) m.consistency = consistency_text(o.mode);
+  return m;
+}
+
+namespace {
+int64_t steady_nanos() { return std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+} // namespace
+
+// Milliseconds since a leader was heard of.
+uint64_t front::silence() const {
+  const auto heard = parts_.status->leader_heard.load(std::memory_order_relaxed);
+  return heard == 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(0, steady_nanos() - heard)) / 1000000;
+}
+
+bool front::check_options(const query_options& o, const query_kind& k, response& out) {
+  std::string_view refusal;
+  if (!o.datacenter.empty() && o.datacenter != parts_.rules->config.datacenter) refusal = "No path to datacenter";
+  else if (o.mode == consistency::stale && parts_.status->catching_up.load(std::memory_order_relaxed)) refusal = "this server has not caught up with the leader since it started";
+  if (refusal.empty()) return true;
+  refuse(k, refusal, out);
+  return false;
+}
+
+void front::refuse(const query_kind& k, std::string_view why, response& out) {
+  out.text(500, why);
+  if (!k.meta_on_error) return;
+  out.meta.present = true;
+  out.meta.known_leader = false;
+}
+
+// Does the state here show all that was acknowledged? A leader knows while its lease lasts; ?stale does not ask, unless
+// it bounds how old the state may be.
+bool front::is_current(const query_options& o) const {
+  const auto& status = *parts_.status;
+  if (o.mode == consistency::stale && (o.max_stale.count() == 0 || nanos(std::chrono::milliseconds(silence())) <= o.max_stale)) return true;
+  if (!status.leader.load(std::memory_order_acquire)) return false;
+  const auto until = status.lease_until.load(std::memory_order_acquire);
+  if (until == std::numeric_limits<int64_t>::max()) return true; // nobody else is there
+  return o.mode != consistency::consistent && steady_nanos() < until;
+}
+
+// The read is carried out once Raft says that it sees everything.
+void front::wait_until_current(exchange& x, connection& c, const query_kind& k, const query_options& o) {
+  c.set_busy();
+  x.out.answered = true;
+  const uint64_t id = next_read_++;
+  reads_.emplace(id, pending_read{c.weak_from_this(), c.serial(), x.req.path, std::string(x.req.raw_query), matched_prefix_, k});
+  self_->send(parts_.router, read_wanted{id, o.mode == consistency::consistent, self_.address()});
+}
+
+void front::allowed(reads_allowed& m) {
+  for (auto id : m.ids) {
+    auto it = reads_.find(id);
+    if (it == reads_.end()) continue;
+    pending_read p = std::move(it->second);
+    reads_.erase(it);
+    auto c = p.who.lock();
+    if (!c || !c->is_open() || !c->busy() || c->serial() != p.serial) continue;
+    response_.clear();
+    request q;
+    q.path = std::move(p.path);
+    q.raw_query = p.raw_query;
+    q.tail = std::string_view(q.path).substr(std::min(p.prefix, q.path.size()));
+    parse_query(q.raw_query, q.params, q.arena);
+    matched_prefix_ = p.prefix;
+    exchange x(q, env_, response_, *c);
+    query_options o;
+    if (m.failure.code != errc::none) refuse(p.kind, m.failure.text, response_);
+    else if (parse_query_options(q, o, response_)) answer_from_state(x, *c, p.kind, o);
+    if (c->is_open() && !c->group && !response_.answered) c->send(response_);
+  }
+}
+
+// Path and parameters, without what changes neither the answer nor what it waits for.
+void front::make_key(const request& r) {
+  static constexpr std::string_view left_out[] = {"index", "wait",  "pretty", "token",    "stale", "consistent",
+                                                  "leader", "cached", "max_stale", "dc"};
+  key_.assign(r.path);
+  key_ += '\0';
+  std::string_view q = r.raw_query;
+  while (!q.empty()) {
+    size_t end = q.find_first_of("&;");
+    std::string_view pair = q.substr(0, end), name = pair.substr(0, pair.find('='));
+    q = end == q.npos ? std::string_view{} : q.substr(end + 1);
+    if (pair.empty() || std::find(std::begin(left_out), std::end(left_out), name) != std::end(left_out)) continue;
+    (key_ += pair) += '&';
+  }
+}
+
+nanos front::wait_of(const query_options& o) {
+  auto& config = parts_.rules->config;
+  nanos wait = o.wait.count() <= 0 ? config.default_query_time : std::min(o.wait, config.max_query_time);
+  return wait + nanos(random_.below(static_cast<uint64_t>(wait.count() / 16) + 1));
+}
+
+void front::read_state(exchange& x, connection& c, const query_kind& k) {
+  query_options o;
+  if (!parse_query_options(x.req, o, x.out) || !check_options(o, k, x.out)) return;
+  if (!is_current(o)) return wait_until_current(x, c, k, o);
+  answer_from_state(x, c, k, o);
+}
+
+void front::answer_from_state(exchange& x, connection& c, const query_kind& k, const query_options& o) {
+  response& out = x.out;
+  const bool cached = o.cached && k.honours_cached;
+  if (cached) c.facts().cache = "MISS";
+  c.facts().consistency = k.send_consistency ? consistency_text(o.mode) : std::string_view{};
+  const bool blocking = o.min_index > 0 && !k.plain;
+  if (blocking || k.index) make_key(x.req);
+  if (cached) key_ += "?cached"; // an entry of its own, so that the first one who asks is told that it was a miss
+  if (blocking && groups_.join(key_, o.min_index, c, wait_of(o))) return;
+  std::shared_ptr<encoded_answer> ready;
+  uint64_t index = 0, valid_at = 0;
+  raft_index seen;
+  bool failed = false;
+  {
+    read_view view = views_.open();
+    query_meta meta;
+    topics_.clear();
+    if (blocking) meta.topics = &topics_;
+    http::query q{x.req, o, env_, view, meta, out};
+    if (k.index) {
+      valid_at = k.index(q);
+      ready = cache_.find(key_, valid_at);
+      if (ready) index = ready->answer().meta.index;
+      if (ready && blocking && index <= o.min_index) ready = nullptr; // it has to learn what to wait for
+    }
+    if (!ready) {
+      k.run(q);
+      index = meta.index;
+      failed = out.status >= 400 && out.status != 404;
+    }
+    seen = view.applied_index();
+  }
+  if (ready) {
+    out.answered = true;
+    if (cached) c.facts().cache = "HIT";
+    return c.send_shared(*ready, meta_of(k, o, index));
+  }
+  if (failed) {
+    out.meta.present = k.meta_on_error;
+    out.meta.known_leader = false;
+    return;
+  }
+  if (blocking && index <= o.min_index)
+    return groups_.park(key_, k, matched_prefix_, index, topics_, seen, o.min_index, c, wait_of(o));
+  out.meta = meta_of(k, o, index);
+  if (!k.index || out.status != 200) return;
+  auto shared = std::make_shared<encoded_answer>(std::move(out));
+  cache_.put(key_, valid_at, shared);
+  out.clear();
+  out.answered = true;
+  c.send_shared(*shared, meta_of(k, o, index));
+}
+
+front::rerun front::run_again(const query_group& g) {
+  rerun r;
+  size_t split = g.key.rfind('\0');
+  request q;
+  q.path = g.key.substr(0, split);
+  q.raw_query = std::string_view(g.key).substr(split + 1);
+  q.tail = std::string_view(q.path).substr(std::min(g.prefix, q.path.size()));
+  parse_query(q.raw_query, q.params, q.arena);
+  query_options o;
+  parse_query_options(q, o, r.out);
+  read_view view = views_.open();
+  query_meta meta;
+  meta.topics = &r.topics;
+  http::query run{q, o, env_, view, meta, r.out};
+  g.kind.run(run);
+  r.index = meta.index;
+  r.seen = view.applied_index();
+  r.failed = r.out.status >= 400 && r.out.status != 404;
+  r.out.meta = meta_of(g.kind, o, r.index);
+  return r;
+}
+
+void front::send_shared(connection& c, encoded_answer& a) {
+  meta_headers m = a.answer().meta;
+  m.consistency = c.facts().consistency;
+  c.send_shared(a, m);
+}
+
+void front::send_watch(watch_add m) {
+  m.sink = self_.address();
+  self_->send(parts_.watch, std::move(m));
+}
+
+void front::send_unwatch(uint64_t id) { unwatched_.push_back(id); }
+
+} // namespace actord::http
