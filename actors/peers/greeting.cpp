@@ -64,6 +64,7 @@ std::string peers_state::refusal_of(const hello& h) const {
   if (h.version_min > highest_version || h.version_max < lowest_version)
     return "we speak versions " + std::to_string(lowest_version) + " to " + std::to_string(highest_version) + ", not " + std::to_string(h.version_min) + " to " + std::to_string(h.version_max);
   if (h.datacenter != setup.self.datacenter) return "this is datacenter \"" + setup.self.datacenter + "\", not \"" + h.datacenter + "\"";
+  if (h.id == setup.self.id && (h.address != setup.self.address || h.name != setup.self.name)) return "two servers have the node id " + h.id + ": \"" + setup.self.name + "\" and \"" + h.name + "\"";
   return {};
 }
 

@@ -167,7 +167,10 @@ void peers_state::transferred(const caf::io::data_transferred_msg& m) {
 
 void peers_state::disconnected(caf::io::connection_handle h) {
   auto known = by_handle.find(h.id());
-  if (known != by_handle.end()) close(*find(known->second));
+  if (known == by_handle.end()) return;
+  auto& l = *find(known->second);
+  if (l.at == link::stage::dialled && once_a_minute("dial " + l.address)) log::warn(log_name, "cannot reach a server: address={} error=\"refused, or closed before a greeting\"", l.address);
+  close(l);
 }
 
 uint64_t peers_state::push(link& l, lane where, std::string frame) {

@@ -79,20 +79,29 @@ void peers_state::send_messages(const peers_send& m) {
     auto route = routes.find(message.to);
     if (route == routes.end()) continue;
     auto& l = links.at(route->second);
+    const auto where = lane_of(message);
+    size_t payload = 0;
+    for (const auto& e : message.entries) payload += e.size();
+    if (!l.out.has_room(where, payload)) {
+      note_full(l);
+      continue;
+    }
     body.clear();
     raft::encode(message, body);
-    const auto where = lane_of(message);
     auto& frame = frames[l.number][static_cast<size_t>(where)];
     frame.add(body);
-    if (frame.size() >= frame_target) l.out.push(where, frame.take());
+    if (frame.size() >= frame_target && l.out.push(where, frame.take()) == 0) note_full(l);
   }
   for (auto& [number, lanes] : frames) {
     auto& l = links.at(number);
     for (size_t i = 0; i < lanes.size(); ++i)
-      if (!lanes[i].empty() && l.out.push(static_cast<lane>(i), lanes[i].take()) == 0 && once_a_minute("full " + l.said.id))
-        log::warn(log_name, "a server does not keep up, dropping messages to it: server={} address={}", l.said.name, l.address);
+      if (!lanes[i].empty() && l.out.push(static_cast<lane>(i), lanes[i].take()) == 0) note_full(l);
     pump(l);
   }
+}
+
+void peers_state::note_full(const link& l) {
+  if (once_a_minute("full " + l.said.id)) log::warn(log_name, "a server does not keep up, dropping messages to it: server={} address={}", l.said.name, l.address);
 }
 
 void peers_state::want(const peers_wanted& w) {
@@ -103,6 +112,7 @@ void peers_state::want(const peers_wanted& w) {
         close(l);
         break;
       }
+  for (const auto& host : plan->names_due(now())) lookup->ask(host);
   for (const auto& d : plan->due(now())) dial(d);
 }
 
@@ -176,7 +186,9 @@ void peers_state::tick() {
     const bool kept = l != nullptr && l->out.cancel(lane::requests, q.ticket);
     settle_ask(id, error(kept ? errc::no_leader : errc::unknown_outcome, "no answer from server " + q.to + " in time"));
   }
-  self->delayed_send(self, setup.tick, peers_ticked{});
+  // An idle server wakes up seldom.
+  const bool busy = plan->restless() || !questions.empty() || !sendings.empty() || incoming;
+  self->delayed_send(self, busy ? setup.tick : setup.tick * 5, peers_ticked{});
 }
 
 } // namespace peer

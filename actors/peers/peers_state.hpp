@@ -52,6 +52,8 @@ struct sending {
   bool begun = false, reading = false, finished = false; // on this connection
   unsigned failures = 0;         // connections without progress
   int64_t progress = 0, next_try = 0;
+  double allowance = 0;          // bytes that may be read now, and when that was so
+  int64_t allowed_at = 0;
 };
 
 // The snapshot that comes to us.
@@ -74,6 +76,7 @@ struct peers_state {
   // ---- peers_actor.cpp: messages from this process, the timer
   void start(peers_setup s, raft_handle r, int listener);
   void send_messages(const peers_send& m);
+  void note_full(const link& l);
   void want(const peers_wanted& w);
   void say(peers_say& s);
   void ask(peers_ask& a);
@@ -111,6 +114,7 @@ struct peers_state {
   void end_sending(const server_id& to, bool arrived, const std::string& why);
   bool greet_receiver(link& l);
   void take_ack(link& l, const snapshot_ack& a);
+  bool may_read(sending& s);
   void fill_window(link& l, sending& s);
   void was_read(disk_read_done& d);
   void watch_sendings(int64_t now);

@@ -100,9 +100,22 @@ void peers_state::take_ack(link& l, const snapshot_ack& a) {
   fill_window(l, s);
 }
 
+// Bytes per second, with bursts of what two ticks may bring; a tick tries again.
+bool peers_state::may_read(sending& s) {
+  if (setup.snapshot_bytes_per_second == 0) return true;
+  const auto t = now();
+  const auto per_ms = static_cast<double>(setup.snapshot_bytes_per_second) / 1000;
+  const auto burst = per_ms * static_cast<double>(2 * setup.tick.count()) + chunk_size;
+  s.allowance = std::min(burst, s.allowance + per_ms * static_cast<double>(t - s.allowed_at));
+  s.allowed_at = t;
+  if (s.allowance < chunk_size) return false;
+  s.allowance -= chunk_size;
+  return true;
+}
+
 void peers_state::fill_window(link& l, sending& s) {
   if (s.queued < s.size) {
-    if (s.reading || s.queued - s.acked >= window) return;
+    if (s.reading || s.queued - s.acked >= window || !may_read(s)) return;
     s.reading = true;
     self->send(disk, disk_read{s.transfer, l.number, s.queued, chunk_size});
   } else if (!s.finished) {
@@ -144,8 +157,12 @@ void peers_state::watch_sendings(int64_t t) {
       end_sending(to, false, "the server is not wanted any more");
     } else if (s.link == 0) {
       if (s.next_try <= t) connect_sending(to, s);
-    } else if (auto* l = find(s.link); l != nullptr && t - s.progress > setup.snapshot_stall.count() * (s.finished ? 6 : 1)) {
-      close(*l); // and try again
+    } else if (auto* l = find(s.link); l != nullptr) {
+      if (t - s.progress > setup.snapshot_stall.count() * (s.finished ? 6 : 1)) {
+        close(*l); // and try again
+      } else if (s.begun) {
+        fill_window(*l, s);
+      }
     }
   }
 }

@@ -3,9 +3,14 @@
 
 namespace actord::peer {
 
+bool outbox::has_room(lane l, size_t size) const {
+  const auto i = static_cast<size_t>(l);
+  return bytes_[i] == 0 || bytes_[i] + size <= limits_.bytes[i];
+}
+
 uint64_t outbox::push(lane l, std::string frame) {
   const auto i = static_cast<size_t>(l);
-  if (frame.empty() || (bytes_[i] > 0 && bytes_[i] + frame.size() > limits_.bytes[i])) return 0;
+  if (frame.empty() || !has_room(l, frame.size())) return 0;
   bytes_[i] += frame.size();
   lanes_[i].push_back({++next_ticket_, std::move(frame)});
   return next_ticket_;

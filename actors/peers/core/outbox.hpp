@@ -19,6 +19,8 @@ public:
   outbox() = default;
   explicit outbox(limits l) : limits_(l) {}
 
+  // False when push would drop any frame of that size: nothing needs to be encoded then.
+  bool has_room(lane l, size_t size) const;
   // A ticket for cancel(), or 0 when the lane is full and the frame was dropped.
   uint64_t push(lane l, std::string frame);
   // True when the frame was still here: it will never leave then.

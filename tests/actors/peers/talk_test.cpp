@@ -124,3 +124,29 @@ TEST_CASE("an address in use is an error that names it") {
   REQUIRE_FALSE(spawned.ok());
   CHECK(spawned.err().text.find(a.address()) != std::string::npos);
 }
+
+TEST_CASE("servers talk over IPv6") {
+  auto on_v6 = [](peers_setup& s) {
+    auto fd = peer::listen_on("::1", 0);
+    if (!fd) return; // a machine without IPv6 says the same over IPv4
+    ::close(s.listener);
+    s.bind.ip = "::1";
+    s.listener = *fd;
+    s.self.address = peer::format_endpoint("::1", peer::port_of(*fd));
+  };
+  server a("a", 0, on_v6), b("b", 0, on_v6);
+  a.want({{"b", b.address()}});
+  REQUIRE(a.hears_of("b"));
+  a.send(peers_send{{append_to("a", "b", 1)}});
+  REQUIRE(b.h->until([&] { return b.h->messages.size() == 1; }));
+}
+
+TEST_CASE("another server with our own id is refused") {
+  server a("a"), twin("a"), c("c");
+  a.want({{"", twin.address()}, {"c", c.address()}});
+  REQUIRE(a.hears_of("c"));
+  twin.want({{"", a.address()}, {"c", c.address()}});
+  REQUIRE(twin.hears_of("c"));
+  std::lock_guard hold(a.h->lock);
+  for (auto& s : a.h->said) CHECK(s.id != "a");
+}
