@@ -48,7 +48,7 @@ const std::vector<mutation_row>& mutations() {
       {m::read_without_quorum, "failures", "read-without-quorum", "a read is served after a quorum confirmed the leader (thesis 6.4)"},
       {m::forget_vote_on_restart, "failures", "forget-vote-on-restart", "the vote survives a restart (figure 2)"},
       {m::change_two_at_once, "changes", "change-two-at-once", "one voter comes or goes at a time (thesis 4.1)"},
-      {m::change_before_own_commit, "changes", "change-before-own-commit", "a leader's first entry comes before a change"},
+      {m::change_before_own_commit, "hasty", "change-before-own-commit", "a leader's first entry comes before a change"},
       {m::change_while_uncommitted, "changes", "change-while-uncommitted", "one change at a time (thesis 4.1)"},
       {m::learner_counts_as_voter, "changes", "learner-counts-as-voter", "learners are not counted (thesis 4.2.1)"},
       {m::removed_leader_counts_itself, "changes", "removed-leader-counts-itself", "who was taken out is not counted (4.2.2)"},

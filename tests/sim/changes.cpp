@@ -20,7 +20,12 @@ template <class T> T take_one(std::vector<T>& from, prng& random) {
 
 // Draws how this run's cluster comes into being. Spare servers know of no cluster until a leader speaks to them.
 void world::draw_bootstrap() {
-  for (uint32_t n = 0; n < options_.nodes; ++n) initial_.voters.push_back(servers_[n].name);
+  size_t first = options_.nodes;
+  // Configurations of even size are where hasty changes hurt: two that add or remove another server each need not have
+  // a server in common.
+  if (options_.faults->change > 0 && random_.chance(0.5)) first = random_.between(2, options_.nodes + 1);
+  if (options_.faults->hasty) first = (options_.nodes + 1) / 2 * 2;
+  for (uint32_t n = 0; n < first; ++n) initial_.voters.push_back(servers_[n].name);
   bootstrapped_ = options_.faults->change == 0;
   if (bootstrapped_) return;
   switch (random_.below(3)) {
@@ -31,8 +36,7 @@ void world::draw_bootstrap() {
 }
 
 void world::schedule_bootstrap(uint32_t n) {
-  if (bootstrapped_ || std::find(initial_.voters.begin(), initial_.voters.end(), servers_[n].name) == initial_.voters.end())
-    return;
+  if (bootstrapped_ || !initial_.is_voter(servers_[n].name)) return;
   schedule(random_.between(1, 100), at(event_kind::bootstrap, n));
 }
 
@@ -49,6 +53,11 @@ raft::membership world::draw_change(const raft::raft_core& core) {
     if (!next.learners.empty() && random_.chance(0.5)) return next.voters.push_back(take_one(next.learners, random_));
     if (!outside.empty()) next.voters.push_back(take_one(outside, random_));
   };
+  if (options_.faults->hasty && random_.chance(0.8)) {
+    // Back and forth between an even and an odd size.
+    next.voters.size() % 2 == 0 && next.voters.size() > 2 ? remove_voter() : add_voter();
+    return next;
+  }
   const uint64_t dice = random_.below(100);
   if (dice < 30) {
     if (!outside.empty()) next.learners.push_back(take_one(outside, random_));
@@ -81,6 +90,13 @@ raft::membership world::draw_change(const raft::raft_core& core) {
     remove_voter();
   }
   return next;
+}
+
+// A leader that has only begun is the one that a change can hurt, most of all when part of the others have not heard of it.
+void world::tempt_new_leader(uint32_t n) {
+  if (!load_ || !random_.chance(change_after_election_)) return;
+  if (random_.chance(change_fault_)) cut_links(cut_both_ways, n);
+  schedule(random_.chance(0.5) ? 0 : random_.below(60), at(event_kind::change, n));
 }
 
 void world::change_members(uint32_t n) {

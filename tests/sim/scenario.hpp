@@ -24,6 +24,7 @@ struct scenario {
   uint32_t transfer = 0;      // leadership is handed over
   uint32_t change = 0;        // a server is added, promoted, demoted or removed
   size_t spares = 0;          // servers beside the first members, for changes
+  bool hasty = false;         // every leader changes the members as soon as it leads, often cut off from some
   // Share of elections (at most; each run draws its own) that a fault hits: votes on their way to the disk, and leaders that have
   // only begun (paper, figure 8), are where mistakes show.
   double election_fault = 0;

@@ -22,6 +22,7 @@ world::world(const run_options& o)
   if (o.faults->change > 0) {
     change_after_election_ = static_cast<double>(random_.below(4)) / 4;
     change_fault_ = static_cast<double>(random_.below(4)) / 5;
+    if (o.faults->hasty) change_after_election_ = 1, change_fault_ = 0.6;
   }
   for (uint32_t n = 0; n < servers_.size(); ++n) {
     servers_[n].name = "n" + std::to_string(n);
@@ -172,7 +173,7 @@ void world::start(uint32_t n) {
   stored.applied = s.applied;
   raft::options o = core_options_;
   o.self = s.name;
-  if (bootstrapped_ && n < options_.nodes) o.members = initial_;
+  if (bootstrapped_ && initial_.is_voter(s.name)) o.members = initial_;
   auto core = raft::raft_core::open(o, stored, s.store, prng(random_()));
   if (!core) return checks_.fail(s.name + " does not start: " + core.err().text);
   s.core = std::move(*core);
@@ -209,9 +210,7 @@ void world::perform_effects(uint32_t n) {
     if (r.fault) return checks_.fail(fmt::format("{} halts: {}", s.name, r.fault->text));
     if (r.role && r.role->role == raft::role::leader) checks_.leads(*s.core);
     if (r.role && r.role->role != raft::role::follower) disturb_election(n);
-    // A leader that has only begun is the one that a change can hurt.
-    if (r.role && r.role->role == raft::role::leader && random_.chance(change_after_election_))
-      schedule(random_.chance(0.5) ? 0 : random_.below(60), at(event_kind::change, n));
+    if (r.role && r.role->role == raft::role::leader) tempt_new_leader(n);
     write_out(n, r);
     send_out(n, r.messages);
     if (!r.committed.empty()) {

@@ -95,6 +95,7 @@ private:
   void draw_bootstrap();
   void schedule_bootstrap(uint32_t n);
   raft::membership draw_change(const raft::raft_core& core);
+  void tempt_new_leader(uint32_t n);
   void change_members(uint32_t n);
   const raft::raft_core* settled_leader() const; // null until there is one and all its members agree with it
 
