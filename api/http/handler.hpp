@@ -69,8 +69,8 @@ struct query_kind {
   query_index_fn index = nullptr;  // null: never kept
   bool send_consistency = false;   // X-Consul-Effective-Consistency (catalog, health)
   bool honours_cached = false;   // ?cached: X-Cache
-  bool plain = false;            // operator/: no X-Consul headers, no waiting
   bool meta_on_error = false;      // Consul's deferred setMeta: index 1 and no known leader on errors (catalog, health)
+  bool plain = false;            // operator/: no X-Consul headers, no waiting
 };
 
 // Turns the result of a command into the answer. Null: `true`, or the failure.

@@ -71,7 +71,7 @@ result<change_set> state_store::install_snapshot(const std::string& path) {
   if (auto s = impl_->replace(state::snapshot_path(impl_->options.path, *index)); !s) return s.err();
   for (auto& old : state::list_snapshots(impl_->options.path))
     if (old.index < *index) ::unlink(old.path.c_str());
-  log::info("agent.server.state", "installed a snapshot: index={}", index->v);
+  log::debug("agent.server.state", "installed a snapshot: index={}", index->v);
   return change_set{*index, {}, true};
 }
 
