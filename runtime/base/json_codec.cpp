@@ -1,4 +1,5 @@
 #include "runtime/base/json_codec.hpp"
+#include "runtime/base/json_number.hpp"
 #include <cctype>
 #include <cstdio>
 #include <ctime>
@@ -27,8 +28,8 @@ std::string number_suffix(const json_node& n) { // Go names the number itself wh
   return "";
 }
 
-error parse_failure(std::string_view text, const rapidjson::Document& doc) {
-  auto at = doc.GetErrorOffset();
+error parse_failure(std::string_view text, const rapidjson::ParseResult& outcome) {
+  auto at = outcome.Offset();
   if (text.find_first_not_of(" \t\r\n") == text.npos) return {errc::bad_request, "EOF"};
   while (at < text.size() && std::isspace(static_cast<unsigned char>(text[at]))) ++at;
   if (at >= text.size()) return {errc::bad_request, "unexpected EOF"};
@@ -36,9 +37,9 @@ error parse_failure(std::string_view text, const rapidjson::Document& doc) {
   auto shown = c == '\'' ? std::string("'\\''") : fmt::format("'{}'", c);
   for (std::string_view word : {"true", "false", "null"})
     for (size_t n = word.size() - 1; n > 0; --n)
-      if (doc.GetParseError() == rapidjson::kParseErrorValueInvalid && at >= n && text.substr(at - n, n) == word.substr(0, n))
+      if (outcome.Code() == rapidjson::kParseErrorValueInvalid && at >= n && text.substr(at - n, n) == word.substr(0, n))
         return {errc::bad_request, fmt::format("invalid character {} in literal {} (expecting '{}')", shown, word, word[n])};
-  switch (doc.GetParseError()) {
+  switch (outcome.Code()) {
   case rapidjson::kParseErrorDocumentRootNotSingular:
     return {errc::bad_request, fmt::format("invalid character {} after top-level value", shown)};
   case rapidjson::kParseErrorObjectMissName:
@@ -52,6 +53,25 @@ error parse_failure(std::string_view text, const rapidjson::Document& doc) {
   default: return {errc::bad_request, fmt::format("invalid character {} looking for beginning of value", shown)};
   }
 }
+
+// Passes all on to the document, but for numbers, which it gets by their values.
+struct document_builder {
+  rapidjson::Document& doc;
+  bool Null() { return doc.Null(); }
+  bool Bool(bool b) { return doc.Bool(b); }
+  bool Int(int i) { return doc.Int(i); }
+  bool Uint(unsigned i) { return doc.Uint(i); }
+  bool Int64(int64_t i) { return doc.Int64(i); }
+  bool Uint64(uint64_t i) { return doc.Uint64(i); }
+  bool Double(double d) { return doc.Double(d); }
+  bool RawNumber(const char* s, rapidjson::SizeType n, bool) { return emit_json_number({s, n}, doc); }
+  bool String(const char* s, rapidjson::SizeType n, bool copy) { return doc.String(s, n, copy); }
+  bool Key(const char* s, rapidjson::SizeType n, bool copy) { return doc.Key(s, n, copy); }
+  bool StartObject() { return doc.StartObject(); }
+  bool EndObject(rapidjson::SizeType n) { return doc.EndObject(n); }
+  bool StartArray() { return doc.StartArray(); }
+  bool EndArray(rapidjson::SizeType n) { return doc.EndArray(n); }
+};
 
 // Days since the Unix epoch of a civil date (Hinnant, "chrono-compatible low-level date algorithms").
 int64_t days_from_civil(int64_t y, unsigned m, unsigned d) {
@@ -68,9 +88,16 @@ int64_t days_from_civil(int64_t y, unsigned m, unsigned d) {
 result<json_document> json_document::parse(std::string_view text) {
   json_document out;
   rapidjson::MemoryStream stream(text.data(), text.size());
-  // Go stops at the end of the first value when it decodes a stream; what follows is ignored by Consul's handlers.
-  out.doc_.ParseStream<rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag | rapidjson::kParseStopWhenDoneFlag>(stream);
-  if (out.doc_.HasParseError()) return parse_failure(text, out.doc_);
+  rapidjson::Reader reader;
+  rapidjson::ParseResult outcome;
+  auto parse = [&](rapidjson::Document& doc) {
+    document_builder builder{doc};
+    // Go stops at the end of the first value when it decodes a stream; what follows is ignored by Consul's handlers.
+    outcome = reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseStopWhenDoneFlag>(stream, builder);
+    return !outcome.IsError();
+  };
+  out.doc_.Populate(parse);
+  if (outcome.IsError()) return parse_failure(text, outcome);
   return out;
 }
 

@@ -1,5 +1,6 @@
 // The JSON reader of config_value, on RapidJSON's iterative parser: depth costs heap, not stack, and is bounded by the
 // handler.
+#include "runtime/base/json_number.hpp"
 #include "runtime/base/value.hpp"
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
@@ -44,7 +45,11 @@ public:
                               : config_value::of_real(static_cast<double>(i)));
   }
   bool Double(double d) { return add(config_value::of_real(d)); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
+  bool RawNumber(const char* s, rapidjson::SizeType n, bool) {
+    if (emit_json_number({s, n}, *this)) return true;
+    if (!refusal) refusal = "number out of range";
+    return false;
+  }
   bool String(const char* s, rapidjson::SizeType n, bool) { return add(config_value::of_string({s, n})); }
   bool Key(const char* s, rapidjson::SizeType n, bool) {
     open_.back().key.assign(s, n);
@@ -145,7 +150,7 @@ result<config_value> parse_json_value(std::string_view text, const std::string& 
   tree_builder builder(in, std::make_shared<const std::string>(file), limits);
   rapidjson::Reader reader;
   auto outcome = reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag>(in, builder);
+                              rapidjson::kParseNumbersAsStringsFlag>(in, builder);
   if (builder.refusal) return error{errc::corrupt, builder.refusal};
   // The stream ends in NULs for ever, so a NUL inside the text would look like its end.
   if (!outcome.IsError() && in.at != in.end)

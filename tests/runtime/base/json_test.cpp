@@ -1,4 +1,5 @@
 #include "runtime/base/json_codec.hpp"
+#include "runtime/base/value.hpp"
 #include <doctest/doctest.h>
 
 using namespace actord;
@@ -96,6 +97,33 @@ TEST_CASE("errors have Go's words") {
 TEST_CASE("deep nesting is refused and costs no stack") {
   std::string deep = R"({"Open":{"a":)" + std::string(200000, '[') + std::string(200000, ']') + "}}";
   CHECK(failure(deep) == "exceeded max depth");
+}
+
+TEST_CASE("numbers keep their type and are rounded to the nearest double, however small and however they are written") {
+  auto doc = json_document::parse("[-0,4294967295,-2147483649,18446744073709551615,-9223372036854775809,0.123456789012345678,1E2,1e-400]");
+  REQUIRE(doc.ok());
+  auto& n = doc->root();
+  CHECK((n[0].IsInt() && n[0].GetInt() == 0));
+  CHECK((n[1].IsUint() && n[1].GetUint() == 4294967295U));
+  CHECK((n[2].IsInt64() && n[2].GetInt64() == -2147483649LL));
+  CHECK((n[3].IsUint64() && n[3].GetUint64() == 18446744073709551615ULL));
+  CHECK((n[4].IsDouble() && n[4].GetDouble() == -9223372036854775808.0));
+  CHECK(n[5].GetDouble() == 0.123456789012345678);
+  CHECK((n[6].IsDouble() && n[6].GetDouble() == 100));
+  CHECK(n[7].GetDouble() == 0);
+  // Twenty digits behind zeros and an exponent: RapidJSON's own conversion crashed.
+  for (auto& text : {std::string("0.0000018446744073709551615e-340"), "0." + std::string(420, '0') + "18446744073709551615"}) {
+    CAPTURE(text);
+    auto tiny = json_document::parse(text);
+    REQUIRE(tiny.ok());
+    CHECK(tiny->root().GetDouble() == 0);
+    auto value = parse_json_value(text, "f", {});
+    REQUIRE(value.ok());
+    CHECK((value->is_number() && value->real == 0));
+  }
+  CHECK_FALSE(json_document::parse("1e400").ok());
+  CHECK_FALSE(json_document::parse("1.8e308").ok());
+  CHECK(parse_json_value("[1.8e308]", "f", {}).err().text == "number out of range");
 }
 
 TEST_CASE("pretty is Go's four-space indent") {
