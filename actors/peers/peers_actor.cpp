@@ -3,6 +3,7 @@
 #include "runtime/base/log.hpp"
 #include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace actord {
@@ -65,11 +66,18 @@ void peers_state::start(peers_setup s, raft_handle r, int listener) {
   self->link_to(disk);
   self->monitor(raft);
   self->set_down_handler([this](const caf::down_msg& d) {
-    if (d.source == raft.address()) self->quit(caf::exit_reason::user_shutdown);
+    if (d.source == raft.address()) stop(caf::exit_reason::user_shutdown);
   });
+  self->set_exit_handler([this](const caf::exit_msg& e) { stop(e.reason); });
   self->add_doorman(listener);
   ticked = now();
   self->delayed_send(self, setup.tick, peers_ticked{});
+}
+
+// CAF waits for what is not yet written before it lets go of a connection, for ever with a peer that hangs.
+void peers_state::stop(const caf::error& reason) {
+  for (auto& [number, l] : links) ::shutdown(static_cast<int>(l.handle.id()), SHUT_RDWR);
+  self->quit(reason);
 }
 
 void peers_state::send_messages(const peers_send& m) {

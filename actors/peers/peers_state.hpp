@@ -75,6 +75,7 @@ struct peers_state {
 
   // ---- peers_actor.cpp: messages from this process, the timer
   void start(peers_setup s, raft_handle r, int listener);
+  void stop(const caf::error& reason);
   void send_messages(const peers_send& m);
   void note_full(const link& l);
   void want(const peers_wanted& w);

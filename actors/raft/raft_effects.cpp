@@ -118,6 +118,7 @@ void raft_state::rejected(const raft::rejection& r) {
 
 void raft_state::note_role(const raft::role_change& r) {
   status_->known_leader.store(!r.leader.empty());
+  if (!r.leader.empty()) give_up_on_others(r.leader);
   if (!r.leader.empty()) status_->leader_heard.store(nanos_of(clock::now()));
   if (r.role == raft::role::leader) {
     leader_from_ = core_->last_index();

@@ -130,9 +130,21 @@ bool raft_state::can_ask() const {
 
 uint64_t raft_state::ask(raft::question q, forwarded f) {
   const auto id = next_question_++;
+  f.to = core_->leader();
   questions_.emplace(id, std::move(f));
   self_->send(peers_, peers_ask{core_->leader(), id, to_msgpack(q)});
   return id;
+}
+
+// Another server leads now: what the old leader was asked may or may not have happened, and waiting for it is of no use.
+void raft_state::give_up_on_others(const server_id& leader) {
+  std::vector<uint64_t> old;
+  for (auto& [id, f] : questions_)
+    if (f.to != leader) old.push_back(id);
+  for (auto id : old) {
+    peer_answer a{id, {errc::unknown_outcome, "leadership lost while committing log"}, {}};
+    answered(a);
+  }
 }
 
 void raft_state::forward(std::vector<held_command> batch) {

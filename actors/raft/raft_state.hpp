@@ -92,6 +92,7 @@ private:
     clock::time_point since;
   };
   struct forwarded { // a question of ours, under way
+    server_id to;
     std::vector<held_command> commands;
     std::vector<read_source> reads;
     std::optional<promise> change;
@@ -126,6 +127,7 @@ private:
   void begin_catching_up();
   void ask_catching_up();
   uint64_t ask(raft::question q, forwarded f);
+  void give_up_on_others(const server_id& leader);
   void reply(uint64_t connection, uint64_t id, const raft::answer& a);
   void answer_propose(peer_question& q, raft::question& asked);
   void answered_propose(forwarded& f, peer_answer& a, raft::answer& said);

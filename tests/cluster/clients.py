@@ -206,6 +206,8 @@ class Load:
         verdict = check(self.operations, max_steps)
         if not verdict.good:
             found.append(verdict.evidence)
+            rest = check([o for o in self.operations if o.kind != "get" or "?consistent" in o.place], max_steps)
+            found.append("without the default reads it is " + ("linearizable" if rest.good else "not either: " + rest.evidence))
         return "\n".join(found)
 
     def summary(self):

@@ -158,6 +158,29 @@ TEST_CASE("a peer that never reads bounds our memory and delays nobody else") {
   ::close(*listener);
 }
 
+TEST_CASE("a peer that never reads does not hold up the end") {
+  auto listener = peer::listen_on("127.0.0.1", 0);
+  REQUIRE(listener.ok());
+  int stuck = -1;
+  const auto start = std::chrono::steady_clock::now();
+  {
+    server a("a", 0, [](auto& s) { s.silent_limit = 60s; });
+    a.want({{"stuck", "127.0.0.1:" + std::to_string(peer::port_of(*listener))}});
+    pollfd p{*listener, POLLIN, 0};
+    REQUIRE(::poll(&p, 1, 10000) == 1);
+    stuck = ::accept(*listener, nullptr, nullptr);
+    peer::hello h;
+    h.id = "stuck";
+    h.datacenter = "dc1";
+    write_all(stuck, peer::encode(h));
+    REQUIRE(a.hears_of("stuck"));
+    a.send(peers_ask{"stuck", 1, std::string(32 << 20, 'q')});
+  }
+  CHECK(std::chrono::steady_clock::now() - start < 10s);
+  ::close(stuck);
+  ::close(*listener);
+}
+
 TEST_CASE("a server that says hello and then nothing is given up and dialled again") {
   server a("a", 0, [](auto& s) { s.ping_interval = 50ms; s.silent_limit = 300ms; });
   auto listener = peer::listen_on("127.0.0.1", 0);
