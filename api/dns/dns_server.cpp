@@ -75,14 +75,12 @@ result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config,
   for (size_t a = 0; a < config.dns_addrs.size(); ++a) {
     auto& address = config.dns_addrs[a];
     if (address.is_unix() || address.port < 0) continue;
-    auto port = static_cast<uint16_t>(address.port);
-    for (auto& r : out->threads_) {
-      auto bound = listen_udp(*r->work, address.host, port);
-      if (!bound) return bound.err();
-      port = *bound;
-    }
-    auto tcp = listen_tcp(*out->threads_.front()->work, address.host, port);
+    // TCP first: where any port will do, its number is far more often free for UDP than the other way round.
+    auto tcp = listen_tcp(*out->threads_.front()->work, address.host, static_cast<uint16_t>(address.port));
     if (!tcp) return tcp.err();
+    const uint16_t port = *tcp;
+    for (auto& r : out->threads_)
+      if (auto bound = listen_udp(*r->work, address.host, port); !bound) return bound.err();
     if (out->port_ == 0) out->port_ = port;
     for (auto network : {"udp", "tcp"}) log::info("agent", "Started DNS server: address={}:{} network={}", address.host, port, network);
   }

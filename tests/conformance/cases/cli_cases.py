@@ -8,6 +8,8 @@ COMMANDS = ["agent", "version", "validate", "members", "info", "kv get", "kv put
             "catalog services", "catalog datacenters", "services register", "services deregister", "maint", "reload", "leave", "monitor"]
 WEB = '{"service": {"name": "file-web", "id": "fw", "port": 88, "tags": ["x"], "meta": {"k": "v"}}}'
 WEB_HCL = 'service {\n name = "hcl-web"\n port = 89\n check { ttl = "1h" }\n}\n'
+# Without it both ask for an address where the machine has several private ones, before they look at anything else.
+BOUND = 'bind_addr = "127.0.0.1"\n'
 
 cases = [
     case("no command", cli(loose=HELP), cli("nonsense", loose=HELP), cli("--help", loose=HELP), cli("-h", loose=HELP)),
@@ -54,17 +56,17 @@ cases = [
          cli("maint", "-enable", "-service=none"), cli("maint", "-enable", "-disable"), cli("maint", "-reason=x"), cli("maint", "-service=ms"), cli("maint", "extra")),
     case("reload", cli("reload"), cli("reload", "extra")),
     case("monitor", cli("monitor", "-log-level=zz")),
-    case("validate", cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\n'}), cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\nfoo = 1\n'}),
-         cli("validate", "a.json", files={"a.json": '{"data_dir": "/tmp/x"}'}), cli("validate", "a.json", files={"a.json": '{"data_dir": '}, loose=["stderr"]), cli("validate"),
-         cli("validate", "none.hcl"), cli("validate", "a.hcl", files={"a.hcl": ""}), cli("validate", "-quiet", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\n'}),
-         cli("validate", "a.conf", files={"a.conf": 'data_dir = "/tmp/x"\n'}), cli("validate", "-config-format=hcl", "a.conf", files={"a.conf": 'data_dir = "/tmp/x"\n'}),
-         cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\nbootstrap_expect = 1\n'}),
-         cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\nserver = true\nbootstrap = true\nbootstrap_expect = 1\n'}),
-         cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\ndatacenter = "a b"\n'}),
-         cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\nserver = true\nbootstrap_expect = 2\n'}),
-         cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\nperformance { raft_multiplier = 11 }\n'}),
-         cli("validate", "a.hcl", files={"a.hcl": 'data_dir = "/tmp/x"\nservice { name = "x" check { ttl = "1h" interval = "1s" } }\n'})),
-    case("an agent that cannot start", cli("agent"), cli("agent", "-data-dir=/nonexistent/x", "-bootstrap-expect=1", loose=HELP), cli("agent", "-foo", loose=HELP), cli("agent", "extra", loose=HELP)),
+    case("validate", cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\n'}), cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\nfoo = 1\n'}),
+         cli("validate", "a.json", files={"a.json": '{"data_dir": "data", "bind_addr": "127.0.0.1"}'}), cli("validate", "a.json", files={"a.json": '{"data_dir": '}, loose=["stderr"]), cli("validate"),
+         cli("validate", "none.hcl"), cli("validate", "a.hcl", files={"a.hcl": BOUND}), cli("validate", "-quiet", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\n'}),
+         cli("validate", "b.hcl", "a.conf", files={"b.hcl": BOUND, "a.conf": BOUND + 'data_dir = "data"\n'}), cli("validate", "-config-format=hcl", "a.conf", files={"a.conf": BOUND + 'data_dir = "data"\n'}),
+         cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\nbootstrap_expect = 1\n'}),
+         cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\nserver = true\nbootstrap = true\nbootstrap_expect = 1\n'}),
+         cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\ndatacenter = "a b"\n'}),
+         cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\nserver = true\nbootstrap_expect = 2\n'}),
+         cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\nperformance { raft_multiplier = 11 }\n'}),
+         cli("validate", "a.hcl", files={"a.hcl": BOUND + 'data_dir = "data"\nservice { name = "x" check { ttl = "1h" interval = "1s" } }\n'})),
+    case("an agent that cannot start", cli("agent", "-bind=127.0.0.1"), cli("agent", "-data-dir=/nonexistent/x", "-bootstrap-expect=1", loose=HELP), cli("agent", "-foo", loose=HELP), cli("agent", "extra", loose=HELP)),
     case("no agent", cli("kv", "get", "a", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"}), cli("members", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"}),
          cli("members", "-http-addr=127.0.0.1:1"), cli("info", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"}), cli("reload", "-http-addr=http://127.0.0.1:1")),
     case("-http-addr as a URL", cli("kv", "get", "-http-addr=http://<<host>>", "a/b", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
