@@ -93,7 +93,7 @@ result<std::unique_ptr<environment>> environment::open(const std::string& path, 
         mdb_env_close(env);
         return error{errc::corrupt, path + " is shorter than it says"};
       }
-      return std::unique_ptr<environment>(new environment(env, bytes));
+      return std::unique_ptr<environment>(new environment(env, bytes, o.full));
     }
     mdb_env_close(env);
     if ((rc != ENOMEM && rc != EINVAL) || bytes <= (uint64_t{16} << 20)) break;

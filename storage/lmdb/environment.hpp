@@ -5,6 +5,7 @@
 // read and write; the public classes (state_store, log_store) catch it and hand out an error.
 #pragma once
 #include "runtime/base/error.hpp"
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <shared_mutex>
@@ -31,6 +32,8 @@ struct environment_options {
   unsigned max_tables = 24;
   uint64_t map_bytes = uint64_t{64} << 30; // address space reserved at first; halved until the kernel agrees
   bool read_only_file = false;        // `path` names a file, opened without lock file, for reading
+  // For the simulator: while it is true commits fail as on a full disk. Outlives the environment.
+  const std::atomic<bool>* full = nullptr;
 };
 
 class environment {
@@ -48,11 +51,13 @@ public:
   // A compacted copy of one consistent moment, written to an open file; writers go on meanwhile. The caller syncs it.
   status copy_to(int fd);
   std::shared_mutex& readers() { return readers_; } // held shared by every open read transaction
+  bool full() const { return full_ != nullptr && full_->load(std::memory_order_relaxed); }
 
 private:
-  environment(MDB_env* env, uint64_t map_bytes) : env_(env), map_bytes_(map_bytes) {}
+  environment(MDB_env* env, uint64_t map_bytes, const std::atomic<bool>* full) : env_(env), map_bytes_(map_bytes), full_(full) {}
   MDB_env* env_;
   uint64_t map_bytes_;
+  const std::atomic<bool>* full_;
   std::shared_mutex readers_;
 };
 

@@ -1,4 +1,5 @@
 #include "storage/lmdb/transaction.hpp"
+#include <cerrno>
 #include <lmdb.h>
 
 namespace actord::lmdb {
@@ -38,6 +39,10 @@ transaction& transaction::operator=(transaction&& o) noexcept {
 }
 
 void transaction::commit() {
+  if (!reading_ && env_->full()) {
+    abort();
+    raise(ENOSPC, "committing");
+  }
   auto* txn = txn_;
   txn_ = nullptr;
   int rc = mdb_txn_commit(txn);

@@ -197,8 +197,8 @@ void log_store::impl::save(lmdb::transaction& txn, const position& p) {
 log_store::log_store(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
 log_store::~log_store() = default;
 
-result<std::unique_ptr<log_store>> log_store::open(const std::string& path) {
-  auto env = lmdb::environment::open(path, {.sync = true, .max_tables = 4});
+result<std::unique_ptr<log_store>> log_store::open(const std::string& path, const std::atomic<bool>* full) {
+  auto env = lmdb::environment::open(path, {.sync = true, .max_tables = 4, .full = full});
   if (!env) return env.err();
   auto i = std::make_unique<impl>();
   i->env = std::move(*env);

@@ -4,6 +4,7 @@
 #pragma once
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,7 +38,8 @@ struct log_batch { // one transaction, one sync
 
 class log_store {
 public:
-  static result<std::unique_ptr<log_store>> open(const std::string& path);
+  // full: see lmdb::environment_options.
+  static result<std::unique_ptr<log_store>> open(const std::string& path, const std::atomic<bool>* full = nullptr);
   ~log_store();
 
   // Durable when it returns. An error (disk full …) means: nothing of the batch is there.

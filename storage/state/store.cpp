@@ -83,7 +83,7 @@ status state_store::impl::rebuild(const std::string& why) {
 
 // Also tells the applied index. The folder holds data.mdb or nothing yet.
 result<std::shared_ptr<live_database>> state_store::impl::open_tables(const std::string& folder) {
-  auto opened = lmdb::environment::open(folder, {.sync = false});
+  auto opened = lmdb::environment::open(folder, {.sync = false, .full = options.full});
   if (!opened) return opened.err();
   auto out = std::make_shared<live_database>();
   out->env = std::move(*opened);

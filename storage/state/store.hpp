@@ -6,6 +6,7 @@
 #include "storage/command/commands.hpp"
 #include "storage/model/changes.hpp"
 #include "storage/state/read_view.hpp"
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,6 +29,7 @@ struct store_options {
   // restored to it any more: it is not used.
   raft_index least_applied{0};
   raft_index most_applied{UINT64_MAX};
+  const std::atomic<bool>* full = nullptr; // see lmdb::environment_options
 };
 
 class state_store {

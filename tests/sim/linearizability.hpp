@@ -1,7 +1,6 @@
-// Is a history of operations on one key linearizable? Wing & Gong's search with Lowe's memo of configurations already
-// tried ("Testing for linearizability", 2017), the way Porcupine does it: per key, since keys are independent.
+// Is a history of operations on one key linearizable? Per key, since keys are independent.
 #pragma once
-#include "tests/sim/kv_machine.hpp"
+#include "tests/sim/linear_search.hpp"
 #include <cstdint>
 #include <vector>
 
@@ -15,8 +14,6 @@ struct operation {
   uint64_t invoked = 0;      // stamps: the order of all invocations and answers
   uint64_t returned = 0;     // 0 while the outcome is unknown: it may take effect at any time after, or never
 };
-
-enum class verdict : uint8_t { linearizable, violated, undecided };
 
 // undecided when max_steps did not suffice.
 verdict check_key(std::vector<operation> history, size_t max_steps);

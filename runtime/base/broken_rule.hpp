@@ -1,0 +1,34 @@
+// Rules that the simulator of whole nodes breaks on purpose, one at a time, to show that its checkers see. Only the
+// simulator's own build of the actors defines ACTORD_BREAKABLE; everywhere else `broken` is the constant false, and what
+// depends on it is not compiled.
+#pragma once
+#include <cstdint>
+
+namespace actord {
+
+enum class rule : uint8_t {
+  none,
+  answer_when_applied,     // a write is answered once it is applied
+  sync_before_written,     // the log writer says "written" once it is synced
+  read_within_lease,       // a leader answers reads by itself only while its lease lasts
+  lease_from_round,        // the lease counts from the round's sending, not from its answers
+  lead_when_applied,       // a leader answers reads once it has applied its first entry
+  unknown_is_final,        // what may have been written is not tried again
+  lost_leadership_is_unknown, // a write under way when leadership was lost is not called "nothing was written"
+  follower_asks,           // a follower asks the leader before a read
+  follower_waits,          // and waits until it has applied as much as the leader says
+  held_once,               // a held command is proposed once
+  vote_is_written,         // the vote is part of the hard state on disk
+  cut_behind_snapshot,     // the log is cut only behind a durable snapshot
+  snapshot_has_members,    // a snapshot carries the configuration of its place
+  install_after_log,       // a snapshot from elsewhere is loaded once the log is durable behind it
+};
+
+#ifdef ACTORD_BREAKABLE
+inline thread_local rule broken_rule = rule::none; // of this thread's run
+inline bool broken(rule r) { return broken_rule == r; }
+#else
+constexpr bool broken(rule) { return false; }
+#endif
+
+} // namespace actord
