@@ -5,6 +5,7 @@
 #include "actors/messages/messages.hpp"
 #include "actors/messages/peer_messages.hpp"
 #include <atomic>
+#include <limits>
 #include <caf/typed_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <functional>
@@ -25,10 +26,21 @@ struct node_status {
   std::atomic<uint64_t> watchers{0};
   std::atomic<uint64_t> unpublished{0};
   std::atomic<bool> known_leader{false};
-  // Until when (steady clock, ns) nobody else can lead: a leader's reads need no question before. max for a cluster of one.
+  // Until when (steady clock, ns) nobody else can lead: a leader's reads need no question before. max where no other server
+  // exists, max - 1 where none votes.
   std::atomic<int64_t> lease_until{0};
   std::atomic<bool> catching_up{false};    // has less than the leader had committed when it was first heard of since the start
   std::atomic<int64_t> leader_heard{0}; // when a leader was last heard of (steady clock, ns); 0: never since the start
+
+  // Does a view that is opened after this call show everything that anybody was told or shown before it? A leader knows
+  // while its lease lasts (thesis 6.4.1), once it has applied what it committed: followers may have applied that already.
+  // `confirm`: only if no other server exists. `now`: steady clock, ns.
+  bool sees_everything(int64_t now, bool confirm) const {
+    if (!leader.load(std::memory_order_acquire)) return false;
+    const auto until = lease_until.load(std::memory_order_acquire);
+    if (until == std::numeric_limits<int64_t>::max()) return true;
+    return !confirm && now < until && applied.load(std::memory_order_acquire) >= commit.load(std::memory_order_acquire);
+  }
 };
 
 using router_handle = caf::typed_actor<

@@ -30,6 +30,7 @@ int64_t nanos_of(std::chrono::steady_clock::time_point t) {
 } // namespace
 
 void raft_state::perform_effects() {
+  publish_status(); // before anything leaves: followers must not show what a read here would not wait for, nor vote while we claim the lease
   while (core_->has_ready()) {
     auto r = core_->drain();
     if (r.write_id != 0) send_write(r);
@@ -47,8 +48,8 @@ void raft_state::perform_effects() {
     if (r.members) note_members();
     if (r.role) note_role(*r.role);
     if (r.fault) log::err("agent.server.raft", "halted: error=\"{}\"", r.fault->text);
+    publish_status();
   }
-  publish_status();
 }
 
 void raft_state::send_write(raft::ready& r) {
@@ -194,11 +195,11 @@ void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
 
 // Atomics for those who ask nobody: term, indexes, and until when a read needs no question.
 void raft_state::publish_status() {
-  status_->commit.store(core_->commit_index().v, std::memory_order_relaxed);
+  status_->commit.store(core_->commit_index().v, std::memory_order_release);
   status_->term.store(core_->term().v, std::memory_order_relaxed);
   int64_t until = 0;
   if (core_->is_leader() && core_->members().voters.size() == 1 && core_->members().is_voter(core_->self())) {
-    until = std::numeric_limits<int64_t>::max();
+    until = std::numeric_limits<int64_t>::max() - (core_->members().learners.empty() ? 0 : 1); // learners show what they have applied
   } else if (core_->has_lease()) {
     // The round was sent in that tick or later. A follower's time-out may begin just before its tick, hence one less;
     // a tenth is left for clocks that run apart (thesis 6.4.1).

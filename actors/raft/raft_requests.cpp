@@ -213,11 +213,11 @@ void raft_state::answered_reads(forwarded& f, peer_answer& a, raft::answer& said
   if (!failed) forward_reads(confirm);
 }
 
-// What a lease lets a reader see without a round: all that this leader has applied, which is all that anybody was told.
+// What a lease lets a reader see without a round. Not what is applied here: a follower may have shown more by now.
 raft_index raft_state::leased_index() const {
   const bool leads = status_->leader.load() && core_->is_leader();
   const auto now = std::chrono::duration_cast<nanos>(clock::now().time_since_epoch()).count();
-  return leads && now < status_->lease_until.load() ? raft_index{status_->applied.load()} : raft_index{};
+  return leads && now < status_->lease_until.load() ? core_->commit_index() : raft_index{};
 }
 
 void raft_state::ask_core(read_source s) {

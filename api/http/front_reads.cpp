@@ -54,10 +54,7 @@ void front::refuse(const query_kind& k, std::string_view why, response& out) {
 bool front::is_current(const query_options& o) const {
   const auto& status = *parts_.status;
   if (o.mode == consistency::stale && (o.max_stale.count() == 0 || nanos(std::chrono::milliseconds(silence())) <= o.max_stale)) return true;
-  if (!status.leader.load(std::memory_order_acquire)) return false;
-  const auto until = status.lease_until.load(std::memory_order_acquire);
-  if (until == std::numeric_limits<int64_t>::max()) return true; // nobody else is there
-  return o.mode != consistency::consistent && steady_nanos() < until;
+  return status.sees_everything(steady_nanos(), o.mode == consistency::consistent);
 }
 
 // The read is carried out once Raft says that it sees everything.

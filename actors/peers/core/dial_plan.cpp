@@ -68,7 +68,7 @@ std::vector<std::string> dial_plan::names_due(int64_t now) {
   std::vector<std::string> out;
   for (auto& [name, n] : names_) {
     if (n.asked || n.next > now) continue;
-    const bool connected = std::any_of(targets_.begin(), targets_.end(), [&](const auto& t) { return t.second.name == name && t.second.at == stage::ready; });
+    const bool connected = std::any_of(targets_.begin(), targets_.end(), [&, &dialled = name](const auto& t) { return t.second.name == dialled && t.second.at == stage::ready; });
     if (connected) {
       n.next = now + options_.resolve_again_ms;
       continue;

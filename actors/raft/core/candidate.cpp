@@ -52,8 +52,13 @@ void raft_core::ask_for_votes(message_kind kind, raft_term term, bool transfer) 
   }
 }
 
-// Was a leader heard of less than the smallest election time-out ago? A leader itself is, until check-quorum deposes it.
-bool raft_core::in_lease() const { return !leader_.empty() && elapsed_ < options_.election_ticks; }
+// May a leader hold a lease on this server's word: was one heard of less than the smallest election time-out ago? A leader
+// itself is, until check-quorum deposes it. Whoever restarts does not know what it answered just before
+// (thesis 6.4.1 takes that for granted).
+bool raft_core::in_lease() const {
+  if (restarted_ && now_ < options_.election_ticks) return true;
+  return !leader_.empty() && elapsed_ < options_.election_ticks;
+}
 
 void raft_core::handle_vote_request(const message& m) {
   const bool pre = m.kind == message_kind::pre_vote;

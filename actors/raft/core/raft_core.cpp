@@ -7,6 +7,7 @@ raft_core::raft_core(options o, const stored_state& stored, log_reader& reader, 
     : options_(std::move(o)), config_(options_.members, stored.memberships), random_(random), log_(reader, stored), hard_(stored.hard), commit_(stored.applied),
       handed_(stored.applied), applied_(stored.applied) {
   if (broken(mutation::forget_vote_on_restart)) hard_.vote.clear();
+  restarted_ = hard_.term.v > 0;
   told_ = {role_, hard_.term, leader_};
   draw_timeout();
 }

@@ -173,6 +173,7 @@ private:
   raft_index handed_;  // the last entry handed out as committed
   raft_index applied_; // the last one reported as applied
   uint64_t now_ = 0;   // ticks since the start
+  bool restarted_ = false; // had a term before the start
   uint64_t elapsed_ = 0;  // ticks since the leader was heard (follower), since the last quorum check (leader)
   uint64_t timeout_ = 0;  // randomised election time-out, in ticks
   uint64_t heartbeat_elapsed_ = 0;

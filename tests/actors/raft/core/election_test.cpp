@@ -166,6 +166,24 @@ TEST_CASE("thesis 4.2.3: who hears a leader ignores candidates, unless the leade
   CHECK(c.core("s2").term() == raft_term{2});
 }
 
+TEST_CASE("thesis 6.4.1: who restarts lets nobody be elected while a leader may hold a lease on what it said before") {
+  test_cluster c(3);
+  c.elect("s1");
+  c.crash("s2");
+  c.start("s2");
+  c.mail.clear();
+  auto m = make_message(message_kind::vote, "s3", 2);
+  m.log_index = raft_index{100};
+  m.log_term = raft_term{1};
+  c.tick("s2", 9);
+  c.step("s2", m);
+  CHECK(c.core("s2").term() == raft_term{1});
+  CHECK(c.mail.empty());
+  c.tick("s2");
+  c.step("s2", m);
+  CHECK(c.core("s2").term() == raft_term{2});
+}
+
 TEST_CASE("thesis 6.2: a leader that no majority answers steps down and fails what waits") {
   test_cluster c(3);
   c.elect("s1");
