@@ -28,9 +28,6 @@ namespace {
 constexpr std::string_view subsystem = "agent.server.autopilot";
 constexpr auto least_interval = std::chrono::milliseconds(100); // -dev asks for 10 ms, which nobody notices but the processor
 
-int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 int64_t unix_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -66,6 +63,8 @@ struct autopilot_state {
     self->request(router, caf::infinite, leader_query{true})
         .then([this](const leader_info& info) { look(info); }, [this](const caf::error&) { lost(); });
   }
+
+  int64_t steady_ms() const { return std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now().time_since_epoch()).count(); }
 
   void lost() {
     asking = false;

@@ -25,7 +25,7 @@ void raft_state::start(raft_attach& a) {
   writer_ = spawn_log_writer(self_->system(), *store_, raft_handle{self_}, setup_.detached_writer);
   self_->link_to(writer_);
   self_->delayed_send(self_, setup_.tick, raft_ticked{});
-  tick_times_.emplace_back(core_->now_ticks(), clock::now());
+  tick_times_.emplace_back(core_->now_ticks(), clock_now());
   begin_catching_up();
   say_hello();
   want_peers();
@@ -34,7 +34,7 @@ void raft_state::start(raft_attach& a) {
 
 void raft_state::ticked() {
   self_->delayed_send(self_, setup_.tick, raft_ticked{});
-  const auto now = clock::now();
+  const auto now = clock_now();
   core_->tick();
   tick_times_.emplace_back(core_->now_ticks(), now);
   if (tick_times_.size() > 4 * setup_.options.election_ticks) tick_times_.pop_front();

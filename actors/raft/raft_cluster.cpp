@@ -13,7 +13,7 @@ constexpr auto remembered = std::chrono::seconds(60); // servers outside of the 
 
 void raft_state::messages(peer_messages& m) {
   for (auto& one : m.messages) {
-    if (one.from == core_->leader()) status_->leader_heard.store(std::chrono::duration_cast<nanos>(clock::now().time_since_epoch()).count(), std::memory_order_relaxed);
+    if (one.from == core_->leader()) status_->leader_heard.store(std::chrono::duration_cast<nanos>(clock_now().time_since_epoch()).count(), std::memory_order_relaxed);
     core_->step(std::move(one));
   }
   perform_effects();
@@ -23,7 +23,7 @@ void raft_state::said(peer_said& s) {
   if (s.hello.id == core_->self()) return;
   auto& seen = seen_[s.hello.id];
   const bool fresh = seen.hello.id.empty();
-  seen = {std::move(s.hello), true, clock::now()};
+  seen = {std::move(s.hello), true, clock_now()};
   if (fresh) log::info("agent.server", "Found another server: server={} address={}", seen.hello.name, seen.hello.address);
   say_hello();
   want_peers();
@@ -36,7 +36,7 @@ void raft_state::lost(const peer_lost& l) {
   auto at = seen_.find(l.id);
   if (at == seen_.end()) return;
   at->second.connected = false;
-  at->second.since = clock::now();
+  at->second.since = clock_now();
 }
 
 void raft_state::say_hello() {
@@ -57,7 +57,7 @@ void raft_state::want_peers() {
   if (!peers_) return;
   std::map<server_id, std::string> ids;
   for (auto& [id, address] : core_->members().addresses) ids[id] = address;
-  const auto now = clock::now();
+  const auto now = clock_now();
   std::erase_if(seen_, [&](auto& s) { return !s.second.connected && !core_->members().contains(s.first) && now - s.second.since > remembered; });
   for (auto& [id, seen] : seen_) ids[id] = seen.hello.address;
   for (auto& [id, seen] : seen_)
@@ -102,7 +102,7 @@ void raft_state::maybe_bootstrap() {
 
 // The leader takes in servers that say hello: as learners first, which autopilot makes voters once they are stable.
 void raft_state::look_after_members() {
-  const auto now = clock::now();
+  const auto now = clock_now();
   if (!peers_ || now - looked_after_ < look_interval) return;
   looked_after_ = now;
   want_peers();
@@ -149,7 +149,7 @@ result<raft::membership> raft_state::changed(const membership_change& c) const {
 }
 
 void raft_state::start_change(const membership_change& c, origin o) {
-  o.since = clock::now();
+  o.since = clock_now();
   auto next = changed(c);
   if (!next || *next == core_->members()) {
     apply_result r;
@@ -165,7 +165,7 @@ void raft_state::start_change(const membership_change& c, origin o) {
 caf::result<apply_outcome> raft_state::change(membership_change& c) {
   auto p = self_->make_response_promise<apply_outcome>();
   if (core_->is_leader()) {
-    start_change(c, {0, nullptr, p, clock::now()});
+    start_change(c, {0, nullptr, p, clock_now()});
     perform_effects();
   } else if (can_ask()) {
     raft::question q;
@@ -274,7 +274,7 @@ leader_info raft_state::info() const {
   auto number = [](uint64_t n) { return std::to_string(n); };
   const auto applied = status_->applied.load();
   const auto heard = status_->leader_heard.load();
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now().time_since_epoch() - nanos(heard));
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(clock_now().time_since_epoch() - nanos(heard));
   out.stats = {
       {"applied_index", number(applied)},
       {"commit_index", number(core_->commit_index().v)},

@@ -73,7 +73,7 @@ void raft_state::send_write(raft::ready& r) {
 void raft_state::send_committed(std::vector<raft::entry>& committed) {
   entries_committed out;
   out.entries.reserve(committed.size());
-  const auto now = clock::now();
+  const auto now = clock_now();
   for (auto& e : committed) {
     committed_entry c;
     c.index = e.index;
@@ -120,7 +120,7 @@ void raft_state::rejected(const raft::rejection& r) {
 void raft_state::note_role(const raft::role_change& r) {
   status_->known_leader.store(!r.leader.empty());
   if (!r.leader.empty()) give_up_on_others(r.leader);
-  if (!r.leader.empty()) status_->leader_heard.store(nanos_of(clock::now()));
+  if (!r.leader.empty()) status_->leader_heard.store(nanos_of(clock_now()));
   if (r.role == raft::role::leader) {
     leader_from_ = core_->last_index();
     log::info("agent.server.raft", "entering leader state: term={}", r.term.v);

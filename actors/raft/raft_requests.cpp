@@ -18,7 +18,7 @@ raft::question_kind kind_of(const raft::question& q) { return static_cast<raft::
 // ---- writes ------------------------------------------------------------------------------------------------------
 
 void raft_state::propose(proposals& p) {
-  const auto now = clock::now();
+  const auto now = clock_now();
   if (core_->is_leader() || stalled_.code != errc::none) {
     for (auto& one : p.batch) submit(std::move(one.command), {one.id, p.reply_to, {}, now});
     return perform_effects();
@@ -32,7 +32,7 @@ void raft_state::propose(proposals& p) {
 
 caf::result<apply_outcome> raft_state::propose_one(std::string command) {
   auto p = self_->make_response_promise<apply_outcome>();
-  submit(std::move(command), {0, nullptr, p, clock::now()});
+  submit(std::move(command), {0, nullptr, p, clock_now()});
   perform_effects();
   return p;
 }
@@ -84,7 +84,7 @@ void raft_state::outcomes(proposals_done& d) {
 }
 
 void raft_state::hold(std::string command, origin o) {
-  if (held_.size() < max_held && clock::now() - o.since < setup_.hold) return held_.push_back({std::move(command), std::move(o)});
+  if (held_.size() < max_held && clock_now() - o.since < setup_.hold) return held_.push_back({std::move(command), std::move(o)});
   apply_result failed;
   failed.failure = no_leader;
   finish(o, std::move(failed));
@@ -175,7 +175,7 @@ void raft_state::read(read_wanted& r) {
   s.id = r.id;
   s.reply_to = std::move(r.reply_to);
   s.confirm = r.confirm;
-  s.since = clock::now();
+  s.since = clock_now();
   if (core_->is_leader()) {
     ask_core(std::move(s));
     return perform_effects();
@@ -216,7 +216,7 @@ void raft_state::answered_reads(forwarded& f, peer_answer& a, raft::answer& said
 // What a lease lets a reader see without a round. Not what is applied here: a follower may have shown more by now.
 raft_index raft_state::leased_index() const {
   const bool leads = status_->leader.load() && core_->is_leader();
-  const auto now = std::chrono::duration_cast<nanos>(clock::now().time_since_epoch()).count();
+  const auto now = std::chrono::duration_cast<nanos>(clock_now().time_since_epoch()).count();
   return leads && now < status_->lease_until.load() ? core_->commit_index() : raft_index{};
 }
 
@@ -254,7 +254,7 @@ void raft_state::begin_catching_up() {
 
 void raft_state::ask_catching_up() {
   read_source s;
-  s.since = clock::now();
+  s.since = clock_now();
   held_reads_.push_back(std::move(s));
 }
 
@@ -312,7 +312,7 @@ void raft_state::question(peer_question& q) {
     b.reply.outcomes.resize(1);
     origin o;
     o.sink = remote_slot{batch, 0};
-    o.since = clock::now();
+    o.since = clock_now();
     if (kind_of(asked) == raft::question_kind::change) {
       start_change({static_cast<membership_change::kind>(asked.change), asked.id, asked.address}, std::move(o));
     } else {
@@ -336,7 +336,7 @@ void raft_state::answer_propose(peer_question& q, raft::question& asked) {
   auto& b = batches_[batch];
   b = {q.connection, q.id, asked.commands.size(), {}};
   b.reply.outcomes.resize(asked.commands.size());
-  const auto now = clock::now();
+  const auto now = clock_now();
   for (size_t i = 0; i < asked.commands.size(); ++i) submit(std::move(asked.commands[i]), {0, nullptr, remote_slot{batch, i}, now});
 }
 

@@ -132,6 +132,7 @@ private:
   void answer_propose(peer_question& q, raft::question& asked);
   void answered_propose(forwarded& f, peer_answer& a, raft::answer& said);
   void answered_reads(forwarded& f, peer_answer& a, raft::answer& said);
+  clock::time_point clock_now() const { return self_->clock().now(); } // the actor system's: steady_clock, or a simulation's
   raft_index leased_index() const; // a read of this index sees all that was acknowledged; 0 without a lease
 
   // raft_cluster.cpp
