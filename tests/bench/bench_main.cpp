@@ -1,7 +1,9 @@
 // bench compare: ours and another binary of Consul's interface side by side, alternating, in one call.
-// bench run: one load against a server that runs already, for profiling.
+// bench run: one load against a server that runs already, for profiling and for clusters (cluster.py).
+// bench pace: puts at a steady rate, and their times second by second.
 
 #include "tests/bench/bench_case.hpp"
+#include "tests/bench/cluster_pace.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -20,7 +22,8 @@ namespace {
 
 constexpr std::string_view usage =
   "usage: bench compare --oracle PATH [--ours PATH] [--only NAME,...] [--seconds N] [--rounds N] [--keys N]\n"
-  "       bench run --addr HOST:PORT [--dns PORT] [--pid PID] --case NAME [--seconds N] [--rounds N]\n"
+  "       bench run --addr HOST:PORT [--dns PORT] [--pid PID,...] --case NAME [--seconds N] [--rounds N]\n"
+  "       bench pace --addr HOST:PORT --rate N [--width N] [--seconds N] [--bytes N]\n"
   "       bench list\n"
   "compare starts both as durable single servers with ports of their own and prints medians over the rounds.\n"
   "--only takes the cases whose name begins with one of the names.\n";
@@ -28,9 +31,20 @@ constexpr std::string_view usage =
 struct arguments {
   std::string command, oracle, ours, only, address, wanted;
   std::uint16_t dns = 8600;
-  pid_t pid = 0;
+  std::vector<pid_t> pids;
   bench_options options;
+  pace_plan pace;
 };
+
+std::vector<pid_t> numbers(const std::string& list) {
+  std::vector<pid_t> found;
+  for (std::size_t at = 0; at < list.size();) {
+    const auto comma = std::min(list.find(',', at), list.size());
+    found.push_back(std::stoi(list.substr(at, comma - at)));
+    at = comma + 1;
+  }
+  return found;
+}
 
 arguments parse(int argc, char** argv) {
   arguments found;
@@ -46,7 +60,10 @@ arguments parse(int argc, char** argv) {
     else if (flag == "--addr") found.address = value;
     else if (flag == "--case") found.wanted = value;
     else if (flag == "--dns") found.dns = static_cast<std::uint16_t>(std::stoul(value));
-    else if (flag == "--pid") found.pid = std::stoi(value);
+    else if (flag == "--pid") found.pids = numbers(value);
+    else if (flag == "--rate") found.pace.rate = std::stod(value);
+    else if (flag == "--width") found.pace.width = std::stoi(value);
+    else if (flag == "--bytes") found.pace.bytes = std::stoull(value);
     else if (flag == "--seconds") found.options.seconds = std::stod(value);
     else if (flag == "--rounds") found.options.rounds = std::stoi(value);
     else if (flag == "--keys") found.options.keys = std::stoull(value);
@@ -192,7 +209,7 @@ int compare(const arguments& given) {
 int run(const arguments& given) {
   const auto colon = given.address.rfind(':');
   if (colon == std::string::npos) throw std::invalid_argument("run needs --addr HOST:PORT");
-  server_process server("server", static_cast<std::uint16_t>(std::stoul(given.address.substr(colon + 1))), given.dns, given.pid);
+  server_process server("server", static_cast<std::uint16_t>(std::stoul(given.address.substr(colon + 1))), given.dns, given.pids);
   bool any = false;
   for (const auto& each : all_cases()) {
     if (each.name != given.wanted || each.needs_own_server) continue;
@@ -200,7 +217,7 @@ int run(const arguments& given) {
     each.prepare(server, given.options);
     for (int round = 0; round < given.options.rounds; ++round)
       for (const auto& [name, value] : each.run(server, given.options, round))
-        if (given.pid != 0 || !name.starts_with("cpu")) fmt::print("{} {} {}\n", each.name, name, number(value));
+        if (!given.pids.empty() || !name.starts_with("cpu")) fmt::print("{} {} {}\n", each.name, name, number(value));
   }
   if (!any) throw std::invalid_argument("no such load: " + given.wanted);
   return 0;
@@ -227,6 +244,7 @@ int main(int argc, char** argv) {
     if (given.command == "compare") return compare(given);
     if (given.command == "run") return run(given);
     if (given.command == "list") return list();
+    if (given.command == "pace") return pace(given.address, given.pace, given.options.seconds);
     throw std::invalid_argument("unknown command " + given.command);
   } catch (const std::invalid_argument& error) {
     fmt::print(stderr, "{}\n{}", error.what(), usage);

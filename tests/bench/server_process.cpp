@@ -73,6 +73,23 @@ std::uint64_t connection_limit() {
   return limit.rlim_cur > 102'000 ? 100'000 : limit.rlim_cur > 2'000 ? limit.rlim_cur - 1'000 : 200;
 }
 
+double cpu_us_of(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto after_name = text.rfind(')');
+  if (after_name == std::string::npos) return 0;
+  unsigned long long user = 0, system = 0;
+  std::sscanf(text.c_str() + after_name + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system);
+  return static_cast<double>(user + system) * 1e6 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
+double rss_kb_of(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("VmRSS:")) return std::strtod(line.c_str() + 6, nullptr);
+  return 0;
+}
+
 } // namespace
 
 std::int64_t now_ns() {
@@ -94,8 +111,9 @@ void kill_servers_on_signals() {
 server_process::server_process(std::string label, std::string program)
   : label_(std::move(label)), program_(std::move(program)) {}
 
-server_process::server_process(std::string label, std::uint16_t http_port, std::uint16_t dns_port, pid_t pid)
-  : label_(std::move(label)), pid_(pid), foreign_(true), http_port_(http_port), dns_port_(dns_port) {}
+server_process::server_process(std::string label, std::uint16_t http_port, std::uint16_t dns_port, std::vector<pid_t> pids)
+  : label_(std::move(label)), pid_(pids.empty() ? 0 : pids.front()), foreign_pids_(std::move(pids)), foreign_(true),
+    http_port_(http_port), dns_port_(dns_port) {}
 
 server_process::~server_process() {
   if (foreign_) return;
@@ -235,21 +253,18 @@ void server_process::settle(double seconds) {
 
 double server_process::cpu_us() const {
   if (!running()) return 0;
-  std::ifstream file(fmt::format("/proc/{}/stat", pid_));
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  const auto after_name = text.rfind(')');
-  if (after_name == std::string::npos) return 0;
-  unsigned long long user = 0, system = 0;
-  std::sscanf(text.c_str() + after_name + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user, &system);
-  return static_cast<double>(user + system) * 1e6 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+  if (!foreign_) return cpu_us_of(pid_);
+  double sum = 0;
+  for (const pid_t pid : foreign_pids_) sum += cpu_us_of(pid);
+  return sum;
 }
 
 double server_process::rss_kb() const {
   if (!running()) return 0;
-  std::ifstream file(fmt::format("/proc/{}/status", pid_));
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("VmRSS:")) return std::strtod(line.c_str() + 6, nullptr);
-  return 0;
+  if (!foreign_) return rss_kb_of(pid_);
+  double sum = 0;
+  for (const pid_t pid : foreign_pids_) sum += rss_kb_of(pid);
+  return sum;
 }
 
 } // namespace actord::bench

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace actord::bench {
 
@@ -13,8 +14,9 @@ class server_process {
 public:
   /// `program` is the binary; nothing is started yet. `label` is what tables call it.
   server_process(std::string label, std::string program);
-  /// A server that somebody else runs: never started, stopped or cleaned up here. `pid` 0 means: no CPU figures.
-  server_process(std::string label, std::uint16_t http_port, std::uint16_t dns_port, pid_t pid);
+  /// A server that somebody else runs: never started, stopped or cleaned up here. CPU and memory are those of all `pids`
+  /// (of all servers of its cluster, say); none means no figures.
+  server_process(std::string label, std::uint16_t http_port, std::uint16_t dns_port, std::vector<pid_t> pids);
   ~server_process();
   server_process(const server_process&) = delete;
   server_process& operator=(const server_process&) = delete;
@@ -51,6 +53,7 @@ private:
   std::string program_;
   std::string folder_;
   pid_t pid_ = 0;
+  std::vector<pid_t> foreign_pids_;
   bool foreign_ = false;
   bool frozen_ = false;
   std::uint16_t http_port_ = 0;

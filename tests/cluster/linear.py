@@ -58,6 +58,11 @@ class _Search:
     def __init__(self, operations, max_steps):
         self.known = sorted((o for o in operations if o.end != math.inf), key=lambda o: o.start)
         self.unknown = sorted((o for o in operations if o.end == math.inf and o.kind != "get"), key=lambda o: o.start)
+        self.replacing = {}  # value -> the unknown cas that expect it
+        for n, u in enumerate(self.unknown):
+            if u.kind == "cas":
+                self.replacing.setdefault(u.expected, []).append(n)
+        self.mentioned = {ABSENT} | set(self.replacing) | {o.result for o in self.known if o.kind == "get"} | {o.expected for o in self.known if o.kind == "cas"}
         self.max_steps, self.steps = max_steps, 0
         self.best = (-1, None)
 
@@ -96,17 +101,19 @@ class _Search:
 
     def branches(self, state, base, mask, taken, found, first_end):
         """What may come next; the likeliest last, where the stack takes it first."""
-        out = []
-        open_ones = [(n, u) for n, u in enumerate(self.unknown) if u.start <= first_end and not taken >> n & 1]
-        for n, u in open_ones:
-            if u.kind == "cas" and state != u.expected:
+        out, alike = [], set()
+        for n, u in enumerate(self.unknown):
+            if u.start > first_end:
+                break
+            if taken >> n & 1 or (u.kind == "cas" and state != u.expected):
                 continue
             after = ABSENT if u.kind == "delete" else u.value
-            if after == state:
+            if after == state or not self.wanted(state, after, found, taken):
                 continue
-            seen = any(self.known[i].kind in ("get", "cas") and not _after(self.known[i], state)[0] and _after(self.known[i], after)[0]
-                       for i in found)
-            if seen or any(m != n and v.kind == "cas" and v.expected == after for m, v in open_ones):
+            # Those that leave the same behind, or what nobody ever speaks of, can stand in for one another: one of them is enough.
+            sort = (u.kind, after if after in self.mentioned else None)
+            if sort not in alike:
+                alike.add(sort)
                 out.append((after, base, mask, taken | 1 << n))
         for i in sorted(found, key=lambda i: -self.known[i].end):
             op = self.known[i]
@@ -114,6 +121,12 @@ class _Search:
             if possible and not _only_looks(op):
                 out.append((after, *self.with_done(base, mask, i), taken))
         return out
+
+    def wanted(self, state, after, found, taken):
+        """Does somebody who could not be next see `after`, or an unknown cas that matters to somebody replace it?"""
+        if any(not taken >> m & 1 and self.unknown[m].value in self.mentioned for m in self.replacing.get(after, ())):
+            return True
+        return any(self.known[i].kind in ("get", "cas") and not _after(self.known[i], state)[0] and _after(self.known[i], after)[0] for i in found)
 
     def run(self):
         tried = set()
