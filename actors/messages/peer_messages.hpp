@@ -59,6 +59,7 @@ struct peer_messages {
 };
 struct peer_said { // a hello came, the first or a changed one
   server_hello hello;
+  bool reached = true; // over our own connection to it: it is where it says; else it has only come to us, and may be anybody
 };
 struct peer_lost { // our connection to it is gone; it is being dialled again
   server_id id;

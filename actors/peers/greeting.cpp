@@ -82,7 +82,7 @@ bool peers_state::take_hello(link& l, std::string_view body) {
     }
     if (*h == l.said) return true;
     l.said = std::move(*h);
-    if (l.purpose == purpose::raft) self->send(raft, peer_said{in_process(l.said)});
+    if (l.purpose == purpose::raft) self->send(raft, peer_said{in_process(l.said), l.outgoing});
     return true;
   }
   l.said = std::move(*h);
@@ -104,6 +104,7 @@ bool peers_state::greet_accepted(link& l) {
   l.out = fresh_outbox();
   push(l, lane::control, encode(own_hello(l.purpose)));
   if (l.said.id == setup.self.id) return true; // ourselves; the dialling end closes
+  plan->heard_of(l.said.id, now());
   size_t same = 0;
   link* oldest = nullptr;
   for (auto& [n, other] : links)
@@ -116,7 +117,7 @@ bool peers_state::greet_accepted(link& l) {
   if (find(number) == nullptr) return false; // it was itself the oldest
   if (l.purpose == purpose::raft) {
     log::debug(log_name, "a server has connected: server={} address={}", l.said.name, l.address);
-    self->send(raft, peer_said{in_process(l.said)});
+    self->send(raft, peer_said{in_process(l.said), false});
   }
   return true;
 }
@@ -136,7 +137,7 @@ bool peers_state::greet_dialled(link& l) {
   if (verdict == dial_plan::verdict::stranger) {
     if (once_a_minute("stranger " + l.address))
       log::warn(log_name, "another server than expected answers: address={} expected={} found={}", l.address, l.wanted, l.said.id);
-    self->send(raft, peer_said{in_process(l.said)});
+    self->send(raft, peer_said{in_process(l.said), false});
   }
   l.target = 0; // the plan knows already
   close(l);
@@ -146,7 +147,7 @@ bool peers_state::greet_dialled(link& l) {
 void peers_state::take_messages(link& l, std::string_view body) {
   auto bodies = decode_messages(body);
   if (!bodies) {
-    log::warn(log_name, "dropping what a server sent: server={} error=\"{}\"", l.said.name, bodies.err().text);
+    if (once_a_minute("decode " + l.said.id)) log::warn(log_name, "dropping what a server sent: server={} error=\"{}\"", l.said.name, bodies.err().text);
     return;
   }
   for (auto b : *bodies) {

@@ -1,6 +1,8 @@
 #include "actors/peers/peers_state.hpp"
 #include "runtime/base/log.hpp"
+#include <algorithm>
 #include <sys/socket.h>
+#include <utility>
 
 namespace actord::peer {
 
@@ -155,8 +157,7 @@ void peers_state::transferred(const caf::io::data_transferred_msg& m) {
   if (known == by_handle.end()) return;
   auto& l = *find(known->second);
   l.in_kernel = m.remaining;
-  // A slow line with a backlog that moves is alive, though its pongs come late.
-  if (m.remaining > 0 && l.at == link::stage::open) l.heard = now();
+  l.written += m.written;
   if (l.at == link::stage::closing && l.in_kernel == 0 && l.out.empty()) {
     // Closing with bytes unread would reset the connection and take our last frame with it: the other side closes, or time.
     ::shutdown(static_cast<int>(l.handle.id()), SHUT_WR);
@@ -230,7 +231,7 @@ void peers_state::refuse(link& l, const std::string& text) {
 void peers_state::watch_links(int64_t t) {
   std::vector<uint64_t> late;
   for (auto& [number, l] : links) {
-    const auto silent_for = t - l.heard, open_for = t - l.opened;
+    const auto open_for = t - l.opened;
     switch (l.at) {
     case link::stage::dialled:
       if (open_for > setup.dial_timeout.count()) late.push_back(number);
@@ -242,7 +243,13 @@ void peers_state::watch_links(int64_t t) {
       if (open_for > 1000) late.push_back(number);
       break;
     case link::stage::open:
-      if (silent_for > (l.outgoing ? setup.silent_limit : setup.idle_limit).count()) {
+      // A slow line with a backlog that moves is alive, though its pongs come late. What the kernel took moves only when the
+      // other side has acknowledged it.
+      if (l.in_kernel > 0 || !l.out.empty()) {
+        const auto arrived = l.written - std::min(l.written, unacknowledged(static_cast<int>(l.handle.id())));
+        if (std::exchange(l.arrived, arrived) != arrived) l.heard = t;
+      }
+      if (t - l.heard > (l.outgoing ? setup.silent_limit : setup.idle_limit).count()) {
         late.push_back(number);
       } else if (l.outgoing && t - l.pinged >= setup.ping_interval.count()) {
         l.pinged = t;

@@ -24,10 +24,10 @@ struct peers_setup {
   server_hello self;
   std::string data_dir; // for <data_dir>/snapshot-in-<n>.part; those found at the start are removed
   uint64_t seed = 1;
-  std::chrono::milliseconds dial_timeout{3000};   // until the other side's hello
+  std::chrono::milliseconds dial_timeout{2000};   // until the other side's hello
   std::chrono::milliseconds greet_timeout{5000};  // an accepted connection has to say hello within
-  std::chrono::milliseconds ping_interval{1000};
-  std::chrono::milliseconds silent_limit{4000};   // our connection is given up when nothing came back for so long
+  std::chrono::milliseconds ping_interval{500};
+  std::chrono::milliseconds silent_limit{3000};   // our connection is given up when nothing came back for so long
   std::chrono::milliseconds idle_limit{10000};    // the same for an accepted one, over which pings come
   std::chrono::milliseconds ask_timeout{10000};
   std::chrono::milliseconds snapshot_stall{10000}; // no progress: connect again

@@ -38,6 +38,7 @@ struct link {
   frame_reader reader;
   outbox out;
   uint64_t in_kernel = 0; // bytes given to the multiplexer and not yet written
+  uint64_t written = 0, arrived = 0; // bytes in all, and those that the other side's kernel has acknowledged when last looked at
   int64_t opened = 0, heard = 0, pinged = 0;
 };
 

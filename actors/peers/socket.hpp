@@ -27,6 +27,9 @@ result<int> start_dial(const std::string& address, const std::string& source_ip)
 // No delay for small writes, and the kernel gives up on bytes nobody acknowledges.
 void tune(int fd);
 
+// Bytes written to a connection that the other side's kernel has not acknowledged.
+uint64_t unacknowledged(int fd);
+
 // Resolves names in threads that nobody waits for, because getaddrinfo cannot be interrupted: an actor with a thread of
 // its own would hold up the end of the actor system.
 class resolver {

@@ -9,6 +9,7 @@ namespace actord {
 namespace {
 constexpr auto look_interval = std::chrono::seconds(1);
 constexpr auto remembered = std::chrono::seconds(60); // servers outside of the configuration, after their connection went
+constexpr size_t max_strangers = 64;                  // who say hello and have not been reached where they say they are
 } // namespace
 
 void raft_state::messages(peer_messages& m) {
@@ -19,11 +20,17 @@ void raft_state::messages(peer_messages& m) {
   perform_effects();
 }
 
+// Whoever comes to us may be anybody. It counts once it was reached at the address that it gives.
 void raft_state::said(peer_said& s) {
-  if (s.hello.id == core_->self()) return;
+  if (s.hello.id.empty() || s.hello.id == core_->self()) return;
+  if (!s.reached && !seen_.contains(s.hello.id) && !core_->members().contains(s.hello.id)) {
+    const auto strangers = std::count_if(seen_.begin(), seen_.end(), [](auto& other) { return !other.second.connected; });
+    if (static_cast<size_t>(strangers) >= max_strangers) return;
+  }
   auto& seen = seen_[s.hello.id];
-  const bool fresh = seen.hello.id.empty();
-  seen = {std::move(s.hello), true, clock_now()};
+  const bool fresh = s.reached && !seen.connected && !core_->members().contains(s.hello.id);
+  const bool moved = seen.hello.address != s.hello.address;
+  seen = {std::move(s.hello), s.reached || (seen.connected && !moved), clock_now()};
   if (fresh) log::info("agent.server", "Found another server: server={} address={}", seen.hello.name, seen.hello.address);
   say_hello();
   want_peers();
@@ -44,7 +51,8 @@ void raft_state::say_hello() {
   server_hello h = setup_.hello;
   h.bootstrapped = core_->last_index().v > 0 || !core_->members().voters.empty();
   h.known[h.id] = h.address;
-  for (auto& [id, seen] : seen_) h.known[id] = seen.hello.address;
+  for (auto& [id, seen] : seen_)
+    if (seen.connected) h.known[id] = seen.hello.address;
   for (auto& [id, address] : core_->members().addresses) h.known.try_emplace(id, address);
   if (h == said_) return;
   said_ = h;
@@ -59,7 +67,8 @@ void raft_state::want_peers() {
   for (auto& [id, address] : core_->members().addresses) ids[id] = address;
   const auto now = clock_now();
   std::erase_if(seen_, [&](auto& s) { return !s.second.connected && !core_->members().contains(s.first) && now - s.second.since > remembered; });
-  for (auto& [id, seen] : seen_) ids[id] = seen.hello.address;
+  for (auto& [id, seen] : seen_)
+    if (!seen.hello.address.empty()) ids[id] = seen.hello.address;
   for (auto& [id, seen] : seen_)
     if (seen.connected)
       for (auto& [other, address] : seen.hello.known) ids.try_emplace(other, address);

@@ -147,6 +147,11 @@ dial_plan::verdict dial_plan::greeted(uint64_t number, const server_id& id, int6
   return verdict::ready;
 }
 
+void dial_plan::heard_of(const server_id& id, int64_t now) {
+  for (auto& [number, t] : targets_)
+    if (t.at == stage::idle && (t.wanted == id || (t.wanted.empty() && t.said == id))) t.next = std::min(t.next, now + options_.backoff_min_ms);
+}
+
 void dial_plan::failed(uint64_t number, int64_t now) {
   auto it = targets_.find(number);
   if (it == targets_.end()) return;

@@ -21,7 +21,7 @@ class dial_plan {
 public:
   struct options {
     int64_t backoff_min_ms = 100; // doubles with each failure; each wait is drawn from [half of it, it]
-    int64_t backoff_max_ms = 5000;
+    int64_t backoff_max_ms = 1500; // so that a cluster is whole soon after its network is
     int64_t resolve_again_ms = 30000; // after a success
   };
   enum class verdict : uint8_t {
@@ -50,6 +50,8 @@ public:
   // Addresses to dial now; each target comes once until greeted() or failed().
   std::vector<dial> due(int64_t now);
   verdict greeted(uint64_t target, const server_id& id, int64_t now);
+  // A server has come to us, so there is a way to it again: it is dialled soon, whatever the failures before.
+  void heard_of(const server_id& id, int64_t now);
   // The dial failed or a ready connection is gone.
   void failed(uint64_t target, int64_t now);
 
