@@ -43,9 +43,11 @@ struct apply_outcome {
 // ---- reads -----------------------------------------------------------------------------------------------------
 // May I answer a read that must see all that was acknowledged before now? Answered to `reply_to` by reads_allowed, once
 // this server has applied enough. `confirm` asks for a round of heartbeats (?consistent) instead of the leader's lease.
+// With `at_least` and without `confirm` no leader is asked: the read wants to see what was written up to that index.
 struct read_wanted {
   uint64_t id = 0; // the sender's
   bool confirm = false;
+  uint64_t at_least = 0;
   caf::strong_actor_ptr reply_to;
 };
 struct reads_allowed {

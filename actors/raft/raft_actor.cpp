@@ -40,12 +40,14 @@ void raft_state::ticked() {
   if (tick_times_.size() > 4 * setup_.options.election_ticks) tick_times_.pop_front();
   expire_held(now);
   look_after_members();
+  step_aside_when_slow(now);
   perform_effects();
 }
 
 void raft_state::written(log_written& w) {
   stalled_ = std::move(w.failure);
   if (w.write_id == 0) return;
+  while (!writing_.empty() && writing_.front().first <= w.write_id) writing_.pop_front();
   if (install_ && w.write_id >= install_->write_id) {
     // The log begins after the snapshot from here on: load it before anything that follows it is applied.
     self_->send(state_, state_install{std::move(install_->path), install_->index});

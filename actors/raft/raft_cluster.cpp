@@ -8,6 +8,8 @@ namespace actord {
 
 namespace {
 constexpr auto look_interval = std::chrono::seconds(1);
+constexpr auto aside_interval = std::chrono::seconds(10); // between two hand-overs of the same server
+constexpr unsigned max_late_ticks = 10;                   // a late one counts two, one in time takes one away
 constexpr auto remembered = std::chrono::seconds(60); // servers outside of the configuration, after their connection went
 constexpr size_t max_strangers = 64;                  // who say hello and have not been reached where they say they are
 } // namespace
@@ -210,6 +212,33 @@ bool raft_state::start_transfer(const std::string& to, apply_result& out) {
   log::info("agent.server.raft", "transferring leadership: to={}", best);
   core_->transfer_leadership(best);
   return true;
+}
+
+// Is there a voter that has synced more of this leader's log than the leader itself?
+bool raft_state::others_are_ahead() const {
+  for (auto& id : core_->members().voters) {
+    auto* p = core_->progress_of(id);
+    if (id != core_->self() && p && p->active && p->match > core_->stable_index()) return true;
+  }
+  return false;
+}
+
+// A leader whose disk or loop cannot follow hands over to a server that can, rather than to make all writes wait for it.
+// The disk lags when others have had for long on theirs what ours has not finished, or fails; the loop when ticks come late.
+void raft_state::step_aside_when_slow(clock::time_point now) {
+  const auto patience = setup_.tick * setup_.options.election_ticks;
+  const bool late = last_tick_ != clock::time_point{} && now - last_tick_ > 3 * setup_.tick;
+  last_tick_ = now;
+  late_ticks_ = late ? late_ticks_ + 2 : late_ticks_ - (late_ticks_ > 0 ? 1 : 0);
+  if (!status_->leader.load() || core_->members().voters.size() < 2 || now - stepped_aside_ < aside_interval) return;
+  const bool stuck = !writing_.empty() && now - writing_.front().second > patience && others_are_ahead();
+  const bool failing = stalled_.code != errc::none;
+  if (!stuck && !failing && late_ticks_ < max_late_ticks) return;
+  stepped_aside_ = now;
+  late_ticks_ = 0;
+  log::warn("agent.server.raft", "this leader's {}, another server shall lead", failing ? "disk refuses writes" : stuck ? "disk lags" : "event loop lags");
+  apply_result ignored;
+  (void)start_transfer({}, ignored);
 }
 
 caf::result<apply_outcome> raft_state::transfer(const leadership_transfer& t) {

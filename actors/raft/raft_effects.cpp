@@ -67,6 +67,7 @@ void raft_state::send_write(raft::ready& r) {
   if (r.hard) w.hard.emplace(r.hard->term, r.hard->vote);
   w.append.reserve(r.append.size());
   for (auto& e : r.append) w.append.push_back({e.index, e.term, static_cast<uint8_t>(e.kind), e.payload});
+  writing_.emplace_back(w.write_id, clock_now());
   self_->send(writer_, std::move(w));
 }
 

@@ -43,7 +43,9 @@ void raft_state::submit(std::string command, origin o) {
     failed.failure = stalled_;
     return finish(o, std::move(failed));
   }
-  if (core_->is_leader()) {
+  if (core_->is_leader() && core_->is_transferring()) {
+    hold(std::move(command), std::move(o)); // for the next leader, or for us when it does not come
+  } else if (core_->is_leader()) {
     const auto cookie = next_cookie_++;
     proposed_.add();
     origins_.emplace(cookie, std::move(o));
@@ -120,6 +122,12 @@ void raft_state::expire_held(clock::time_point now) {
     held_reads_.pop_front();
     refuse_read(r, no_leader);
   }
+  std::erase_if(waiting_reads_, [&](waiting_read& w) {
+    if (!w.since || now - *w.since < setup_.hold) return false;
+    error late{errc::internal, "this server has not reached index " + std::to_string(w.index.v) + " in time: it is at " + std::to_string(status_->applied.load())};
+    caf::anon_send(caf::actor_cast<caf::actor>(w.reply_to), reads_allowed{{w.id}, std::move(late)});
+    return true;
+  });
 }
 
 bool raft_state::can_ask() const {
@@ -175,7 +183,9 @@ void raft_state::read(read_wanted& r) {
   s.id = r.id;
   s.reply_to = std::move(r.reply_to);
   s.confirm = r.confirm;
+  s.at_least = r.at_least;
   s.since = clock_now();
+  if (r.at_least > 0 && !r.confirm) return wait_for(s, raft_index{r.at_least});
   if (core_->is_leader()) {
     ask_core(std::move(s));
     return perform_effects();
@@ -235,8 +245,13 @@ void raft_state::read_may(read_source& s, raft_index at) {
     a.index = at.v;
     return reply(s.connection, s.question, a);
   }
-  waiting_read w{at, s.id, std::move(s.reply_to)};
-  if (status_->applied.load() >= at.v) return allow(w);
+  wait_for(s, at);
+}
+
+void raft_state::wait_for(read_source& s, raft_index at) {
+  waiting_read w{std::max(at, raft_index{s.at_least}), s.id, std::move(s.reply_to), {}};
+  if (s.at_least > 0) w.since = s.since;
+  if (status_->applied.load() >= w.index.v) return allow(w);
   waiting_reads_.push_back(std::move(w));
 }
 

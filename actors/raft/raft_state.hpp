@@ -83,12 +83,14 @@ private:
     raft_index index;
     uint64_t id;
     caf::strong_actor_ptr reply_to;
+    std::optional<clock::time_point> since; // of one that names an index which may never come
   };
   struct read_source { // of a read that the core or the leader is asked about
     uint64_t id = 0;
     caf::strong_actor_ptr reply_to;      // local
     uint64_t connection = 0, question = 0; // else: another server's
     bool confirm = false;
+    uint64_t at_least = 0;
     clock::time_point since;
   };
   struct forwarded { // a question of ours, under way
@@ -121,6 +123,7 @@ private:
   void forward_reads(bool confirm);
   void ask_core(read_source s);
   void read_may(read_source& s, raft_index at);
+  void wait_for(read_source& s, raft_index at);
   void refuse_read(read_source& s, error why);
   void release_reads();
   void allow(waiting_read& w);
@@ -144,6 +147,8 @@ private:
   result<raft::membership> changed(const membership_change& c) const;
   void start_change(const membership_change& c, origin o);
   bool start_transfer(const std::string& to, apply_result& out);
+  void step_aside_when_slow(clock::time_point now);
+  bool others_are_ahead() const;
 
   pointer self_;
   log_store* store_ = nullptr;
@@ -189,6 +194,12 @@ private:
   server_hello said_;
   std::vector<std::pair<server_id, std::string>> wanted_;
   clock::time_point looked_after_{};
+
+  // How this server keeps up, for stepping aside: writes that the log writer has not finished, and late ticks.
+  std::deque<std::pair<uint64_t, clock::time_point>> writing_;
+  clock::time_point last_tick_{}, stepped_aside_{};
+  unsigned late_ticks_ = 0;
+
   std::deque<std::pair<uint64_t, clock::time_point>> tick_times_; // when the newest ticks came, for the lease
 
   telemetry::series& proposed_ = telemetry::counter("raft.apply");

@@ -20,6 +20,7 @@ struct reply_facts {
   bool gzip = false;
   bool pretty = false;
   bool no_body = false;              // HEAD
+  bool tell_index = false;           // a write with ?at_least is told its index
   std::string_view cache;            // X-Cache, when asked with ?cached
   std::string_view consistency;      // for X-Consul-Effective-Consistency
   telemetry::series* took = nullptr; // ms; of the route, null when no route was found

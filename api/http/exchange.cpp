@@ -7,7 +7,10 @@ bool exchange::options(query_options& o) { return parse_query_options(req, o, ou
 
 void exchange::read(const query_kind& k) { env.owner.read_state(*this, conn_, k); }
 
-void exchange::propose(std::string command, applied_fn then) { env.owner.propose(conn_, std::move(command), then); }
+void exchange::propose(std::string command, applied_fn then) {
+  conn_.facts().tell_index = !req.params.empty() && req.has_param("at_least");
+  env.owner.propose(conn_, std::move(command), then);
+}
 
 deferred exchange::defer() {
   conn_.set_busy();

@@ -253,6 +253,7 @@ void front::applied(const proposals_done& m) {
     if (done.result.failure.code != errc::none) response_.fail(done.result.failure);
     else if (w.then) w.then(done.result, response_);
     else response_.json(done.result.value ? "true" : "false");
+    if (c->facts().tell_index && done.result.failure.code == errc::none) response_.header("X-Consul-Index", std::to_string(done.result.index));
     c->send(response_);
   }
 }

@@ -50,9 +50,11 @@ void front::refuse(const query_kind& k, std::string_view why, response& out) {
 }
 
 // Does the state here show all that was acknowledged? A leader knows while its lease lasts; ?stale does not ask, unless
-// it bounds how old the state may be.
+// it bounds how old the state may be, and ?at_least asks only for what it names.
 bool front::is_current(const query_options& o) const {
   const auto& status = *parts_.status;
+  if (o.at_least > status.applied.load(std::memory_order_acquire)) return false;
+  if (o.at_least > 0 && o.mode == consistency::leader) return true;
   if (o.mode == consistency::stale && (o.max_stale.count() == 0 || nanos(std::chrono::milliseconds(silence())) <= o.max_stale)) return true;
   return status.sees_everything(steady_nanos(), o.mode == consistency::consistent);
 }
@@ -63,7 +65,7 @@ void front::wait_until_current(exchange& x, connection& c, const query_kind& k, 
   x.out.answered = true;
   const uint64_t id = next_read_++;
   reads_.emplace(id, pending_read{c.weak_from_this(), c.serial(), x.req.path, std::string(x.req.raw_query), matched_prefix_, k});
-  self_->send(parts_.router, read_wanted{id, o.mode == consistency::consistent, self_.address()});
+  self_->send(parts_.router, read_wanted{id, o.mode == consistency::consistent, o.at_least, self_.address()});
 }
 
 void front::allowed(reads_allowed& m) {
@@ -92,7 +94,7 @@ void front::allowed(reads_allowed& m) {
 // Path and parameters, without what changes neither the answer nor what it waits for.
 void front::make_key(const request& r) {
   static constexpr std::string_view left_out[] = {"index", "wait",  "pretty", "token",    "stale", "consistent",
-                                                  "leader", "cached", "max_stale", "dc"};
+                                                  "leader", "cached", "max_stale", "dc", "at_least"};
   key_.assign(r.path);
   key_ += '\0';
   std::string_view q = r.raw_query;

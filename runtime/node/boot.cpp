@@ -12,6 +12,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/config/loader.hpp"
 #include "runtime/node/data_folder.hpp"
+#include "runtime/node/recover_peers.hpp"
 #include "runtime/node/signals.hpp"
 #include "runtime/node/supervisor_actor.hpp"
 #include "runtime/telemetry/log_sinks.hpp"
@@ -107,6 +108,7 @@ status open_storage(node& n) {
   auto log = log_store::open(path + "/raft");
   if (!log) return error{errc::internal, "Failed to open the Raft log: " + log.err().text};
   n.log = std::move(*log);
+  if (auto s = recover_peers(path + "/raft", *n.log); !s) return s;
   store_options so;
   so.path = path + "/state";
   so.datacenter = n.config.datacenter;

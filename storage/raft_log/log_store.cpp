@@ -158,6 +158,11 @@ void log_store::impl::apply(lmdb::transaction& txn, const log_batch& b, position
     if (b.restore_members) put(txn, members, {b.restore_members->first, {}, membership_kind, b.restore_members->second});
     read_members(txn, p);
   }
+  if (b.recover_members) {
+    lmdb::empty(txn, members);
+    put(txn, members, {raft_index{}, {}, membership_kind, *b.recover_members});
+    read_members(txn, p);
+  }
   if (!b.append.empty()) {
     auto from = b.append.front().index;
     if (from < p.first || from > p.last.next()) lmdb::raise(EINVAL, "the log would have a gap");

@@ -32,6 +32,8 @@ struct log_batch { // one transaction, one sync
   std::optional<std::pair<raft_index, raft_term>> restore; // drop everything, start after this point
   // With restore: the index and payload of the configuration that holds at that point, for memberships().
   std::optional<std::pair<raft_index, std::string>> restore_members;
+  // An operator's word in place of all configurations (recovery); holds at index 0, so that the next leader writes it down.
+  std::optional<std::string> recover_members;
   std::vector<log_record> append;  // replaces all from append.front().index on
   std::optional<std::pair<raft_term, std::string>> hard; // term, vote
 };

@@ -82,6 +82,7 @@ public:
   uint64_t lease_tick() const { return lease_tick_; }
   bool lease_known() const { return lease_known_; }
   const progress* progress_of(const server_id& id) const;
+  bool is_transferring() const { return !transferee_.empty(); } // proposals are refused meanwhile
 
 private:
   raft_core(options o, const stored_state& stored, log_reader& reader, prng random);

@@ -67,6 +67,8 @@ bool parse_wait(const request& r, query_options& o, response& out) {
     if (!d) return refuse(out, "Invalid wait time");
     o.wait = *d;
   }
+  if (auto index = r.param("at_least"); !index.empty())
+    if (!parse_unsigned(index, o.at_least)) return refuse(out, "Invalid at_least");
   if (auto index = r.param("index"); !index.empty())
     if (!parse_unsigned(index, o.min_index)) return refuse(out, "Invalid index");
   return true;

@@ -10,6 +10,7 @@ enum class consistency : uint8_t { leader, consistent, stale };
 
 struct query_options {
   uint64_t min_index = 0;          // 0: do not wait
+  uint64_t at_least = 0;           // not of Consul: answer from here once this much is applied; no leader is asked
   nanos wait{0};                   // as asked; 0: the default
   consistency mode = consistency::leader;
   bool explicit_leader = false;    // ?leader: discovery_max_stale does not apply

@@ -206,6 +206,23 @@ TEST_CASE("without a leader reads fail unless stale, and 405, 404, 301, 413 are 
   CHECK(c.answer().empty());
 }
 
+TEST_CASE("a write that asks for its index is told it, and any server that has applied as much shows it without a leader") {
+  world w;
+  client c(w.port());
+  c.ask("PUT /v1/kv/own?at_least", "1");
+  const std::string told = c.answer();
+  const auto at = told.find("X-Consul-Index: ");
+  REQUIRE(at != told.npos);
+  const auto index = std::stoull(told.substr(at + 16));
+  CHECK(index == w.store->applied_index().v);
+  c.ask("PUT /v1/kv/other", "1");
+  CHECK(c.answer().find("X-Consul-Index") == std::string::npos);
+  w.status->leader = false;
+  CHECK(c.body_of("GET /v1/kv/own?raw&at_least=" + std::to_string(index)) == "1");
+  CHECK(c.body_of("GET /v1/kv/own?raw&at_least=" + std::to_string(index + 100)) == "No cluster leader"); // Raft is asked, here a dummy
+  CHECK(c.body_of("GET /v1/kv/own?raw&at_least=x") == "Invalid at_least");
+}
+
 TEST_CASE("a catalog registration shows in catalog and health, and the kept answer is dropped when it changes") {
   world w;
   client c(w.port());

@@ -51,6 +51,14 @@ std::string validated(const std::string& path) {
   return out + "Configuration is valid!\n";
 }
 
+// The recordings name a data directory that was not there. This one is nowhere, and as long: messages name columns.
+std::string elsewhere(std::string text) {
+  constexpr std::string_view recorded = "/tmp/x", absent = "/no/ne";
+  static_assert(recorded.size() == absent.size());
+  for (auto at = text.find(recorded); at != std::string::npos; at = text.find(recorded, at)) text.replace(at, recorded.size(), absent);
+  return text;
+}
+
 } // namespace
 
 TEST_CASE("validate prints what Consul 1.8.7 prints") {
@@ -60,11 +68,11 @@ TEST_CASE("validate prints what Consul 1.8.7 prints") {
   CHECK(all.size() > 250);
   for (auto& r : all) {
     const auto path = folder + "/F." + r.format;
-    std::ofstream(path, std::ios::binary) << r.file;
+    std::ofstream(path, std::ios::binary) << elsewhere(r.file);
     auto got = validated(path);
     for (auto at = got.find(path); at != std::string::npos; at = got.find(path)) got.replace(at, path.size(), "F");
     CAPTURE(r.file);
-    CHECK(got == r.printed);
+    CHECK(got == elsewhere(r.printed));
   }
   std::filesystem::remove_all(folder);
 }

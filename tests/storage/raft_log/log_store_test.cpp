@@ -210,3 +210,21 @@ TEST_CASE("a snapshot's configuration takes the place of all others") {
   CHECK(write(*l, bare));
   CHECK(configurations(*l).empty());
 }
+
+TEST_CASE("an operator's configuration takes the place of all others until a leader writes the next one") {
+  folder f;
+  auto l = open_log(f);
+  CHECK(write(*l, with_members(1, 9, 1, {1, 4, 8})));
+  log_batch word;
+  word.recover_members = "o";
+  CHECK(write(*l, word));
+  CHECK(configurations(*l) == "0o ");
+  CHECK(l->last_index() == raft_index{9});
+  l.reset();
+  l = open_log(f);
+  CHECK(configurations(*l) == "0o ");
+  CHECK(write(*l, run_of(5, 9, 2))); // a conflict takes no word of an operator back
+  CHECK(configurations(*l) == "0o ");
+  CHECK(write(*l, with_members(10, 10, 3, {10})));
+  CHECK(configurations(*l) == "0o 10b ");
+}
