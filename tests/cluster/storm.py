@@ -34,7 +34,7 @@ class Storm:
         kinds = ["kill_leader", "kill_any", "kill_all", "hang_leader", "hang_any", "rolling_restart", "replace", "transfer"]
         if self.network:
             kinds += ["unplug_leader", "unplug_any", "split", "one_way", "bridge", "flap"]
-            if self.network.has_netem():
+            if self.network.has_slow_links():
                 kinds += ["slow_links"]
         if self.disk:
             kinds += ["full_disk"]

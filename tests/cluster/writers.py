@@ -6,7 +6,8 @@ import time
 
 
 class Writers:
-    """Use as a context manager. Each writer goes on to another server after an error."""
+    """Use as a context manager. Each writer goes on to another server after an error, one that neither is down nor
+    hangs."""
 
     def __init__(self, cluster, count, timeout=10):
         self.cluster, self.timeout = cluster, timeout
@@ -35,7 +36,7 @@ class Writers:
             else:
                 if connection:
                     connection.close()
-                connection, server = None, rng.choice(self.cluster.servers)
+                connection, server = None, rng.choice(self.cluster.alive() or self.cluster.servers)
                 time.sleep(0.01)
 
     def firsts(self, at):
