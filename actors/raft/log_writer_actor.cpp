@@ -1,4 +1,5 @@
 #include "actors/raft/log_writer_actor.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include <caf/send.hpp>
@@ -20,6 +21,7 @@ struct writer_state {
   bool flush_queued = false;
 
   void write(log_write& w) {
+    if (broken(rule::sync_before_written)) self->send(raft, log_written{w.write_id, {}});
     pending.push_back(std::move(w));
     if (flush_queued) return;
     flush_queued = true;

@@ -2,6 +2,7 @@
 #include "actors/raft/core/wire.hpp"
 #include "actors/raft/disk_reader.hpp"
 #include "actors/raft/raft_state.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/state/store.hpp"
 #include <caf/actor_cast.hpp>
@@ -64,7 +65,11 @@ void raft_state::send_write(raft::ready& r) {
     }
     install_ = install{r.write_id, std::exchange(arriving_, {}), r.restore->index};
   }
-  if (r.hard) w.hard.emplace(r.hard->term, r.hard->vote);
+  if (r.hard) w.hard.emplace(r.hard->term, broken(rule::vote_is_written) ? server_id() : r.hard->vote);
+  if (broken(rule::install_after_log) && install_) {
+    self_->send(state_, state_install{std::move(install_->path), install_->index});
+    install_.reset();
+  }
   w.append.reserve(r.append.size());
   for (auto& e : r.append) w.append.push_back({e.index, e.term, static_cast<uint8_t>(e.kind), e.payload});
   writing_.emplace_back(w.write_id, clock_now());
@@ -114,7 +119,8 @@ void raft_state::rejected(const raft::rejection& r) {
   auto o = std::move(at->second);
   origins_.erase(at);
   apply_result out;
-  out.failure = refusal(r.reason);
+  const bool wrongly = broken(rule::lost_leadership_is_unknown) && r.reason == raft::reject_reason::lost_leadership;
+  out.failure = refusal(wrongly ? raft::reject_reason::not_leader : r.reason);
   finish(o, std::move(out));
 }
 
@@ -138,7 +144,8 @@ void raft_state::note_role(const raft::role_change& r) {
 }
 
 void raft_state::lead_when_applied() {
-  if (!core_->is_leader() || raft_index{status_->applied.load()} < leader_from_ || status_->leader.exchange(true)) return;
+  const bool early = raft_index{status_->applied.load()} < leader_from_ && !broken(rule::lead_when_applied);
+  if (!core_->is_leader() || early || status_->leader.exchange(true)) return;
   log::info("agent.server", "cluster leadership acquired");
   log::info("agent.server", "New leader elected: payload={}", setup_.hello.name);
   retry_held();
@@ -166,7 +173,7 @@ void raft_state::send_snapshots(const std::vector<server_id>& to) {
       continue;
     }
     m.log_term = *term;
-    if (auto* members = core_->members_at(m.log_index)) {
+    if (auto* members = core_->members_at(m.log_index); members && !broken(rule::snapshot_has_members)) {
       m.members = members->second;
       m.members_index = members->first;
     }
@@ -205,8 +212,9 @@ void raft_state::publish_status() {
     // The round was sent in that tick or later. A follower's time-out may begin just before its tick, hence one less;
     // a tenth is left for clocks that run apart (thesis 6.4.1).
     for (auto& [tick, time] : tick_times_)
-      if (tick == core_->lease_tick()) until = nanos_of(time + setup_.tick * (setup_.options.election_ticks - 1) * 9 / 10);
+      if (tick == (broken(rule::lease_from_round) ? core_->now_ticks() : core_->lease_tick())) until = nanos_of(time + setup_.tick * (setup_.options.election_ticks - 1) * 9 / 10);
   }
+  if (broken(rule::read_within_lease) && core_->is_leader()) until = std::numeric_limits<int64_t>::max() - 1;
   status_->lease_until.store(until, std::memory_order_release);
 }
 

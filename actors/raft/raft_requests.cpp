@@ -2,6 +2,7 @@
 // What may have been written is never tried twice (its outcome is reported as unknown); what was not is.
 #include "actors/raft/disk_reader.hpp"
 #include "actors/raft/raft_state.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -48,7 +49,8 @@ void raft_state::submit(std::string command, origin o) {
   } else if (core_->is_leader()) {
     const auto cookie = next_cookie_++;
     proposed_.add();
-    origins_.emplace(cookie, std::move(o));
+    if (broken(rule::answer_when_applied)) finish(o, {core_->last_index().v + 1, true, {}, {}});
+    else origins_.emplace(cookie, std::move(o));
     core_->propose(std::move(command), cookie); // a refusal comes out by drain()
   } else if (can_ask()) {
     std::vector<held_command> one;
@@ -95,6 +97,7 @@ void raft_state::hold(std::string command, origin o) {
 void raft_state::retry_held() {
   if (!core_->is_leader() && !can_ask()) return;
   auto again = std::exchange(held_, {});
+  if (broken(rule::held_once)) held_ = again;
   if (core_->is_leader()) {
     for (auto& c : again) submit(std::move(c.command), std::move(c.who));
   } else if (!again.empty()) {
@@ -171,7 +174,8 @@ void raft_state::answered_propose(forwarded& f, peer_answer& a, raft::answer& sa
     if (a.failure.code != errc::none) r.failure = a.failure;
     else if (i < said.outcomes.size()) r = raft::from_record(std::move(said.outcomes[i]));
     else r.failure = {said.code != 0 ? static_cast<errc>(said.code) : errc::unknown_outcome, said.text};
-    if (r.failure.code == errc::no_leader) hold(std::move(c.command), std::move(c.who)); // nothing was written
+    const bool again = broken(rule::unknown_is_final) && r.failure.code == errc::unknown_outcome;
+    if (r.failure.code == errc::no_leader || again) hold(std::move(c.command), std::move(c.who)); // nothing was written
     else finish(c.who, std::move(r));
   }
 }
@@ -190,6 +194,7 @@ void raft_state::read(read_wanted& r) {
     ask_core(std::move(s));
     return perform_effects();
   }
+  if (broken(rule::follower_asks) && !core_->leader().empty()) return read_may(s, {});
   if (!can_ask()) return held_reads_.push_back(std::move(s));
   gathered_reads_[s.confirm].push_back(std::move(s));
   forward_reads(r.confirm);
@@ -218,7 +223,7 @@ void raft_state::answered_reads(forwarded& f, peer_answer& a, raft::answer& said
   const bool failed = a.failure.code != errc::none || said.code != 0;
   for (auto& r : f.reads) {
     if (failed) held_reads_.push_back(std::move(r)); // reads may be asked again without harm
-    else read_may(r, raft_index{said.index});
+    else read_may(r, broken(rule::follower_waits) ? raft_index{} : raft_index{said.index});
   }
   if (!failed) forward_reads(confirm);
 }

@@ -1,4 +1,5 @@
 #include "actors/raft/snapshot_actor.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/state/store.hpp"
@@ -25,6 +26,7 @@ struct snapshot_state {
     arm();
     auto applied = store->applied_index().v, last = store->snapshot_index().v;
     if (applied < last + policy.threshold || log->bytes_since_cut() < policy.least_bytes) return;
+    if (broken(rule::cut_behind_snapshot)) return self->send(raft, log_cut_wanted{raft_index{applied}});
     auto written = store->write_snapshot();
     if (!written) {
       log::err("agent.server.snapshot", "failed to write a snapshot: error=\"{}\"", written.err().text);
@@ -46,7 +48,8 @@ snapshot_handle::behavior_type snapshot_behavior(snapshot_state::pointer self, s
 
 } // namespace
 
-snapshot_handle spawn_snapshot_actor(caf::actor_system& system, state_store& store, log_store& log, raft_handle raft, snapshot_policy policy) {
+snapshot_handle spawn_snapshot_actor(caf::actor_system& system, state_store& store, log_store& log, raft_handle raft, snapshot_policy policy, bool detached) {
+  if (!detached) return system.spawn(snapshot_behavior, &store, &log, std::move(raft), policy);
   return system.spawn<caf::detached>(snapshot_behavior, &store, &log, std::move(raft), policy);
 }
 

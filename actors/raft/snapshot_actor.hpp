@@ -1,5 +1,5 @@
 // Decides when the log has grown enough, has the state written out as a durable snapshot, and then lets the log be cut.
-// Owns: nothing. Talks to: the raft actor. Spawned by: boot, detached because writing a snapshot takes long.
+// Owns: nothing. Talks to: the raft actor. Spawned by: boot, detached in production because writing a snapshot takes long.
 // Dies with: the node. Timers: one check per raft_snapshot_interval. Flooded: gets no message but its own timer.
 #pragma once
 #include "actors/interfaces.hpp"
@@ -18,6 +18,6 @@ struct snapshot_policy {
   uint64_t least_bytes = 16U << 20;  // and the log holds at least this much, so that a small log is never rewritten for nothing
 };
 
-snapshot_handle spawn_snapshot_actor(caf::actor_system& system, state_store& store, log_store& log, raft_handle raft, snapshot_policy policy);
+snapshot_handle spawn_snapshot_actor(caf::actor_system& system, state_store& store, log_store& log, raft_handle raft, snapshot_policy policy, bool detached = true);
 
 } // namespace actord

@@ -1,5 +1,6 @@
 // sim: the whole cluster in one thread, from a seed.
 #include "tests/sim/campaign.hpp"
+#include "tests/sim/whole/campaign.hpp"
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -14,7 +15,8 @@ constexpr const char* usage =
     "           [--trace] [--trace-hash]\n"
     "       sim --gate        fixed and fresh seeds of every scenario\n"
     "       sim --mutations   at which seed each rule, broken on purpose, is found out\n"
-    "       sim --list        scenarios and mutations\n";
+    "       sim --list        scenarios and mutations\n"
+    "       sim --whole …     the same with whole nodes: the production actors with their stores\n";
 
 int list() {
   for (const auto& s : sim::scenarios()) fmt::print("{:28} {}\n", s.name, s.about);
@@ -68,6 +70,7 @@ int main(int argc, char** argv) {
   a.run.faults = sim::find_scenario("all");
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
+    if (i == 1 && flag == "--whole") return sim::whole::main_of(argc - 2, argv + 2);
     if (flag == "--list") return list();
     if (flag == "--gate") return sim::gate();
     if (flag == "--mutations") return sim::show_mutations();

@@ -33,6 +33,7 @@ public:
   // Messages that are under way when a link is cut still arrive, as they may in a real network.
   void cut(size_t from, size_t to) { ++blocked_[from * ends_ + to]; }
   void mend(size_t from, size_t to) { --blocked_[from * ends_ + to]; }
+  bool is_cut(size_t from, size_t to) const { return blocked_[from * ends_ + to] > 0; }
   void heal(network_faults calm) {
     std::fill(blocked_.begin(), blocked_.end(), 0);
     faults_ = calm;

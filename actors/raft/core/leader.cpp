@@ -284,7 +284,7 @@ void raft_core::transfer_leadership(const server_id& to) {
 void raft_core::finish_transfer() {
   auto it = progress_.find(transferee_);
   if (it == progress_.end() || it->second.match != log_.last_index()) return;
-  lease_void_ = true;
+  lease_void_ = !broken(mutation::lease_survives_transfer);
   message m;
   m.kind = message_kind::timeout_now;
   m.to = transferee_;

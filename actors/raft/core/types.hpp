@@ -173,6 +173,7 @@ enum class mutation : uint8_t {
   removed_leader_counts_itself, // thesis 4.2.2
   keep_reverted_members,    // thesis 4.1: a configuration goes with its entry
   snapshot_without_members, // thesis 5.1: a snapshot carries the configuration of its place
+  lease_survives_transfer,  // thesis 6.4.1: whoever is told to campaign does not wait for the lease to end
 };
 
 struct options {

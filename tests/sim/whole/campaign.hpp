@@ -1,0 +1,31 @@
+// Many runs of whole nodes, the gate's share, and the table of broken rules.
+#pragma once
+#include "tests/sim/whole/run.hpp"
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace actord::sim::whole {
+
+struct campaign_result {
+  uint64_t runs = 0, failures = 0, first_failure = 0; // first_failure: the lowest failing seed
+  run_result failed, total;
+  std::vector<uint64_t> failing;
+};
+
+// Seeds [first.seed, first.seed + count). Every run is by itself, so the result does not depend on the number of threads.
+campaign_result run_seeds(const run_options& first, uint64_t count, bool stop_at_failure);
+
+struct mutation_row {
+  rule broken;
+  raft::mutation core_broken;
+  std::string_view name, text;
+};
+const std::vector<mutation_row>& mutations();
+
+int gate();
+int show_mutations();
+// The command line after `sim --whole`.
+int main_of(int argc, char** argv);
+
+} // namespace actord::sim::whole

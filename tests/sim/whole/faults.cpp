@@ -1,0 +1,193 @@
+// Faults: what breaks, when, and when it is mended again; and the operator, who replaces servers.
+#include "tests/sim/whole/world.hpp"
+#include <caf/event_based_actor.hpp>
+
+namespace actord::sim::whole {
+
+namespace {
+enum cut : uint32_t { cut_halves, cut_one_way, cut_leader, cut_bridge, cut_kinds };
+constexpr test::network_faults mended_network{.loss = 0, .duplicate = 0, .delay_min = 50, .delay_max = 400, .straggler = 0};
+} // namespace
+
+void world::inject_fault() {
+  if (!load_) return;
+  schedule(random_.between(1 * ms, 2 * fault_every_), "fault", 0, [this] { inject_fault(); });
+  ++result_.faults;
+  const uint32_t victim = leader_or_any();
+  auto& s = servers_[victim];
+  const uint64_t dice = random_.below(100);
+  if (dice < 24) return cut_links(static_cast<uint32_t>(random_.below(cut_kinds)), victim);
+  if (dice < 50) {
+    // A power loss often takes several machines.
+    const bool power_loss = dice >= 36;
+    for (uint32_t n = 0; n < most_servers; ++n) {
+      if (!servers_[n].up || (n != victim && !(power_loss && random_.chance(0.3)))) continue;
+      crash(n, power_loss);
+      schedule(random_.chance(0.5) ? random_.between(10, 500) * ms : random_.between(500, 8000) * ms, "restart", n, [this, n] { boot(n); });
+    }
+    return;
+  }
+  if (dice < 62) {
+    ++result_.hangs;
+    s.hung_until = now() + random_.between(10, random_.chance(0.5) ? 1500 : 8000) * ms;
+    return;
+  }
+  if (dice < 66) { // the clock jumps: forward, as after the pause of a virtual machine
+    ++result_.jumps;
+    set_clock(s, local_time(s) + std::chrono::milliseconds(random_.between(100, 20'000)));
+    return wake(victim, now());
+  }
+  if (dice < 74) {
+    s.tempo.slow_disk = random_.between(20, 600) * ms;
+    return schedule(random_.between(200, 6000) * ms, "disk is quick", victim, [this, victim] { servers_[victim].tempo.slow_disk = 0; });
+  }
+  if (dice < 82) {
+    ++result_.full_disks;
+    s.full = true;
+    return schedule(random_.between(200, 6000) * ms, "disk has room", victim, [this, victim] { servers_[victim].full = false; });
+  }
+  if (dice < 88) {
+    ++result_.transfers;
+    const auto to = random_.chance(0.5) ? std::string() : servers_[any_started()].hello.id;
+    return visit(victim, s.life, "transfer", [to](node& n) {
+      n.in_front([raft = n.raft, to](caf::event_based_actor* self) {
+        self->request(raft, caf::infinite, leadership_transfer{to}).then([](const apply_outcome&) {}, [](const caf::error&) {});
+      });
+    });
+  }
+  return flaps_ ? change_members(victim) : want_replacement(victim);
+}
+
+void world::cut_links(uint32_t kind, uint32_t victim) {
+  ++result_.cuts;
+  std::vector<bool> inside(most_servers, false);
+  if (kind == cut_leader) inside[victim] = true;
+  else
+    for (size_t i = 0; i < most_servers; ++i) inside[i] = random_.chance(0.5);
+  std::vector<std::pair<uint32_t, uint32_t>> links;
+  for (uint32_t a = 0; a < most_servers; ++a)
+    for (uint32_t b = 0; b < most_servers; ++b) {
+      if (!inside[a] || inside[b]) continue;
+      if (kind == cut_bridge && (a == victim || b == victim)) continue; // one sees both halves
+      links.emplace_back(a, b);
+      if (kind != cut_one_way) links.emplace_back(b, a);
+    }
+  for (auto [a, b] : links) network_.cut(a, b);
+  const auto number = ++next_file_;
+  cuts_[number] = std::move(links);
+  schedule(random_.between(100, random_.chance(0.5) ? 2000 : 9000) * ms, "mend", 0, [this, number] {
+    if (!load_) return; // everything was mended
+    for (auto [a, b] : cuts_[number]) network_.mend(a, b);
+    cuts_.erase(number);
+  });
+}
+
+// Somebody's vote is taken away, or it is thrown out although it runs; who is connected comes back by itself.
+void world::change_members(uint32_t slot) {
+  const auto other = any_started();
+  membership_change c;
+  c.what = random_.chance(0.6) ? membership_change::kind::add_learner : membership_change::kind::remove;
+  if (random_.chance(0.2)) c.what = membership_change::kind::add_voter;
+  c.id = servers_[other].hello.id;
+  c.address = servers_[other].hello.address;
+  visit(slot, servers_[slot].life, "change", [c](node& n) {
+    n.in_front([raft = n.raft, c](caf::event_based_actor* self) {
+      self->request(raft, caf::infinite, leader_query{}).then([raft, c, self](const leader_info& info) {
+        size_t voters = 0;
+        for (auto& v : info.servers) voters += v.voter;
+        if (voters < 3 && c.what != membership_change::kind::add_voter) return;
+        self->request(raft, caf::infinite, c).then([](const apply_outcome&) {}, [](const caf::error&) {});
+      }, [](const caf::error&) {});
+    });
+  });
+}
+
+// A server is gone for ever; another one with an empty disk takes its place. One at a time and only when the cluster is
+// whole, so that a majority stays.
+void world::want_replacement(uint32_t victim) {
+  const auto slot = leader_or_any();
+  visit(slot, servers_[slot].life, "whole?", [this, victim](node& n) {
+    n.in_front([this, victim, raft = n.raft](caf::event_based_actor* self) {
+      self->request(raft, caf::infinite, leader_query{true}).then([this, victim](const leader_info& info) {
+        size_t voters = 0;
+        bool whole = !info.leader_id.empty();
+        for (auto& v : info.servers) {
+          const auto known = slot_of(v.id);
+          whole = whole && known != most_servers && !servers_[known].gone;
+          voters += v.voter;
+        }
+        if (whole && voters >= options_.nodes) schedule(1, "replace", victim, [this, victim] { replace(victim); });
+      }, [](const caf::error&) {});
+    });
+  });
+}
+
+void world::replace(uint32_t victim) {
+  uint32_t used = 0;
+  for (auto& s : servers_) used += s.started;
+  if (!load_ || joining_ != most_servers || used == most_servers || !servers_[victim].started || servers_[victim].gone) return;
+  ++result_.replacements;
+  crash(victim, random_.chance(0.5));
+  servers_[victim].gone = true;
+  const bool same_place = random_.chance(0.5);
+  joining_ = used;
+  add_server(same_place ? servers_[victim].hello.name : "s" + std::to_string(used), same_place ? servers_[victim].hello.address : "10.0.0." + std::to_string(used + 1) + ":8300", 0, false, true);
+}
+
+// Every now and then the operator looks at the cluster and removes who is gone, until what has come in its place votes.
+void world::operate() {
+  schedule(random_.between(700, 1500) * ms, "operator", 0, [this] { operate(); });
+  if (joining_ == most_servers) return;
+  const auto slot = leader_or_any();
+  if (!servers_[slot].up) return;
+  visit(slot, servers_[slot].life, "look", [this](node& n) {
+    n.in_front([this, raft = n.raft](caf::event_based_actor* self) {
+      self->request(raft, caf::infinite, leader_query{true}).then([this, raft, self](const leader_info& info) {
+        bool settled = !info.leader_id.empty(), voter = false, joined = false;
+        size_t voters = 0;
+        std::string gone;
+        for (auto& v : info.servers) {
+          const auto known = slot_of(v.id);
+          if (known != most_servers && servers_[known].gone) gone = v.id;
+          joined = joined || known == joining_;
+          voter = voter || (known == joining_ && v.voter);
+          voters += v.voter;
+        }
+        if (!gone.empty()) {
+          settled = false;
+          // Without its successor the rest may be too few.
+          if (voter || voters > options_.nodes || random_.chance(0.1)) {
+            membership_change c;
+            c.what = membership_change::kind::remove;
+            c.id = gone;
+            self->request(raft, caf::infinite, c).then([](const apply_outcome&) {}, [](const caf::error&) {});
+          }
+        }
+        if (settled && voter && voters >= options_.nodes) joining_ = most_servers;
+      }, [](const caf::error&) {});
+    });
+  });
+}
+
+void world::mend_everything() {
+  load_ = false;
+  mended_at_ = now();
+  network_.heal(mended_network);
+  cuts_.clear();
+  for (uint32_t n = 0; n < most_servers; ++n) {
+    auto& s = servers_[n];
+    s.full = false;
+    s.tempo.slow_disk = 0;
+    s.tempo.stall = 0;
+    s.hung_until = std::min(s.hung_until, now());
+    if (!s.started || s.gone) continue;
+    if (s.up) wake(n, now());
+    else boot(n);
+  }
+  for (uint32_t c = 0; c < client_count; ++c) {
+    final_left_[c] = 1 + key_count;
+    if (running_[c] == 0) schedule(10 * ms, "client", 0, [this, c] { if (running_[c] == 0) start_operation(c); });
+  }
+}
+
+} // namespace actord::sim::whole

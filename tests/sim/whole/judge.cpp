@@ -1,0 +1,138 @@
+// What must hold, judged from what all servers of the run did, which no server can see.
+#include "runtime/base/msgpack_codec.hpp"
+#include "tests/sim/whole/world.hpp"
+#include <caf/event_based_actor.hpp>
+#include <fmt/format.h>
+
+namespace actord::sim::whole {
+
+namespace {
+constexpr size_t max_search_steps = 400'000;
+constexpr uint64_t writable_within = 20 * second; // of virtual time, once everything is mended
+uint64_t payload_hash(uint8_t kind, std::string_view bytes) { return mix(kind, bytes); }
+constexpr uint8_t command_entry = 1;
+} // namespace
+
+void world::fail(std::string what) {
+  if (failure_.empty()) failure_ = std::move(what);
+}
+
+// Election safety (paper, figure 3).
+void world::saw_leader(uint32_t slot, raft_term term) {
+  const auto [at, first] = leaders_.emplace(term.v, slot);
+  if (at->second != slot) fail(fmt::format("election safety: {} and {} both lead term {}", servers_[at->second].hello.name, servers_[slot].hello.name, term.v));
+}
+
+// State machine safety: what a server has applied is what every other one applies there, and a command is there once.
+void world::audit(uint32_t slot) {
+  auto& s = servers_[slot];
+  if (!s.up) return;
+  const auto upto = std::min(s.up->state->applied_index(), s.up->log->last_index());
+  auto from = std::max(s.audited.next(), s.up->log->first_index());
+  if (from > upto) return;
+  s.audited = upto;
+  auto entries = s.up->log->entries(from, upto, SIZE_MAX);
+  if (!entries) return fail(fmt::format("the log of {} cannot be read: {}", s.hello.name, entries.err().text));
+  for (const auto& e : *entries) {
+    const auto hash = payload_hash(e.kind, e.payload);
+    const auto [at, first] = committed_.emplace(e.index.v, settled_entry{e.term, hash});
+    if (at->second.term != e.term || at->second.payload != hash)
+      return fail(fmt::format("state machine safety: {} applies entry {} of term {}, another server that of term {}", s.hello.name, e.index.v, e.term.v, at->second.term.v));
+    if (e.kind != command_entry || e.payload.empty() || e.payload[0] == static_cast<char>(command_kind::autopilot_set)) continue;
+    const auto [place, once] = places_.emplace(hash, e.index.v);
+    if (!once && place->second != e.index.v && e.payload.find("delete") == std::string::npos && e.payload.find("get") == std::string::npos)
+      return fail(fmt::format("a command is in the log twice: entries {} and {}", place->second, e.index.v));
+  }
+}
+
+// Two servers that have applied as much show the same; and a server never shows less than it has shown.
+void world::note_read(uint32_t slot, const step& s, raft_index applied, uint64_t modify) {
+  auto& server = servers_[slot];
+  if (server.shown_life == server.life && applied < server.shown) fail(fmt::format("{} goes back from entry {} to {}", server.hello.name, server.shown.v, applied.v));
+  server.shown_life = server.life;
+  server.shown = applied;
+  const auto [at, first] = shown_.emplace(std::pair{s.key, applied.v}, shown_value{s.seen, modify});
+  if (at->second.value != s.seen || at->second.modify != modify)
+    fail(fmt::format("same state: after entry {} {} shows value {} of key {}, another server {}", applied.v, server.hello.name, s.seen, s.key, at->second.value));
+  if (modify > applied.v) fail(fmt::format("{} shows entry {} before it is applied", server.hello.name, modify));
+}
+
+void world::note_ack(const client_operation& op, const apply_result& r) { acknowledged_.emplace_back(r.index, payload_hash(command_entry, op.command)); }
+
+// Has everything come to rest? One leader, nobody behind, all agree who they are, and every client has had its answers.
+bool world::at_rest(std::string& why) {
+  why.clear();
+  if (writable_at_ == never && now() - mended_at_ > writable_within) fail("liveness: no write succeeded although everything was mended");
+  if (joining_ != most_servers) return why = "a server is being replaced", false;
+  for (auto left : final_left_)
+    if (left > 0) return why = "clients are not answered", false;
+  const node* leader = nullptr;
+  for (uint32_t n = 0; n < most_servers; ++n) {
+    if (!servers_[n].up) continue;
+    if (!servers_[n].up->status->leader.load()) continue;
+    if (leader) return why = "two servers believe to lead", false;
+    leader = servers_[n].up.get();
+  }
+  if (!leader) return why = "no leader", false;
+  for (uint64_t i = 0; i < operations_.size(); ++i) {
+    const auto& op = operations_[i];
+    if (op.life != 0 && servers_[op.slot].up && servers_[op.slot].life == op.life) return why = fmt::format("operation {} at {} was never answered", i + 1, servers_[op.slot].hello.name), false;
+  }
+  std::string members;
+  for (uint32_t n = 0; n < most_servers; ++n) {
+    auto& s = servers_[n];
+    if (!s.up) continue;
+    if (s.up->state->applied_index() != leader->state->applied_index() || s.up->log->last_index() != leader->log->last_index())
+      return why = fmt::format("{} is behind", s.hello.name), false;
+    if (members.empty()) members = views_of_members_[n];
+    if (views_of_members_[n] != members || members.empty()) why = fmt::format("{} knows other members: {} against {}", s.hello.name, views_of_members_[n], members);
+    views_of_members_[n].clear();
+    visit(n, s.life, "members?", [this, n](node& at) {
+      at.in_front([this, n, raft = at.raft](caf::event_based_actor* self) {
+        self->request(raft, caf::infinite, leader_query{}).then([this, n](const leader_info& info) {
+          std::string text;
+          for (auto& v : info.servers) text += (v.voter ? " +" : " -") + v.id.substr(0, 8);
+          views_of_members_[n] = std::move(text);
+        }, [](const caf::error&) {});
+      });
+    });
+    if (!members.empty() && members.find("+" + s.hello.id.substr(0, 8)) == std::string::npos) why = fmt::format("{} has no vote: {}", s.hello.name, members);
+  }
+  if (members.empty() && why.empty()) why = "nobody has said who the members are";
+  return why.empty();
+}
+
+void world::judge_end() {
+  result_.slowest_mend_ms = (writable_at_ - mended_at_) / ms;
+  const auto last = committed_.empty() ? 0 : committed_.rbegin()->first;
+  for (auto [index, hash] : acknowledged_) {
+    auto at = committed_.find(index);
+    if (index > last || (at != committed_.end() && at->second.payload != hash)) return fail(fmt::format("durability: the write acknowledged as entry {} is not committed there", index));
+  }
+  uint64_t first_hash = 0;
+  std::string first;
+  for (auto& s : servers_) {
+    if (!s.up) continue;
+    auto view = s.up->views->open();
+    uint64_t hash = 0;
+    query_meta meta;
+    view.kv_list("", meta, [&](const kv_entry& e) {
+      hash = mix(mix(mix(mix(mix(hash, e.key), e.value), e.create_index), e.modify_index), e.flags);
+      return true;
+    });
+    const auto settings = view.autopilot(meta);
+    hash = mix(hash, settings ? to_msgpack(*settings) : "");
+    if (first.empty()) first = s.hello.name, first_hash = hash;
+    if (hash != first_hash) return fail(fmt::format("same state: {} and {} differ at rest", first, s.hello.name));
+  }
+  std::vector<operation> history;
+  for (const auto& op : operations_)
+    if (op.counts) history.push_back(op.what);
+  const auto found = check(history, max_search_steps);
+  result_.undecided = found.undecided;
+  if (found.worst == verdict::violated) fail(found.failure);
+  if (options_.trace)
+    for (const auto& o : history) fmt::print("{}\n", describe(o));
+}
+
+} // namespace actord::sim::whole

@@ -1,0 +1,31 @@
+// One run of whole nodes: what is asked for and what came of it.
+#pragma once
+#include "actors/raft/core/types.hpp"
+#include "runtime/base/broken_rule.hpp"
+#include <cstdint>
+#include <string>
+
+namespace actord::sim::whole {
+
+struct run_options {
+  uint64_t seed = 1;
+  size_t nodes = 3;
+  uint64_t seconds = 30; // virtual, of load and faults; then everything is mended
+  rule broken = rule::none;
+  raft::mutation core_broken = raft::mutation::none;
+  bool trace = false;
+};
+
+struct run_result {
+  bool ok = true;
+  std::string failure;
+  uint64_t trace_hash = 0; // of all events; the same for the same options
+  uint64_t operations = 0, acknowledged = 0, unknown = 0, reads_at_once = 0, reads_asked = 0, stale_reads = 0;
+  uint64_t faults = 0, crashes = 0, power_losses = 0, hangs = 0, jumps = 0, cuts = 0, full_disks = 0, transfers = 0,
+           replacements = 0, snapshots = 0, terms = 0, undecided = 0;
+  uint64_t slowest_mend_ms = 0; // from the end of the last fault until a write was acknowledged
+};
+
+run_result run_whole(const run_options& o);
+
+} // namespace actord::sim::whole

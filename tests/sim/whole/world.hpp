@@ -1,0 +1,192 @@
+// One run: whole nodes, the network between them, clients and faults in one thread, all from one seed. Time is in
+// microseconds; every server has a clock of its own that runs a little off, and stands or jumps when a fault says so.
+#pragma once
+#include "tests/sim/whole/history.hpp"
+#include "tests/sim/whole/node.hpp"
+#include "tests/sim/whole/run.hpp"
+#include "tests/support/virtual_network.hpp"
+#include "tests/support/virtual_time.hpp"
+#include <map>
+#include <set>
+#include <unordered_map>
+
+namespace actord::sim::whole {
+
+constexpr uint64_t ms = 1000, second = 1000 * ms;
+constexpr uint32_t client_count = 6;
+constexpr size_t most_servers = 12; // over the run; of those that are replaced every one counts
+
+struct event {
+  const char* what = "";
+  uint32_t slot = 0;
+  std::function<void()> act;
+};
+
+struct server { // its folder and its identity outlive its processes
+  server_hello hello;        // as its peers actor said it last
+  std::string folder;
+  std::unique_ptr<node> up;  // null while down
+  uint64_t life = 0;
+  bool started = false;      // belongs to this run
+  bool bootstraps = false;
+  bool gone = false;         // never comes back
+  uint64_t hung_until = 0;
+  uint64_t work_at = never;  // when `work` is scheduled
+  uint64_t work_number = 0;  // of the newest schedule
+  double rate = 1;           // of its clock
+  caf::actor_clock::time_point clock;
+  uint64_t clock_at = 0;     // world's time at which the clock stood so
+  std::atomic<bool> full{false};
+  pace tempo;
+  std::vector<std::pair<server_id, std::string>> wanted;
+  uint64_t last_link = 0;    // links are looked after at this time
+  raft_index audited;        // of its log, by the judge
+  uint64_t shown_life = 0;   // up to where its reads have shown the state, in which life
+  raft_index shown;
+};
+
+struct link { // the Raft connection that `from` has dialled to `to`
+  bool up = false;
+  uint64_t generation = 0, silent_since = never;
+};
+struct question { // asked, not yet answered
+  uint32_t from = 0, to = 0;
+  uint64_t life = 0, id = 0, generation = 0;
+  bool kept = false; // it never left
+};
+
+enum class read_mode : uint8_t { leader, consistent, stale };
+
+struct client_operation {
+  operation what;
+  uint32_t client = 0, slot = 0;
+  read_mode mode = read_mode::leader;
+  std::array<uint64_t, 2> cas_index{};
+  std::string command;    // of a write
+  uint64_t life = 0;      // of the node that works on it; 0: none does
+  bool settled = false;   // its client goes on
+  bool counts = false;    // part of the history
+  bool closing = false;   // of the closing round
+};
+
+class world final : public surroundings {
+public:
+  explicit world(const run_options& o);
+  ~world() override;
+  run_result run();
+
+  // ---- network.cpp: what nodes send to one another
+  void send(node& from, const peers_send& m) override;
+  void want(node& from, const peers_wanted& w) override;
+  void say(node& from, const peers_say& s) override;
+  void ask(node& from, peers_ask& a) override;
+  void reply(node& from, const peers_reply& r) override;
+  void send_snapshot(node& from, const peers_send_snapshot& m) override;
+  // ---- clients.cpp
+  void settled(node& at, const proposals_done& d) override;
+  void allowed(node& at, const reads_allowed& r) override;
+
+private:
+  using time_point = caf::actor_clock::time_point;
+
+  // world.cpp: servers and time
+  void add_server(const std::string& name, const std::string& address, int expect, bool bootstraps, bool knows_all);
+  void boot(uint32_t slot);
+  void crash(uint32_t slot, bool power_loss);
+  void work(uint32_t slot);
+  void wake(uint32_t slot, uint64_t at);
+  void visit(uint32_t slot, uint64_t life, const char* what, std::function<void(node&)> f);
+  void set_clock(server& s, time_point t);
+  time_point local_time(const server& s) const;
+  void schedule(uint64_t delay, const char* what, uint32_t slot, std::function<void()> act);
+  void note(const event& e);
+  bool next_event(uint64_t until);
+  uint64_t now() const { return time_.now(); }
+  bool reachable(uint32_t a, uint32_t b) const;
+  uint32_t slot_of(const server_id& id) const; // most_servers when there is none
+  uint32_t any_started();
+  uint32_t leader_or_any();
+
+  // network.cpp
+  void look_after_links(uint32_t slot);
+  void connect(uint32_t a, uint32_t b);
+  void drop(uint32_t a, uint32_t b);
+  void tell_hello(uint32_t from, uint32_t to, uint64_t from_life, bool reached);
+  void carry(uint32_t from, uint32_t to, uint64_t life, std::string bytes, uint64_t delay);
+  void carry_question(question q, std::string body);
+  void carry_answer(question q, std::string body);
+  void settle_question(uint64_t number, error failure, std::string body);
+  void carry_snapshot(uint32_t from, uint64_t from_life, uint32_t to, raft::message install, std::shared_ptr<const std::string> bytes, uint64_t tries);
+
+  // clients.cpp
+  void start_operation(uint32_t client);
+  void draw_operation(client_operation& op, uint64_t number);
+  void begin(uint32_t client, client_operation op);
+  void request(uint64_t number, node& n);
+  void read_now(uint64_t number, node& n);
+  void finish(uint64_t number, bool answered, bool known, bool done);
+  void give_up(uint64_t number);
+  void final_round(uint32_t client);
+
+  // faults.cpp
+  void inject_fault();
+  void cut_links(uint32_t kind, uint32_t victim);
+  void want_replacement(uint32_t victim);
+  void replace(uint32_t victim);
+  void operate();
+  void change_members(uint32_t slot);
+  void mend_everything();
+
+  // judge.cpp
+  void fail(std::string what);
+  void saw_leader(uint32_t slot, raft_term term);
+  void audit(uint32_t slot);
+  void note_read(uint32_t slot, const step& s, raft_index applied, uint64_t modify);
+  void note_ack(const client_operation& op, const apply_result& r);
+  bool at_rest(std::string& why);
+  void judge_end();
+
+  run_options options_;
+  prng random_;
+  test::virtual_time<event> time_;
+  test::virtual_network network_;
+  std::string folder_;
+  std::vector<server> servers_;
+  std::vector<std::vector<link>> links_; // from, to
+  std::map<uint64_t, question> questions_; // by connection-independent number
+  std::map<uint64_t, std::pair<uint32_t, uint32_t>> connections_; // number a receiver knows a link by: from, to
+  uint64_t next_question_ = 1;
+  node_plan drawn_; // of the whole run
+
+  std::deque<client_operation> operations_; // number i at i - 1
+  std::vector<uint64_t> running_;           // per client
+  std::array<std::pair<uint32_t, uint64_t>, key_count> known_{}; // value and ModifyIndex that some client saw last
+  std::vector<uint32_t> final_left_;        // per client: operations of the closing round
+
+  uint64_t fault_every_ = 0;
+  bool load_ = true;
+  uint32_t joining_ = most_servers;  // a replacement under way
+  bool flaps_ = false; // this run throws members out, others replace them: both at once could leave too few for ever
+  uint64_t mended_at_ = never, writable_at_ = never;
+  std::map<uint64_t, std::vector<std::pair<uint32_t, uint32_t>>> cuts_;
+  uint64_t stamp_ = 0, next_file_ = 1;
+
+  std::map<uint64_t, uint32_t> leaders_; // by term
+  struct settled_entry {
+    raft_term term;
+    uint64_t payload;
+  };
+  std::map<uint64_t, settled_entry> committed_; // by index
+  std::unordered_map<uint64_t, uint64_t> places_; // by a command's hash: its index
+  struct shown_value {
+    uint32_t value;
+    uint64_t modify;
+  };
+  std::map<std::pair<uint8_t, uint64_t>, shown_value> shown_; // by key and applied index
+  std::vector<std::pair<uint64_t, uint64_t>> acknowledged_;   // index, hash
+  std::vector<std::string> views_of_members_;                 // of the last look, per slot
+  std::string failure_;
+  run_result result_;
+};
+
+} // namespace actord::sim::whole
