@@ -75,7 +75,7 @@ struct peers_state {
   explicit peers_state(pointer p) : self(p) {}
 
   // ---- peers_actor.cpp: messages from this process, the timer
-  void start(peers_setup s, raft_handle r, int listener);
+  void start(peers_setup s, raft_handle r, const std::vector<int>& listeners);
   void stop(const caf::error& reason);
   void send_messages(const peers_send& m);
   void note_full(const link& l);

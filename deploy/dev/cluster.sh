@@ -54,7 +54,7 @@ start() {
   local n=$1 join=() i ports
   shift
   for i in $(seq $servers); do
-    [ "$i" = "$n" ] || join+=("-retry-join=127.0.0.1:$(port "$i" 1)")
+    [ "$i" = "$n" ] || join+=("-retry-join=127.0.0.1:$(port "$i" 2)")
   done
   ports="http = $(port "$n" 0) server = $(port "$n" 1) serf_lan = $(port "$n" 2) serf_wan = $(port "$n" 3) dns = $(port "$n" 4) grpc = -1"
   mkdir -p "$folder/server$n"

@@ -138,7 +138,7 @@ std::chrono::milliseconds raft_tick(const node_config& c) {
   return std::clamp(fifth, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
-// Gossip, which is not part of this version, has Consul's default port in addresses to join; the server is beside it.
+// Operators give gossip addresses to join; servers greet each other there, too.
 std::vector<std::string> join_addresses(const node_config& c) {
   std::vector<std::string> out;
   for (auto* list : {&c.start_join, &c.retry_join})
@@ -146,10 +146,7 @@ std::vector<std::string> join_addresses(const node_config& c) {
       const bool bare_v6 = std::count(address.begin(), address.end(), ':') > 1 && address.front() != '[';
       const auto colon = bare_v6 ? std::string::npos : address.rfind(':');
       const bool has_port = colon != std::string::npos && address.find(']', colon) == std::string::npos;
-      std::string host = bare_v6 ? "[" + address + "]" : has_port ? address.substr(0, colon) : address;
-      const std::string port = has_port ? address.substr(colon + 1) : "";
-      const bool gossip = port.empty() || port == "8301" || port == std::to_string(c.port_serf_lan);
-      out.push_back(host + ":" + (gossip ? std::to_string(c.port_server) : port));
+      out.push_back(has_port ? address : (bare_v6 ? "[" + address + "]" : address) + ":" + std::to_string(c.port_serf_lan));
     }
   return out;
 }
@@ -178,6 +175,7 @@ status spawn_core(node& n) {
   auto setup = setup_of(n.config);
   peers_setup ps;
   ps.bind = {n.config.rpc_bind.host, static_cast<uint16_t>(n.config.rpc_bind.port)};
+  if (n.config.port_serf_lan > 0) ps.gossip = {n.config.serf_bind_lan.host, static_cast<uint16_t>(n.config.serf_bind_lan.port)};
   ps.self = setup.hello;
   ps.data_dir = n.folder->path();
   ps.seed = fresh_seed();

@@ -60,7 +60,7 @@ TARGETS = {"req/s": ("at least 2x", lambda r: r >= 2), "cpu us/req": ("at most 1
 
 def throughput(args):
     rows, missed = {}, 0
-    with Cluster(3, args.ours, extra=QUIET) as ours, Cluster(3, args.oracle, extra=QUIET, gossip=True, prefix="o") as oracle:
+    with Cluster(3, args.ours, extra=QUIET) as ours, Cluster(3, args.oracle, extra=QUIET, prefix="o") as oracle:
         for cluster in (ours, oracle):
             cluster.start(60)
         for _ in range(args.rounds):
@@ -129,7 +129,7 @@ def one_failover(cluster, how, writers_count):
 
 def failover(args):
     missed = 0
-    with Cluster(3, args.ours, extra=QUIET) as ours, Cluster(3, args.oracle, extra=QUIET, gossip=True, prefix="o") as oracle:
+    with Cluster(3, args.ours, extra=QUIET) as ours, Cluster(3, args.oracle, extra=QUIET, prefix="o") as oracle:
         for cluster in (ours, oracle):
             cluster.start(60)
         for how in ("SIGKILL", "SIGSTOP"):

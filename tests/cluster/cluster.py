@@ -18,19 +18,19 @@ PORTS = ("http", "dns", "server", "serf_lan", "serf_wan")
 class Server:
     """One server process and its data directory. The other servers' addresses come from `peers` at each start."""
 
-    def __init__(self, name, folder, binary, peers, ip="127.0.0.1", namespace=None, extra=(), ports=None, gossip=False):
+    def __init__(self, name, folder, binary, peers, ip="127.0.0.1", namespace=None, extra=(), ports=None):
         self.name, self.binary, self.peers, self.ip, self.namespace = name, binary, peers, ip, namespace
         self.folder = os.path.join(folder, name)
         self.data_dir = os.path.join(self.folder, "data")
         os.makedirs(self.folder, exist_ok=True)
         self.ports = ports or {port: free_port() for port in PORTS}
-        self.extra, self.gossip = list(extra), gossip
+        self.extra = list(extra)
         self.process, self.frozen, self.starts = None, False, 0
         self.log_path = os.path.join(self.folder, "log")
 
     def join_address(self):
-        """Where others find this server: the real Consul by gossip, ours by the server port."""
-        return f"{self.ip}:{self.ports['serf_lan' if self.gossip else 'server']}"
+        """Where others find this server."""
+        return f"{self.ip}:{self.ports['serf_lan']}"
 
     def command(self):
         ports = " ".join(f"{k} = {v}" for k, v in self.ports.items())
@@ -134,10 +134,10 @@ class Server:
 class Cluster:
     """Use as a context manager: all servers are killed and the folder removed at the end, kept when `keep` is set."""
 
-    def __init__(self, count=3, binary=None, extra=(), place=None, gossip=False, prefix="s", keep=False):
+    def __init__(self, count=3, binary=None, extra=(), place=None, prefix="s", keep=False):
         self.binary = os.path.abspath(binary or default_binary())
         self.folder = tempfile.mkdtemp(prefix="actord-cluster-")
-        self.extra, self.gossip, self.prefix, self.keep = list(extra), gossip, prefix, keep
+        self.extra, self.prefix, self.keep = list(extra), prefix, keep
         self.place = place or (lambda name: {})  # name -> ip, namespace of a new server
         self.servers, self.made = [], 0
         for _ in range(count):
@@ -147,7 +147,7 @@ class Cluster:
         """A new server with an empty data directory, not started."""
         self.made += 1
         name = f"{self.prefix}{self.made}"
-        server = Server(name, self.folder, self.binary, lambda: list(self.servers), extra=self.extra + list(flags), gossip=self.gossip, **self.place(name))
+        server = Server(name, self.folder, self.binary, lambda: list(self.servers), extra=self.extra + list(flags), **self.place(name))
         self.servers.append(server)
         return server
 

@@ -45,7 +45,7 @@ def recovers(cluster):
         assert survivor.process.wait(20) != 0, name
         assert "peers.json" in survivor.log(), (name, survivor.log())
     with open(place, "w") as f:
-        json.dump([{"id": open(os.path.join(survivor.data_dir, "node-id")).read().strip(), "address": survivor.join_address()}], f)
+        json.dump([{"id": open(os.path.join(survivor.data_dir, "node-id")).read().strip(), "address": f"{survivor.ip}:{survivor.ports['server']}"}], f)
     survivor.start()
     cluster.wait_writable(20)
     assert not os.path.exists(place)
