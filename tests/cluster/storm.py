@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Random faults under load for as long as wanted, every round judged: linearizable, nothing acknowledged lost, writable within 5 s after
-each heal, memory bounded.   storm.py [--minutes N] [--clients N] [--seed S] [--servers 3|5] [--only FAULT,...] [--no-network] [--binary B]"""
+each heal, memory bounded.   storm.py [--minutes N | --rounds N] [--clients N] [--seed S] [--servers 3|5] [--only FAULT,...] [--no-network]
+[--binary B]"""
 import argparse
 import collections
 import http.client
@@ -23,8 +24,8 @@ QUICK = ["-hcl", 'autopilot { server_stabilization_time = "1s" last_contact_thre
 
 
 class Storm:
-    def __init__(self, cluster, network, rng, disk):
-        self.cluster, self.network, self.rng, self.disk = cluster, network, rng, disk
+    def __init__(self, cluster, network, rng, disk, scale=1.0):
+        self.cluster, self.network, self.rng, self.disk, self.scale = cluster, network, rng, disk, scale
         self.faults, self.heals, self.notes = collections.Counter(), [], []
 
     def say(self, words):
@@ -46,8 +47,12 @@ class Storm:
     def leader(self):
         return self.cluster.leader() or self.some()
 
+    def between(self, low, high):
+        """Seconds that a fault lasts."""
+        return self.rng.uniform(low, high) * self.scale
+
     def wait(self, low, high):
-        time.sleep(self.rng.uniform(low, high))
+        time.sleep(self.between(low, high))
 
     # Each fault ends healed: all servers run and reach each other. What it returns says what was done.
     def kill_leader(self):
@@ -75,7 +80,7 @@ class Storm:
         return "all"
 
     def hang(self, server):
-        seconds = self.rng.choice([self.rng.uniform(0.3, 2), self.rng.uniform(2, 15)])
+        seconds = self.rng.choice([self.between(0.3, 2), self.between(2, 15)])
         server.freeze()
         time.sleep(seconds)
         server.thaw()
@@ -126,7 +131,7 @@ class Storm:
         return f"{' '.join(f'{a}>{b}' for a, b in pairs)} {seconds:.1f} s"
 
     def unplug(self, server):
-        seconds = self.rng.uniform(0.5, 12)
+        seconds = self.between(0.5, 12)
         self.network.unplug(server.name)
         time.sleep(seconds)
         self.network.heal()
@@ -148,19 +153,19 @@ class Storm:
             names.remove(leader)
             names.insert(0, leader)
             at = 1
-        return self.cut([(a, b) for a in names[:at] for b in names[at:]] + [(b, a) for a in names[:at] for b in names[at:]], self.rng.uniform(1, 12))
+        return self.cut([(a, b) for a in names[:at] for b in names[at:]] + [(b, a) for a in names[:at] for b in names[at:]], self.between(1, 12))
 
     def one_way(self):
         names = [s.name for s in self.cluster.servers]
         chosen = self.rng.choice([self.leader().name, self.rng.choice(names)])
         rest = [n for n in names if n != chosen]
         deaf = self.rng.random() < 0.5
-        return self.cut([(n, chosen) if deaf else (chosen, n) for n in rest], self.rng.uniform(1, 10))
+        return self.cut([(n, chosen) if deaf else (chosen, n) for n in rest], self.between(1, 10))
 
     def bridge(self):
         """Two servers do not reach each other, but both reach the rest."""
         a, b = self.rng.sample([s.name for s in self.cluster.servers], 2)
-        return self.cut([(a, b), (b, a)], self.rng.uniform(1, 12))
+        return self.cut([(a, b), (b, a)], self.between(1, 12))
 
     def flap(self):
         """A bad cable: seconds of loss and of none."""
@@ -249,7 +254,7 @@ def storm_of(args, network):
     with Cluster(args.servers, args.binary, extra=QUICK, place=place, keep=args.keep) as cluster:
         disk = mount_small(cluster.servers[0].data_dir) if os.geteuid() == 0 and not args.no_disk else None
         try:
-            storm = Storm(cluster, network, rng, disk)
+            storm = Storm(cluster, network, rng, disk, args.scale)
             kinds = [k for k in storm.kinds() if not args.only or k in args.only.split(",")]
             skipped = sorted({"unplug_leader", "split", "slow_links", "full_disk"} - set(storm.kinds()))
             storm.say(f"seed {args.seed}, {args.servers} servers, {args.clients} clients, faults: {' '.join(kinds)}"
@@ -268,8 +273,8 @@ def rounds(storm, args, kinds):
     first, totals, number = sizes(cluster), collections.Counter(), 0
     failure = ""
     try:
-        while time.monotonic() < until:
-            load = round_of(storm, number, args.clients, args.seed, storm.rng.choices(kinds, k=4))
+        while number < args.rounds if args.rounds else time.monotonic() < until:
+            load = round_of(storm, number, args.clients, args.seed, storm.rng.choices(kinds, k=args.faults))
             totals["operations"] += load.total()
             totals["judged"] += len(load.operations)
             totals["acknowledged"] += len(load.acknowledged)
@@ -308,9 +313,12 @@ def mount_small(folder):
     return folder if done.returncode == 0 else None
 
 
-def main():
+def main(words=None):
     p = argparse.ArgumentParser()
     p.add_argument("--minutes", type=float, default=10)
+    p.add_argument("--rounds", type=int, help="so many rounds, however long they take")
+    p.add_argument("--faults", type=int, default=4, help="in a round")
+    p.add_argument("--scale", type=float, default=1.0, help="how long faults last, times this")
     p.add_argument("--clients", type=int, default=16)
     p.add_argument("--servers", type=int, default=3)
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
@@ -319,7 +327,7 @@ def main():
     p.add_argument("--no-network", action="store_true", help="no namespaces")
     p.add_argument("--no-disk", action="store_true", help="no small file system")
     p.add_argument("--keep", action="store_true", help="keep the folder")
-    args = p.parse_args()
+    args = p.parse_args(words)
     why = "as asked" if args.no_network else Network.why_not()
     if why:
         print(f"no network namespaces, so no cut cables: {why}")
