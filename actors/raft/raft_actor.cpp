@@ -69,6 +69,7 @@ void raft_state::cut_wanted(const log_cut_wanted& c) {
   auto term = store_->term(c.upto);
   if (!term || c.upto <= store_->compacted().first) return;
   core_->compacted({c.upto, *term});
+  if (core_->first_index() <= c.upto) return; // the news that all of it is applied is still on its way: the next snapshot asks again
   self_->send(writer_, log_cut{c.upto});
 }
 

@@ -195,6 +195,8 @@ void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
     log::err("agent.server.snapshot", "cannot take the leader's snapshot: error=\"{}\"", adopted.err().text);
     return (void)::unlink(s.path.c_str());
   }
+  // The sender names the index and the file apart from one another; between the two it may have written a newer snapshot.
+  if (*adopted != s.install.log_index) return log::warn("agent.server.snapshot", "the leader's snapshot is of another index than it said: said={} is={}", s.install.log_index.v, adopted->v);
   log::info("agent.server.snapshot", "installing a snapshot: index={}", s.install.log_index.v);
   arriving_ = states_->snapshot_path();
   core_->step(std::move(s.install));
@@ -203,7 +205,7 @@ void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
 
 // Atomics for those who ask nobody: term, indexes, and until when a read needs no question.
 void raft_state::publish_status() {
-  status_->commit.store(core_->commit_index().v, std::memory_order_release);
+  status_->commit.store(broken(rule::lead_when_applied) ? 0 : core_->commit_index().v, std::memory_order_release);
   status_->term.store(core_->term().v, std::memory_order_relaxed);
   int64_t until = 0;
   if (core_->is_leader() && core_->members().voters.size() == 1 && core_->members().is_voter(core_->self())) {
