@@ -12,7 +12,7 @@ enum class rule : uint8_t {
   sync_before_written,     // the log writer says "written" once it is synced
   read_within_lease,       // a leader answers reads by itself only while its lease lasts
   lease_from_round,        // the lease counts from the round's sending, not from its answers
-  lead_when_applied,       // a leader answers reads once it has applied its first entry
+  lead_when_applied,       // a leader answers reads by itself once it has applied what is committed
   unknown_is_final,        // what may have been written is not tried again
   lost_leadership_is_unknown, // a write under way when leadership was lost is not called "nothing was written"
   follower_asks,           // a follower asks the leader before a read

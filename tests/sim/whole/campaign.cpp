@@ -57,7 +57,7 @@ const std::vector<mutation_row>& mutations() {
       {rule::sync_before_written, m::none, "written-before-sync", "the log writer says \"written\" once it is synced"},
       {rule::read_within_lease, m::none, "read-without-lease", "a leader answers reads by itself only while its lease lasts"},
       {rule::lease_from_round, m::none, "lease-from-answer", "the lease counts from the round's sending"},
-      {rule::lead_when_applied, m::none, "lead-before-applied", "a leader answers reads once it has applied its first entry"},
+      {rule::lead_when_applied, m::none, "lead-before-applied", "a leader answers reads once it has applied what is committed"},
       {rule::unknown_is_final, m::none, "retry-unknown", "what may have been written is not tried again"},
       {rule::lost_leadership_is_unknown, m::none, "deny-lost", "a write under way when leadership was lost is of unknown outcome"},
       {rule::follower_asks, m::none, "follower-does-not-ask", "a follower asks the leader before a read"},

@@ -74,6 +74,7 @@ void world::draw_operation(client_operation& op, uint64_t number) {
 }
 
 void world::start_operation(uint32_t client) {
+  if (running_[client] != 0) return;
   client_operation op;
   const auto number = operations_.size() + 1;
   if (load_) {
@@ -128,8 +129,13 @@ void world::request(uint64_t number, node& n) {
       ++result_.reads_at_once;
       return read_now(number, n);
     }
-    if (!op.what.in_transaction)
-      return caf::anon_send(n.raft, read_wanted{number, op.mode == read_mode::consistent, caf::actor_cast<caf::strong_actor_ptr>(n.front)});
+    if (!op.what.in_transaction) {
+      read_wanted r;
+      r.id = number;
+      r.confirm = op.mode == read_mode::consistent;
+      r.reply_to = caf::actor_cast<caf::strong_actor_ptr>(n.front);
+      return caf::anon_send(n.raft, std::move(r));
+    }
   }
   proposals p;
   p.batch.push_back({number, op.command});
@@ -224,7 +230,7 @@ void world::finish(uint64_t number, bool answered, bool known, bool done) {
       o.what.returned = ++stamp_;
       if (!o.what.only_reads()) ++result_.acknowledged;
       if (!load_ && !o.what.only_reads() && writable_at_ == never) writable_at_ = now();
-      if (o.closing) --final_left_[o.client];
+      if (o.closing && final_left_[o.client] > 0) --final_left_[o.client];
     }
     running_[o.client] = 0;
     const auto pause = !load_ ? random_.between(1, 200) * ms : random_.between(1, answered ? 150 : 400) * ms;

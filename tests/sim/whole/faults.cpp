@@ -16,7 +16,7 @@ void world::inject_fault() {
   const uint32_t victim = leader_or_any();
   auto& s = servers_[victim];
   const uint64_t dice = random_.below(100);
-  if (dice < 24) return cut_links(static_cast<uint32_t>(random_.below(cut_kinds)), victim);
+  if (dice < 24) return cut_links(random_.chance(0.3) ? uint32_t{cut_leader} : static_cast<uint32_t>(random_.below(cut_kinds)), victim);
   if (dice < 50) {
     // A power loss often takes several machines.
     const bool power_loss = dice >= 36;

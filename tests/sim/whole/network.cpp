@@ -31,7 +31,7 @@ void world::look_after_links(uint32_t slot) {
     // Whoever listens at the address answers, also when another server is looked for.
     for (uint32_t n = 0; n < most_servers; ++n)
       if (servers_[n].up && servers_[n].hello.address == address && n != slot) {
-        if (to < most_servers && to != n && !links_[slot][n].up && reachable(slot, n)) tell_hello(n, slot, servers_[n].life, false); // a stranger
+        if (to < most_servers && to != n && !links_[slot][n].up && reachable(slot, n)) visit(slot, s.life, "stranger", [hello = servers_[n].hello](node& self) { caf::anon_send(self.raft, peer_said{hello, false}); });
         to = to < most_servers && to != n ? to : n;
       }
     if (to < most_servers) wanted[to] = true;
@@ -44,19 +44,26 @@ void world::look_after_links(uint32_t slot) {
       if (wanted[to] && talks && random_.chance(0.6)) connect(slot, to);
       continue;
     }
-    if (talks) l.silent_since = never;
+    if (talks && l.life != other.life) drop(slot, to); // another process answers there
+    else if (talks) l.silent_since = never;
     else if (l.silent_since == never) l.silent_since = now();
-    if (!wanted[to] || (l.silent_since != never && now() - l.silent_since >= silent_limit)) drop(slot, to);
+    if (l.up && (!wanted[to] || (l.silent_since != never && now() - l.silent_since >= silent_limit))) drop(slot, to);
   }
 }
 
+// The connection is up for both ends once each has the other's hello.
 void world::connect(uint32_t a, uint32_t b) {
-  auto& l = links_[a][b];
-  l.up = true;
-  l.silent_since = never;
-  ++l.generation;
-  tell_hello(a, b, servers_[a].life, false);
-  tell_hello(b, a, servers_[b].life, true);
+  const auto life = servers_[a].life, other = servers_[b].life;
+  schedule(random_.between(100, 3 * ms), "connected", a, [this, a, b, life, other] {
+    auto& l = links_[a][b];
+    if (l.up || servers_[a].life != life || servers_[b].life != other || !reachable(a, b)) return;
+    l.up = true;
+    l.life = other;
+    l.silent_since = never;
+    ++l.generation;
+    visit(a, life, "hello", [hello = servers_[b].hello](node& n) { caf::anon_send(n.raft, peer_said{hello, true}); });
+    visit(b, other, "hello", [hello = servers_[a].hello](node& n) { caf::anon_send(n.raft, peer_said{hello, false}); });
+  });
 }
 
 // `from`'s end of the connection is closed.
@@ -75,20 +82,23 @@ void world::drop(uint32_t a, uint32_t b) {
   }
 }
 
-// Says the newest hello when it arrives.
-void world::tell_hello(uint32_t from, uint32_t to, uint64_t from_life, bool reached) {
-  const auto life = servers_[to].life;
-  schedule(random_.between(100, 3 * ms), "hello", to, [this, from, to, from_life, life, reached] {
-    if (servers_[from].life != from_life || !reachable(from, to)) return;
-    visit(to, life, "hello", [hello = servers_[from].hello, reached](node& n) { caf::anon_send(n.raft, peer_said{hello, reached}); });
+// A changed hello goes over the connection that `a` dialled to `b`, and is said again while that stalls.
+void world::tell_hello(uint32_t from, uint32_t to, uint32_t a, uint32_t b) {
+  const auto life = servers_[to].life, generation = links_[a][b].generation;
+  schedule(random_.between(100, 3 * ms), "hello", to, [this, from, to, a, b, life, generation] {
+    if (links_[a][b].generation != generation || !servers_[from].up) return;
+    if (!reachable(from, to)) return tell_hello(from, to, a, b);
+    visit(to, life, "hello", [hello = servers_[from].hello, reached = to == a](node& n) { caf::anon_send(n.raft, peer_said{hello, reached}); });
   });
 }
 
 void world::say(node& from, const peers_say& s) {
   const auto slot = from.plan.slot;
   servers_[slot].hello = s.hello;
-  for (uint32_t to = 0; to < most_servers; ++to)
-    if (links_[slot][to].up || links_[to][slot].up) tell_hello(slot, to, from.plan.life, links_[to][slot].up);
+  for (uint32_t to = 0; to < most_servers; ++to) {
+    if (links_[slot][to].up) tell_hello(slot, to, slot, to);
+    if (links_[to][slot].up) tell_hello(slot, to, to, slot);
+  }
 }
 
 // ---- Raft messages -----------------------------------------------------------------------------------------------

@@ -213,9 +213,14 @@ uint32_t world::any_started() {
 }
 
 uint32_t world::leader_or_any() {
-  if (random_.chance(0.6))
-    for (uint32_t n = 0; n < most_servers; ++n)
+  if (random_.chance(0.6)) {
+    // Any that believes to lead, also one that does no more.
+    const auto first = static_cast<uint32_t>(random_.below(most_servers));
+    for (uint32_t i = 0; i < most_servers; ++i) {
+      const uint32_t n = (first + i) % most_servers;
       if (servers_[n].up && servers_[n].up->status->leader.load()) return n;
+    }
+  }
   return any_started();
 }
 

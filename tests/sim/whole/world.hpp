@@ -47,7 +47,7 @@ struct server { // its folder and its identity outlive its processes
 
 struct link { // the Raft connection that `from` has dialled to `to`
   bool up = false;
-  uint64_t generation = 0, silent_since = never;
+  uint64_t generation = 0, silent_since = never, life = 0; // life: of the other end
 };
 struct question { // asked, not yet answered
   uint32_t from = 0, to = 0;
@@ -111,7 +111,7 @@ private:
   void look_after_links(uint32_t slot);
   void connect(uint32_t a, uint32_t b);
   void drop(uint32_t a, uint32_t b);
-  void tell_hello(uint32_t from, uint32_t to, uint64_t from_life, bool reached);
+  void tell_hello(uint32_t from, uint32_t to, uint32_t a, uint32_t b);
   void carry(uint32_t from, uint32_t to, uint64_t life, std::string bytes, uint64_t delay);
   void carry_question(question q, std::string body);
   void carry_answer(question q, std::string body);
