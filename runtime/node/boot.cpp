@@ -154,7 +154,7 @@ std::vector<std::string> join_addresses(const node_config& c) {
 raft_setup setup_of(const node_config& c) {
   raft_setup setup;
   setup.options.self = c.node_id;
-  if (c.bootstrap) {
+  if (c.bootstrap || c.dev_mode) {
     setup.options.members.voters = {c.node_id};
     setup.options.members.addresses[c.node_id] = c.rpc_advertise.host_port();
   }

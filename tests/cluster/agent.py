@@ -31,21 +31,21 @@ def free_port():
 
 
 class Agent:
-    """One durable single server. Use as a context manager: it is killed and its folder removed at the end."""
+    """One durable single server, or a development agent. Use as a context manager: it is killed and its folder removed at the end."""
 
-    def __init__(self, binary=None, extra=(), config_files=()):
+    def __init__(self, binary=None, extra=(), config_files=(), dev=False):
         self.binary = binary or default_binary()
         self.folder = tempfile.mkdtemp(prefix="actord-test-")
         self.data_dir = os.path.join(self.folder, "data")
         self.ports = {name: free_port() for name in ("http", "dns", "server", "serf_lan", "serf_wan")}
         self.extra, self.config_files = list(extra), list(config_files)
-        self.process = None
+        self.process, self.dev = None, dev
         self.log_path = os.path.join(self.folder, "log")
 
     def start(self, wait=True):
         ports = " ".join(f"{k} = {v}" for k, v in self.ports.items())
-        command = [self.binary, "agent", "-server", "-bootstrap-expect=1", "-node=n1", "-bind=127.0.0.1",
-                   f"-data-dir={self.data_dir}", "-hcl", f"ports {{ {ports} }}"]
+        kind = ["-dev"] if self.dev else ["-server", "-bootstrap-expect=1", "-bind=127.0.0.1", f"-data-dir={self.data_dir}"]
+        command = [self.binary, "agent", *kind, "-node=n1", "-hcl", f"ports {{ {ports} }}"]
         for path in self.config_files:
             command.append(f"-config-file={path}")
         with open(self.log_path, "ab") as log:
