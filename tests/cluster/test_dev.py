@@ -4,7 +4,7 @@ import os
 import signal
 import tempfile
 
-from agent import Agent, main
+from agent import Agent, eventually, main
 
 
 def folder_of(process):
@@ -20,7 +20,7 @@ def dev():
             status, _, body = agent.request("GET", f"/v1/kv/a?raw{mode}")
             assert (status, body) == (200, b"1"), (mode, status, body)
         assert agent.json("PUT", "/v1/agent/service/register", {"Name": "web", "Port": 80}) is None
-        assert [n["ServicePort"] for n in agent.json("GET", "/v1/catalog/service/web?stale")] == [80]
+        eventually("the service is in the catalog", 10, lambda: [n["ServicePort"] for n in agent.json("GET", "/v1/catalog/service/web?stale")] == [80])
         lines = agent.cli("operator", "raft", "list-peers").splitlines()
         assert len(lines) == 2 and lines[1].split()[3:5] == ["leader", "true"], lines
         assert agent.json("GET", "/v1/agent/self")["DebugConfig"]["DevMode"] is True
