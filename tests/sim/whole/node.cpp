@@ -143,6 +143,7 @@ uint64_t node::busy_after(job j) {
   if (j == job_other) return 0;
   if (tempo_.stall > 0 && random_.chance(tempo_.stall)) return random_.between(5'000, 100'000);
   if (j == job_log_writer || j == job_snapshot) return random_.below(1 + (tempo_.slow_disk > 0 ? tempo_.slow_disk : tempo_.disk));
+  if (j == job_state) return random_.below(1 + std::max(tempo_.apply, tempo_.slow_disk / 4));
   return random_.chance(0.6) ? 0 : random_.below(1 + tempo_.usual);
 }
 

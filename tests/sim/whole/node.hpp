@@ -62,7 +62,8 @@ struct node_plan {
 
 // Microseconds that actors are busy after a message.
 struct pace {
-  uint64_t usual = 100, disk = 3000, slow_disk = 0; // slow_disk: at most, in place of `disk`, while not 0
+  uint64_t usual = 100, apply = 400, disk = 3000;
+  uint64_t slow_disk = 0; // at most, in place of `disk`, and a part of it in place of `apply`, while not 0
   double stall = 0;                                 // share of messages after which an actor stands still for long
 };
 

@@ -84,6 +84,7 @@ void world::add_server(const std::string& name, const std::string& address, int 
   s.clock = time_point(std::chrono::seconds(random_.between(1000, 1'000'000)));
   s.clock_at = now();
   s.tempo.usual = random_.between(50, 400);
+  s.tempo.apply = random_.between(50, random_.chance(0.5) ? 400 : 30 * ms);
   s.tempo.disk = random_.between(200, 8 * ms);
   s.tempo.stall = random_.chance(0.5) ? 0.0005 : 0;
   (void)knows_all;
