@@ -1,0 +1,208 @@
+// Membership and failure detection of one node: SWIM (Das, Gupta, Motivala 2002) with Lifeguard (Dadgar, Phillips,
+// Currey 2017) as memberlist 0.2.2 does it (reference gossip-wire.md, sections 7 to 9). Decides everything, does nothing:
+// facts go in as calls, effects come out by drain(). Owned by one thread.
+//
+// Time is a duration since any start that does not move; each call is told it. The caller calls tick() at next_deadline(),
+// which any call may bring nearer. A caller that is later than settings::stall_after was stalled: the core then trusts
+// itself less, grants what is outstanding the time that was lost, and asks somebody for the whole state, since refutations
+// may have been missed. So it is of no importance whether packets that piled up are handed in before or after the tick.
+#pragma once
+#include "actors/gossip/core/awareness.hpp"
+#include "actors/gossip/core/broadcast_queue.hpp"
+#include "actors/gossip/core/effects.hpp"
+#include "actors/gossip/core/message_size.hpp"
+#include "actors/gossip/core/probe_ring.hpp"
+#include "actors/gossip/core/settings.hpp"
+#include "runtime/base/error.hpp"
+#include <deque>
+#include <functional>
+#include <set>
+
+namespace actord::gossip {
+
+// How urgent a broadcast of the layer above is; serf's intents, queries and events.
+enum class urgency : uint8_t { intent, query, event };
+
+// Who we are; announced to all.
+struct identity {
+  node_name name;
+  address at; // where others reach us, for packets and streams alike
+  std::string meta; // at most 512 bytes, else others ignore us
+  versions vsn{1, 5, 2, 2, 5, 4};
+};
+
+constexpr size_t meta_max = 512;
+// Reserved for the own farewell among the tickets of broadcasts.
+constexpr uint64_t leave_ticket = ~uint64_t{0};
+
+// Objections of the layer above; a text is a refusal. Called inside of receive() and of the push_pull calls; they must not
+// call the core. May be empty.
+struct vetoes {
+  std::function<std::optional<std::string>(const alive&)> of_alive;
+  std::function<std::optional<std::string>(const std::vector<node_report>&)> of_join;
+};
+
+struct swim_figures { // since the start
+  uint64_t probes = 0, probes_failed = 0, suspected = 0, refuted = 0, declared_dead = 0, stalls = 0, refused = 0;
+};
+
+class swim_core {
+public:
+  swim_core(settings s, identity self, vetoes objections, prng random, nanos now);
+
+  // ---- facts ---------------------------------------------------------------------------------------------------
+  // A message came in a packet from this address. `user` and `failure` may come from a stream, too.
+  void receive(message m, const address& from, nanos now);
+  // Somebody sent its state over a stream: the answer is drained at once, then theirs is merged.
+  void push_pull_arrived(stream_id id, push_pull theirs, const address& from, nanos now);
+  void push_pull_answered(stream_id id, push_pull theirs, nanos now);
+  void push_pull_failed(stream_id id, std::string why, nanos now);
+  void tcp_ping_ended(sequence seq, bool answered, nanos now);
+  // What to answer to a ping over a stream; nothing when it is not for us.
+  std::optional<ack> answer_tcp_ping(const ping& p) const;
+  void tick(nanos now);
+  nanos next_deadline() const;
+
+  // ---- orders --------------------------------------------------------------------------------------------------
+  // Exchanges states with whoever is at `to`; tell_push_pull says how it ended.
+  stream_id exchange(const address& to, bool join, nanos now);
+  // Announces other tags. They are ours at once. Refused beyond 512 bytes.
+  status update_meta(std::string meta, nanos now);
+  // Announces that we go; tell_left follows when all was sent, or when the patience ends. Everything goes on until then
+  // and beyond, so that the news spreads; whoever called stops ticking when it likes.
+  void leave(nanos patience, nanos now);
+  // Spreads a message of the layer above. With a ticket other than 0 tell_broadcast_done follows.
+  void broadcast(urgency u, std::string body, uint64_t ticket, nanos now);
+  // One message of the layer above to one address, by packet.
+  void send_user(const address& to, const node_name& node, std::string body);
+  // What acks carry from now on: the own coordinate.
+  void set_ack_payload(std::string payload) { ack_payload_ = std::move(payload); }
+  // Bytes that encryption adds to a packet (29), or 0.
+  void set_packet_overhead(size_t bytes) { packet_overhead_ = bytes; }
+  // How many the layer above counts, for the retransmits of its broadcasts; 0: as many as are in the table.
+  void set_user_population(size_t n) { user_population_ = n; }
+
+  // ---- effects -------------------------------------------------------------------------------------------------
+  bool has_effects() const { return !effects_.empty(); }
+  std::vector<effect> drain() { return std::exchange(effects_, {}); }
+
+  // ---- views ---------------------------------------------------------------------------------------------------
+  const identity& self() const { return self_; }
+  const member* find(std::string_view name) const { return members_.find(name); }
+  const std::vector<member*>& members() const { return members_.all(); }
+  int health_score() const { return awareness_.score(); } // 0 is healthy
+  bool is_leaving() const { return leaving_; }
+  size_t queued() const { return about_members_.size(); }
+  size_t queued(urgency u) const { return from_above_[static_cast<size_t>(u)].size(); }
+  const swim_figures& figures() const { return figures_; }
+  const settings& knobs() const { return settings_; }
+
+private:
+  struct probe {
+    sequence seq = 0;
+    node_name node;
+    address at;
+    incarnation inc = 0;
+    bool takes_streams = false;
+    nanos sent{0}, ask_others{0}, deadline{0};
+    bool asked_others = false, stalled = false;
+    int nacks_due = 0, nacks = 0;
+  };
+  struct relay { // a ping on behalf of somebody else
+    sequence seq = 0, theirs = 0;
+    address to;
+    bool nack = false, answered = false;
+    nanos deadline{0};
+  };
+  struct exchange_under_way {
+    address with;
+    bool join = false;
+  };
+
+  // swim_core.cpp: time, dispatch, orders
+  void pass(nanos now);
+  void after_stall(nanos lag);
+  bool is_due(nanos& timer, nanos interval);
+  void handle(ping& m, const address& from);
+  void handle(indirect_ping& m, const address& from);
+  void handle(ack& m, const address& from);
+  void handle(nack& m, const address& from);
+  void handle(suspect& m, const address& from);
+  void handle(dead& m, const address& from);
+  void handle(alive& m, const address& from);
+  void handle(user& m, const address& from);
+  void handle(failure& m, const address& from);
+  void log(importance level, std::string text) { effects_.push_back(write_log{level, std::move(text)}); }
+  nanos stagger(nanos interval) { return nanos(static_cast<int64_t>(random_.below(static_cast<uint64_t>(interval.count())))); }
+  size_t user_population() const { return user_population_ > 0 ? user_population_ : members_.size(); }
+  void settle(const std::vector<uint64_t>& tickets, bool sent);
+
+  // swim_probe.cpp: failure detection
+  void probe_tick();
+  void begin_next_probe();
+  void begin_probe(member& m);
+  void serve_probe();
+  void ask_others();
+  void end_probe(bool answered);
+  void serve_relays();
+  void send_with_piggyback(const address& to, const node_name& node, message m);
+  sequence next_sequence() { return ++sequence_; }
+
+  // swim_members.cpp: who is in which state
+  void announce_self();
+  void on_alive(alive a, bool own_announcement);
+  member* admit(const alive& a, bool& moved);
+  bool refuses(const alive& a);
+  void on_suspect(const suspect& s);
+  void on_dead(const dead& d);
+  void refute(member& self, incarnation accused, std::string_view what);
+  void forget_suspicion(member& m);
+  void serve_suspicions();
+  void change_state(member& m, node_state to);
+  void tell(member_change change, const member& m) { effects_.push_back(tell_member{change, m.report()}); }
+  void spread(message m, const node_name& subject, uint64_t ticket = 0);
+  bool is_self(const node_name& name) const { return name == self_.name; }
+  bool is_sound(const node_name& name, incarnation inc) const;
+  alive own_alive(incarnation inc) const;
+
+  // swim_spread.cpp: gossip and push/pull
+  bool has_news() const;
+  void gossip_round();
+  void fill(std::vector<message>& out, size_t budget);
+  push_pull state_of_all(bool join) const;
+  void push_pull_round();
+  std::string merge(const push_pull& theirs);
+  std::string check_versions(const std::vector<node_report>& theirs) const;
+
+  settings settings_;
+  identity self_;
+  vetoes vetoes_;
+  prng random_;
+  nanos now_;
+  awareness awareness_;
+  member_table members_;
+  probe_ring ring_;
+  incarnation own_inc_ = 0;
+  bool leaving_ = false, left_told_ = false;
+  nanos leave_until_{0};
+
+  sequence sequence_ = 0;
+  std::optional<probe> probe_;
+  bool probe_due_ = false; // its time came while another was under way
+  std::deque<relay> relays_; // by deadline
+  std::set<std::pair<nanos, node_name>> suspicions_; // by deadline
+
+  broadcast_queue about_members_;
+  broadcast_queue from_above_[3]; // by urgency
+  size_t user_population_ = 0, packet_overhead_ = 0;
+  std::string ack_payload_;
+
+  nanos next_probe_, next_gossip_, next_push_pull_;
+  nanos catch_up_from_{0}; // the earliest time for the next push/pull out of turn
+  stream_id last_stream_ = 0;
+  std::map<stream_id, exchange_under_way> exchanges_;
+  std::vector<effect> effects_;
+  swim_figures figures_;
+};
+
+} // namespace actord::gossip

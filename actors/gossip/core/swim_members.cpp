@@ -1,0 +1,158 @@
+// swim_core, who is in which state: reference gossip-wire.md, section 7.
+#include "actors/gossip/core/swim_core.hpp"
+#include <limits>
+
+namespace actord::gossip {
+
+namespace {
+constexpr size_t name_max = 512; // so that any message about a node fits into a packet
+}
+
+// The greatest incarnation could never be refuted, so nobody may claim it.
+bool swim_core::is_sound(const node_name& name, incarnation inc) const {
+  return !name.empty() && name.size() <= name_max && inc != std::numeric_limits<incarnation>::max();
+}
+
+alive swim_core::own_alive(incarnation inc) const { return {inc, self_.name, self_.at, self_.meta, self_.vsn}; }
+
+void swim_core::announce_self() { on_alive(own_alive(++own_inc_), true); }
+
+void swim_core::spread(message m, const node_name& subject, uint64_t ticket) {
+  const size_t size = size_bound(m);
+  const uint64_t replaced = about_members_.push(std::move(m), size, subject, ticket);
+  if (replaced != 0) settle({replaced}, false);
+}
+
+void swim_core::change_state(member& m, node_state to) {
+  if (m.state == to) return;
+  m.state = to;
+  m.changed = now_;
+}
+
+void swim_core::forget_suspicion(member& m) {
+  if (!m.suspected) return;
+  suspicions_.erase({m.suspected->deadline(), m.name});
+  m.suspected.reset();
+}
+
+bool swim_core::refuses(const alive& a) {
+  const bool addressed = (a.at.ip.size() == 4 || a.at.ip.size() == 16) && a.meta.size() <= meta_max;
+  // Without versions nobody could check whether it fits in; real agents always send them.
+  const bool versioned = a.vsn && (*a.vsn)[1] != 0 && (*a.vsn)[0] <= (*a.vsn)[1];
+  if (!is_sound(a.node, a.inc) || !addressed || !versioned) {
+    ++figures_.refused;
+    return true;
+  }
+  if (!vetoes_.of_alive) return false;
+  const auto why = vetoes_.of_alive(a);
+  if (why) log(importance::warning, "ignoring alive message for " + a.node + ": " + *why);
+  return why.has_value();
+}
+
+// The member that this is about, taken in if need be; null when it may not speak for that name. `moved`: its address
+// changes legitimately.
+member* swim_core::admit(const alive& a, bool& moved) {
+  member* m = members_.find(a.node);
+  if (m == nullptr) {
+    if (members_.size() >= settings_.members_max && !is_self(a.node)) {
+      ++figures_.refused;
+      return nullptr;
+    }
+    m = &members_.insert(a.node);
+    m->at = a.at;
+    m->meta = a.meta;
+    m->vsn = *a.vsn;
+    m->changed = now_;
+    ring_.insert(*m, random_);
+    return m;
+  }
+  if (m->at == a.at) return m;
+  const bool reclaimable = settings_.dead_node_reclaim_time > nanos(0) && now_ - m->changed > settings_.dead_node_reclaim_time;
+  moved = m->state == node_state::left || (m->state == node_state::dead && reclaimable);
+  if (moved) return m;
+  log(importance::failure, "conflicting address for " + a.node);
+  effects_.push_back(tell_conflict{m->report(), {a.node, a.at, a.meta, a.inc, node_state::alive, a.vsn}});
+  return nullptr;
+}
+
+void swim_core::on_alive(alive a, bool own_announcement) {
+  const bool about_us = is_self(a.node);
+  if (about_us && leaving_) return;
+  if (!own_announcement && refuses(a)) return;
+  bool moved = false;
+  member* m = admit(a, moved);
+  if (m == nullptr) return;
+  if (about_us ? a.inc < m->inc : a.inc <= m->inc && !moved) return;
+  forget_suspicion(*m);
+  if (about_us && !own_announcement) {
+    // We may have restarted with other tags and meet what we said before.
+    if (a.inc != m->inc || a.meta != m->meta || *a.vsn != m->vsn) refute(*m, a.inc, "alive");
+    return;
+  }
+  const bool was_gone = m->is_gone(), retagged = m->meta != a.meta;
+  m->vsn = *a.vsn;
+  m->inc = a.inc;
+  m->meta = a.meta;
+  m->at = a.at;
+  change_state(*m, node_state::alive);
+  spread(std::move(a), m->name);
+  if (was_gone) tell(member_change::joined, *m);
+  else if (retagged) tell(member_change::updated, *m);
+}
+
+void swim_core::on_suspect(const suspect& s) {
+  member* m = members_.find(s.node);
+  if (m == nullptr || !is_sound(s.node, s.inc) || s.from.size() > name_max || s.inc < m->inc) return;
+  if (m->suspected) {
+    const nanos before = m->suspected->deadline();
+    if (!m->suspected->confirm(s.from)) return;
+    suspicions_.erase({before, m->name});
+    suspicions_.emplace(m->suspected->deadline(), m->name);
+    return spread(s, m->name);
+  }
+  if (m->state != node_state::alive) return;
+  if (is_self(s.node)) return refute(*m, s.inc, "suspect");
+  ++figures_.suspected;
+  spread(s, m->name);
+  m->inc = s.inc;
+  change_state(*m, node_state::suspect);
+  const size_t n = members_.size();
+  m->suspected = std::make_unique<suspicion>(s.from, settings_.confirmations(n), settings_.suspicion_min(n),
+                                             settings_.suspicion_max(n), now_);
+  suspicions_.emplace(m->suspected->deadline(), m->name);
+}
+
+void swim_core::on_dead(const dead& d) {
+  member* m = members_.find(d.node);
+  if (m == nullptr || !is_sound(d.node, d.inc) || d.from.size() > name_max || d.inc < m->inc) return;
+  if (m->is_gone()) return;
+  if (is_self(d.node) && !leaving_) return refute(*m, d.inc, "dead");
+  forget_suspicion(*m);
+  spread(d, m->name, is_self(d.node) ? leave_ticket : 0);
+  m->inc = d.inc;
+  const bool on_purpose = d.node == d.from;
+  change_state(*m, on_purpose ? node_state::left : node_state::dead);
+  tell(on_purpose ? member_change::left : member_change::failed, *m);
+}
+
+void swim_core::refute(member& self, incarnation accused, std::string_view what) {
+  ++figures_.refuted;
+  own_inc_ = std::max(own_inc_, accused) + 1;
+  self.inc = own_inc_;
+  // To be accused is a sign of being slow.
+  awareness_.apply(1);
+  log(importance::warning, "refuting " + std::string(what) + " message");
+  spread(own_alive(own_inc_), self_.name);
+}
+
+void swim_core::serve_suspicions() {
+  while (!suspicions_.empty() && suspicions_.begin()->first <= now_) {
+    const member& m = *members_.find(suspicions_.begin()->second);
+    ++figures_.declared_dead;
+    log(importance::notice, "marking " + m.name + " as failed, suspect timeout reached (" +
+                                std::to_string(m.suspected->confirmed()) + " peer confirmations)");
+    on_dead({m.inc, m.name, self_.name});
+  }
+}
+
+} // namespace actord::gossip

@@ -1,0 +1,255 @@
+#include "tests/actors/gossip/core/swim_fixture.hpp"
+
+using namespace actord;
+using namespace actord::gossip;
+
+TEST_CASE("a node announces itself with incarnation 1") {
+  swim_core core(settings::lan(), {"me", place(1), "tags", usual}, {}, prng(1), 0s);
+  const auto told = core.drain();
+  REQUIRE(told.size() == 1);
+  CHECK(std::get<tell_member>(told[0]).node == node_report{"me", place(1), "tags", 1, node_state::alive, usual});
+  CHECK(core.queued() == 1);
+}
+
+TEST_CASE("an unknown node that is alive joins and is passed on") {
+  node_fixture f;
+  f.tell(alive_of("n2", 2, 5, "m"));
+  const auto told = f.all<tell_member>();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].change == member_change::joined);
+  CHECK(told[0].node.inc == 5);
+  CHECK(f.core.queued() == 2);
+}
+
+TEST_CASE("an alive message of an incarnation that is known is old news") {
+  node_fixture f;
+  f.tell(alive_of("n2", 2, 5));
+  f.core.drain();
+  f.tell(alive_of("n2", 2, 5, "other"));
+  f.tell(alive_of("n2", 2, 4, "other"));
+  CHECK(f.all<tell_member>().empty());
+  CHECK(f.core.find("n2")->meta.empty());
+}
+
+TEST_CASE("other tags with a higher incarnation are an update") {
+  node_fixture f;
+  f.know(1);
+  f.tell(alive_of("n2", 2, 2, "other"));
+  const auto told = f.all<tell_member>();
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].change == member_change::updated);
+  CHECK(told[0].node.meta == "other");
+}
+
+TEST_CASE("messages without an address, with impossible versions or with tags that are too long are refused") {
+  node_fixture f;
+  auto a = alive_of("n2", 2);
+  a.at.ip.clear();
+  f.tell(a);
+  a = alive_of("n2", 2);
+  a.vsn.reset();
+  f.tell(a);
+  a = alive_of("n2", 2);
+  a.vsn = versions{0, 0, 2, 2, 5, 4};
+  f.tell(a);
+  a = alive_of("n2", 2);
+  a.vsn = versions{3, 2, 2, 2, 5, 4};
+  f.tell(a);
+  f.tell(alive_of("n2", 2, 1, std::string(513, 'x')));
+  f.tell(alive_of("", 2));
+  f.tell(alive_of("n2", 2, 0xffffffff));
+  CHECK(f.core.find("n2") == nullptr);
+  CHECK(f.core.members().size() == 1);
+  CHECK(f.core.figures().refused == 7);
+}
+
+TEST_CASE("more nodes than the table may hold are not taken in") {
+  auto s = settings::lan();
+  s.members_max = 3;
+  node_fixture f(s);
+  for (uint8_t i = 2; i < 100; ++i) f.tell(alive_of("n" + std::to_string(i), i));
+  CHECK(f.core.members().size() == 3);
+}
+
+TEST_CASE("the layer above may veto a node that is alive") {
+  node_fixture f(settings::lan(), {[](const alive& a) -> std::optional<std::string> {
+                   if (a.meta == "stranger") return "not ours";
+                   return std::nullopt;
+                 }, {}});
+  f.tell(alive_of("n2", 2, 1, "stranger"));
+  f.tell(alive_of("n3", 3, 1, "friend"));
+  CHECK(f.core.find("n2") == nullptr);
+  CHECK(f.core.find("n3") != nullptr);
+}
+
+TEST_CASE("the name of a node that is alive cannot be taken by another address") {
+  node_fixture f;
+  f.know(1);
+  f.tell(alive_of("n2", 9, 7));
+  const auto conflicts = f.all<tell_conflict>();
+  REQUIRE(conflicts.size() == 1);
+  CHECK(conflicts[0].known.at == place(2));
+  CHECK(conflicts[0].claimant.at == place(9));
+  CHECK(f.core.find("n2")->at == place(2));
+  CHECK(f.core.find("n2")->inc == 1);
+}
+
+TEST_CASE("the name of a node that has left is free at once, even with a lower incarnation") {
+  node_fixture f;
+  f.tell(alive_of("n2", 2, 5));
+  f.tell(dead{5, "n2", "n2"});
+  f.core.drain();
+  f.tell(alive_of("n2", 9, 1));
+  CHECK(f.state("n2") == node_state::alive);
+  CHECK(f.core.find("n2")->at == place(9));
+  CHECK(f.all<tell_member>().at(0).change == member_change::joined);
+}
+
+TEST_CASE("the name of a dead node is free after the reclaim time and not before") {
+  node_fixture f(settings::consul_lan());
+  f.tell(alive_of("n2", 2));
+  f.tell(dead{1, "n2", "n3"});
+  f.core.drain();
+  f.now += 29s;
+  f.tell(alive_of("n2", 9, 2));
+  CHECK(f.all<tell_conflict>().size() == 1);
+  CHECK(f.state("n2") == node_state::dead);
+  f.now += 2s;
+  f.tell(alive_of("n2", 9, 1));
+  CHECK(f.state("n2") == node_state::alive);
+}
+
+TEST_CASE("without a reclaim time a dead node's name is never free for another address") {
+  node_fixture f(settings::lan());
+  f.tell(alive_of("n2", 2));
+  f.tell(dead{1, "n2", "n3"});
+  f.now += 24h;
+  f.tell(alive_of("n2", 9, 7));
+  CHECK(f.state("n2") == node_state::dead);
+}
+
+TEST_CASE("a dead node comes back from the same address with a higher incarnation") {
+  node_fixture f;
+  f.tell(alive_of("n2", 2));
+  f.tell(dead{1, "n2", "n3"});
+  f.core.drain();
+  f.tell(alive_of("n2", 2, 1));
+  CHECK(f.state("n2") == node_state::dead);
+  f.tell(alive_of("n2", 2, 2));
+  CHECK(f.state("n2") == node_state::alive);
+  CHECK(f.all<tell_member>().at(0).change == member_change::joined);
+}
+
+TEST_CASE("dead by its own word means left, by another's failed") {
+  node_fixture f;
+  f.know(2);
+  f.tell(dead{1, "n2", "n2"});
+  f.tell(dead{1, "n3", "n2"});
+  const auto told = f.all<tell_member>();
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].change == member_change::left);
+  CHECK(told[1].change == member_change::failed);
+  CHECK(f.state("n2") == node_state::left);
+  CHECK(f.state("n3") == node_state::dead);
+}
+
+TEST_CASE("a death of an older incarnation, or of nobody, is ignored") {
+  node_fixture f;
+  f.tell(alive_of("n2", 2, 5));
+  f.core.drain();
+  f.tell(dead{4, "n2", "n3"});
+  f.tell(dead{4, "nobody", "n3"});
+  CHECK(f.state("n2") == node_state::alive);
+  CHECK(f.all<tell_member>().empty());
+}
+
+TEST_CASE("whoever accuses us of being suspect or dead is refuted with a higher incarnation") {
+  node_fixture f;
+  f.tell(suspect{1, "me", "n2"});
+  CHECK(f.core.find("me")->inc == 2);
+  CHECK(f.core.health_score() == 1);
+  f.tell(dead{40, "me", "n2"});
+  CHECK(f.core.find("me")->inc == 41);
+  CHECK(f.state("me") == node_state::alive);
+  f.tell(suspect{2, "me", "n2"});
+  CHECK(f.core.find("me")->inc == 41); // older than what we said last
+  CHECK(f.core.figures().refuted == 2);
+}
+
+TEST_CASE("what we said before a restart with other tags is refuted, the very same is not") {
+  node_fixture f;
+  f.tell(alive_of("me", 1, 1));
+  CHECK(f.core.find("me")->inc == 1);
+  f.tell(alive_of("me", 1, 1, "old tags"));
+  CHECK(f.core.find("me")->inc == 2);
+  f.tell(alive_of("me", 1, 9));
+  CHECK(f.core.find("me")->inc == 10);
+}
+
+TEST_CASE("our name at another address is a conflict and changes nothing here") {
+  node_fixture f;
+  f.tell(alive_of("me", 9, 9));
+  CHECK(f.all<tell_conflict>().size() == 1);
+  CHECK(f.core.find("me")->inc == 1);
+}
+
+TEST_CASE("other tags of our own raise the incarnation and are told upward and outward") {
+  node_fixture f;
+  REQUIRE(f.core.update_meta("new", f.now).ok());
+  CHECK(f.core.find("me")->inc == 2);
+  CHECK(f.all<tell_member>().at(0).change == member_change::updated);
+  CHECK_FALSE(f.core.update_meta(std::string(513, 'x'), f.now).ok());
+}
+
+TEST_CASE("whoever leaves says so until all were told as often as they should be") {
+  node_fixture f;
+  f.know(3);
+  f.core.leave(5s, f.now);
+  CHECK(f.state("me") == node_state::left);
+  nanos told{0};
+  const nanos began = f.now;
+  size_t farewells = 0;
+  while (told == 0s && f.now < began + 10s) {
+    f.now = f.core.next_deadline();
+    f.core.tick(f.now);
+    for (auto& e : f.core.drain()) {
+      if (auto* p = std::get_if<send_packet>(&e)) {
+        for (auto& m : p->messages) farewells += std::holds_alternative<dead>(m) && std::get<dead>(m).node == "me" ? 1 : 0;
+      }
+      if (auto* left = std::get_if<tell_left>(&e)) {
+        CHECK(left->told_others);
+        told = f.now;
+      }
+    }
+  }
+  CHECK(farewells == 4);
+  CHECK(told < began + 2s);
+}
+
+TEST_CASE("whoever leaves alone has nobody to tell") {
+  node_fixture f;
+  f.core.leave(5s, f.now);
+  CHECK(f.all<tell_left>().at(0).told_others);
+}
+
+TEST_CASE("whoever left does not come back by what others say about it") {
+  node_fixture f;
+  f.know(1);
+  f.core.leave(5s, f.now);
+  f.tell(alive_of("me", 1, 9));
+  f.tell(dead{9, "me", "n2"});
+  CHECK(f.state("me") == node_state::left);
+}
+
+TEST_CASE("the dead are forgotten some time later, the left are kept") {
+  node_fixture f;
+  f.know(3);
+  f.tell(dead{1, "n2", "n3"});
+  f.tell(dead{1, "n4", "n4"});
+  f.pass_peacefully(35s);
+  CHECK(f.core.find("n2") == nullptr);
+  CHECK(f.core.find("n3") != nullptr);
+  REQUIRE(f.core.find("n4") != nullptr);
+  f.pass_peacefully(25h);
+  CHECK(f.core.find("n4") == nullptr);
+}

@@ -1,0 +1,84 @@
+#include "tests/actors/gossip/core/swim_fixture.hpp"
+
+using namespace actord;
+using namespace actord::gossip;
+
+TEST_CASE("a process that is not run for long trusts itself less at once") {
+  node_fixture f;
+  f.know(4);
+  f.pass_peacefully(10s);
+  f.now = f.core.next_deadline();
+  f.stall(3500ms);
+  CHECK(f.core.health_score() == 4);
+  CHECK(f.all<tell_stall>().at(0).lag == 3500ms);
+  f.pass_peacefully(20s);
+  CHECK(f.core.health_score() == 0); // and recovers with the probes that succeed
+}
+
+TEST_CASE("a timer that is a little late is no stall") {
+  node_fixture f;
+  f.know(4);
+  f.now = f.core.next_deadline();
+  f.stall(200ms);
+  CHECK(f.core.health_score() == 0);
+}
+
+TEST_CASE("a probe that a stall interrupted accuses nobody, whatever is looked at first afterwards") {
+  for (const bool packets_first : {true, false}) {
+    node_fixture f;
+    f.know(4);
+    const auto [to, p] = f.next_probe();
+    f.now += 10s; // the answer lies in the socket for most of this
+    if (!packets_first) f.core.tick(f.now);
+    f.tell(ack{p.seq, {}});
+    f.core.tick(f.now);
+    CHECK(f.state(p.node) == node_state::alive);
+    CHECK(f.core.figures().suspected == 0);
+    CHECK(f.all<tell_round_trip>().empty()); // and its round trip says nothing about the network
+  }
+}
+
+TEST_CASE("a suspect gets the time back that a stall took from it") {
+  node_fixture f;
+  f.know(2);
+  f.tell(suspect{1, "n2", "n3"});
+  f.now += 1s;
+  f.core.tick(f.now);
+  f.stall(60s);
+  CHECK(f.state("n2") == node_state::suspect);
+  f.tell(alive_of("n2", 2, 2)); // waited in the socket
+  f.pass_peacefully(60s);
+  CHECK(f.state("n2") == node_state::alive);
+}
+
+TEST_CASE("after a stall the whole state is asked for soon, but not after every one") {
+  node_fixture f;
+  f.know(4);
+  f.pass_peacefully(1s);
+  f.stall(5s);
+  f.core.drain();
+  f.pass(1s);
+  CHECK(f.all<open_push_pull>().size() == 1);
+  f.stall(2s);
+  f.core.drain();
+  f.pass(1s);
+  CHECK(f.all<open_push_pull>().empty());
+}
+
+TEST_CASE("without Lifeguard a stall accuses and kills") {
+  node_fixture f(settings::lan().without_lifeguard());
+  f.know(2);
+  const auto [to, p] = f.next_probe();
+  f.stall(10s);
+  CHECK(f.state(p.node) == node_state::suspect);
+  f.stall(10s);
+  CHECK(f.state(p.node) == node_state::dead);
+}
+
+TEST_CASE("time that runs backwards stands still") {
+  node_fixture f;
+  f.know(2);
+  const nanos deadline = f.core.next_deadline();
+  f.core.tick(f.now - 100s);
+  CHECK(f.core.next_deadline() == deadline);
+}
