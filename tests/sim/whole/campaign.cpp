@@ -13,7 +13,7 @@ namespace actord::sim::whole {
 namespace {
 
 constexpr uint64_t mutation_seeds = 1000;
-constexpr uint64_t gate_fixed = 20, gate_fresh = 60; // per size
+constexpr uint64_t gate_fixed = 20, gate_fresh = 120; // per size
 
 void add_up(run_result& sum, const run_result& r) {
   for (auto field : {&run_result::operations, &run_result::acknowledged, &run_result::unknown, &run_result::reads_at_once, &run_result::reads_asked,
@@ -53,18 +53,18 @@ int report(const run_options& o, const campaign_result& r, double seconds) {
 const std::vector<mutation_row>& mutations() {
   using m = raft::mutation;
   static const std::vector<mutation_row> table{
-      {rule::answer_when_applied, m::none, "answer-when-proposed", "a write is answered once it is applied"},
-      {rule::sync_before_written, m::none, "written-before-sync", "the log writer says \"written\" once it is synced"},
+      {rule::answer_when_applied, m::none, "answer-when-proposed", "a write is answered once it is applied", true},
+      {rule::sync_before_written, m::none, "written-before-sync", "the log writer says \"written\" once it is synced", true},
       {rule::read_within_lease, m::none, "read-without-lease", "a leader answers reads by itself only while its lease lasts"},
       {rule::lease_from_round, m::none, "lease-from-answer", "the lease counts from the round's sending"},
       {rule::lead_when_applied, m::none, "lead-before-applied", "a leader answers reads once it has applied what is committed"},
-      {rule::unknown_is_final, m::none, "retry-unknown", "what may have been written is not tried again"},
-      {rule::lost_leadership_is_unknown, m::none, "deny-lost", "a write under way when leadership was lost is of unknown outcome"},
-      {rule::follower_asks, m::none, "follower-does-not-ask", "a follower asks the leader before a read"},
-      {rule::follower_waits, m::none, "follower-does-not-wait", "a follower reads once it has applied what the leader says"},
-      {rule::held_once, m::none, "held-twice", "a held command is proposed once"},
+      {rule::unknown_is_final, m::none, "retry-unknown", "what may have been written is not tried again", true},
+      {rule::lost_leadership_is_unknown, m::none, "deny-lost", "a write under way when leadership was lost is of unknown outcome", true},
+      {rule::follower_asks, m::none, "follower-does-not-ask", "a follower asks the leader before a read", true},
+      {rule::follower_waits, m::none, "follower-does-not-wait", "a follower reads once it has applied what the leader says", true},
+      {rule::held_once, m::none, "held-twice", "a held command is proposed once", true},
       {rule::vote_is_written, m::none, "vote-not-written", "the vote is part of what is on disk"},
-      {rule::cut_behind_snapshot, m::none, "cut-without-snapshot", "the log is cut only behind a durable snapshot"},
+      {rule::cut_behind_snapshot, m::none, "cut-without-snapshot", "the log is cut only behind a durable snapshot", true},
       {rule::snapshot_has_members, m::none, "snapshot-without-members", "a snapshot carries the configuration of its place"},
       {rule::install_after_log, m::none, "install-before-log", "a snapshot is loaded once the log is durable behind it"},
       {rule::none, m::lease_survives_transfer, "lease-survives-transfer", "a leader that orders a transfer has no lease any more"},

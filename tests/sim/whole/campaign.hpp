@@ -20,6 +20,7 @@ struct mutation_row {
   rule broken;
   raft::mutation core_broken;
   std::string_view name, text;
+  bool plain = false; // found by the first few seeds
 };
 const std::vector<mutation_row>& mutations();
 

@@ -1,8 +1,11 @@
 #include "tests/sim/whole/world.hpp"
 #include "storage/state/boot_mark.hpp"
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
+#include <mutex>
 #include <unistd.h>
 
 namespace actord::sim::whole {
@@ -11,10 +14,24 @@ namespace {
 
 constexpr uint64_t rest_time = 90 * second; // how long a mended cluster may take to come to rest
 
+// Runs that were killed leave their folders, in memory for the most part. Once per process.
+void remove_left_behind(const std::string& base) {
+  static std::once_flag once;
+  std::call_once(once, [&] {
+    std::error_code ec;
+    for (auto& entry : std::filesystem::directory_iterator(base, ec)) {
+      const auto name = entry.path().filename().string();
+      int pid = 0;
+      if (std::sscanf(name.c_str(), "actord-sim-%d-", &pid) == 1 && pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) std::filesystem::remove_all(entry.path(), ec);
+    }
+  });
+}
+
 std::string fresh_folder() {
   std::error_code ec;
   std::string base = std::filesystem::exists("/dev/shm", ec) ? "/dev/shm" : std::filesystem::temp_directory_path(ec).string();
-  std::string pattern = base + "/actord-sim-XXXXXX";
+  remove_left_behind(base);
+  std::string pattern = base + "/actord-sim-" + std::to_string(::getpid()) + "-XXXXXX";
   return ::mkdtemp(pattern.data()) ? pattern : std::string();
 }
 
