@@ -119,6 +119,10 @@ void raft_state::look_after_members() {
   want_peers();
   if (!status_->leader.load()) return;
   const auto& members = core_->members();
+  if (auto own = members.addresses.find(core_->self()); own != members.addresses.end() && own->second != setup_.hello.address && members.is_voter(core_->self())) {
+    start_change({membership_change::kind::add_voter, core_->self(), setup_.hello.address}, {}); // we came back elsewhere
+    return perform_effects();
+  }
   for (auto& [id, seen] : seen_) {
     if (!seen.connected) continue;
     auto at = members.addresses.find(id);

@@ -108,7 +108,7 @@ void write(json_writer& w, const config_value& v) {
     case kind::null: return w.null();
     case kind::boolean: return w.boolean(v.boolean);
     case kind::integer: return w.number(v.integer);
-    case kind::real: return w.number(v.real);
+    case kind::real: return w.number(v.real == 0 ? 0.0 : v.real); // "-0" would come back as an integer, which has no sign
     case kind::string: return w.string(v.string);
     case kind::list:
       w.begin_array();

@@ -37,7 +37,7 @@ static void add_http(rows& to) {
   add(to, row_maker("max_query_time", &c::max_query_time, "How long a blocking query may wait at most.").flag("max-query-time").go("MaxQueryTime"));
   add(to, row_maker("discovery_max_stale", &c::discovery_max_stale, "Age up to which any server may answer catalog and health reads; 0 for never.").go("DiscoveryMaxStale").reload());
   add(to, row_maker("session_ttl_min", &c::session_ttl_min, "Least TTL of a session.").go("SessionTTLMin").zero());
-  add(to, row_maker("disable_http_unprintable_char_filter", &c::disable_http_unprintable_char_filter, "Accept unprintable characters in paths.").go("DisableHTTPUnprintableCharFilter").inert());
+  add(to, row_maker("disable_http_unprintable_char_filter", &c::disable_http_unprintable_char_filter, "Accept unprintable characters in paths.").go("DisableHTTPUnprintableCharFilter"));
   add(to, row_maker("enable_debug", &c::enable_debug, "Serve profiles of the process.").go("EnableDebug").inert());
   add(to, row_maker("ui", &c::ui, "Serve the built-in web page.").flag("ui").go("EnableUI").inert());
   add(to, row_maker("ui_dir", &c::ui_dir, "Directory of a web page to serve instead of the built-in one.").flag("ui-dir").go("UIDir").inert());
@@ -73,10 +73,10 @@ static void add_checks(rows& to) {
 static void add_telemetry(rows& to) {
   add(to, row_maker("telemetry.metrics_prefix", &c::telemetry_metrics_prefix, "First part of every metric's name.").go("Telemetry.MetricsPrefix"));
   add(to, row_maker("telemetry.disable_hostname", &c::telemetry_disable_hostname, "Leave the host's name out of gauges.").go("Telemetry.DisableHostname").inert());
-  add(to, row_maker("telemetry.filter_default", &c::telemetry_filter_default, "Whether metrics that no filter names are kept.").go("Telemetry.FilterDefault").reload().inert());
-  add(to, row_maker("telemetry.prefix_filter", &c::telemetry_prefix_filter, "+prefix keeps, -prefix drops metrics.").reload().inert());
+  add(to, row_maker("telemetry.filter_default", &c::telemetry_filter_default, "Whether metrics that no filter names are kept.").go("Telemetry.FilterDefault").reload());
+  add(to, row_maker("telemetry.prefix_filter", &c::telemetry_prefix_filter, "+prefix keeps, -prefix drops metrics.").reload());
   add(to, row_maker("telemetry.prometheus_retention_time", &c::telemetry_prometheus_retention_time, "How long metrics are shown to Prometheus; 0 turns it off.").go("Telemetry.PrometheusRetentionTime"));
-  add(to, row_maker("telemetry.statsd_address", &c::telemetry_statsd_address, "Where statsd listens.").go("Telemetry.StatsdAddr").inert());
+  add(to, row_maker("telemetry.statsd_address", &c::telemetry_statsd_address, "Where statsd listens.").go("Telemetry.StatsdAddr"));
   add(to, row_maker("telemetry.statsite_address", &c::telemetry_statsite_address, "Where statsite listens.").go("Telemetry.StatsiteAddr").inert());
   add(to, row_maker("telemetry.dogstatsd_addr", &c::telemetry_dogstatsd_addr, "Where DogStatsD listens.").go("Telemetry.DogstatsdAddr").inert());
   add(to, row_maker("telemetry.dogstatsd_tags", &c::telemetry_dogstatsd_tags, "Tags sent to DogStatsD.").go("Telemetry.DogstatsdTags").inert());

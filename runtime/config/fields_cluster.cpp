@@ -40,11 +40,11 @@ static void add_raft(rows& to) {
   add(to, row_maker("raft_snapshot_threshold", &c::raft_snapshot_threshold, "Log entries after which a snapshot is taken.").go("RaftSnapshotThreshold").zero());
   add(to, row_maker("raft_snapshot_interval", &c::raft_snapshot_interval, "How often the need for a snapshot is looked at.").go("RaftSnapshotInterval").zero());
   add(to, row_maker("raft_trailing_logs", &c::raft_trailing_logs, "Log entries kept behind a snapshot.").go("RaftTrailingLogs").zero());
-  add(to, row_maker("autopilot.cleanup_dead_servers", &c::autopilot_cleanup_dead_servers, "Remove dead servers when a new one comes.").go("AutopilotCleanupDeadServers").inert());
-  add(to, row_maker("autopilot.last_contact_threshold", &c::autopilot_last_contact_threshold, "Silence after which a server counts as unhealthy.").go("AutopilotLastContactThreshold").inert());
-  add(to, row_maker("autopilot.max_trailing_logs", &c::autopilot_max_trailing_logs, "Log entries a healthy server may lag behind.").go("AutopilotMaxTrailingLogs").at_least(0).inert());
-  add(to, row_maker("autopilot.min_quorum", &c::autopilot_min_quorum, "Servers below which none is removed.").go("AutopilotMinQuorum").inert());
-  add(to, row_maker("autopilot.server_stabilization_time", &c::autopilot_server_stabilization_time, "How long a new server must be healthy before it votes.").go("AutopilotServerStabilizationTime").inert());
+  add(to, row_maker("autopilot.cleanup_dead_servers", &c::autopilot_cleanup_dead_servers, "Remove dead servers when a new one comes.").go("AutopilotCleanupDeadServers"));
+  add(to, row_maker("autopilot.last_contact_threshold", &c::autopilot_last_contact_threshold, "Silence after which a server counts as unhealthy.").go("AutopilotLastContactThreshold"));
+  add(to, row_maker("autopilot.max_trailing_logs", &c::autopilot_max_trailing_logs, "Log entries a healthy server may lag behind.").go("AutopilotMaxTrailingLogs").at_least(0));
+  add(to, row_maker("autopilot.min_quorum", &c::autopilot_min_quorum, "Servers below which none is removed.").go("AutopilotMinQuorum"));
+  add(to, row_maker("autopilot.server_stabilization_time", &c::autopilot_server_stabilization_time, "How long a new server must be healthy before it votes.").go("AutopilotServerStabilizationTime"));
 }
 
 static void add_tls(rows& to) {
@@ -61,7 +61,7 @@ static void add_tls(rows& to) {
   add(to, row_maker("tls_min_version", &c::tls_min_version, "Oldest TLS version accepted: tls10, tls11, tls12, tls13.").go("TLSMinVersion"));
   add(to, row_maker("tls_cipher_suites", &c::tls_cipher_suites, "Cipher suites accepted, separated by commas, by their names in Go.").inert());
   add(to, row_maker("tls_prefer_server_cipher_suites", &c::tls_prefer_server_cipher_suites, "The server's order of cipher suites decides.").go("TLSPreferServerCipherSuites").inert());
-  add(to, row_maker("enable_agent_tls_for_checks", &c::enable_agent_tls_for_checks, "HTTPS checks show the agent's certificate.").go("EnableAgentTLSForChecks").inert());
+  add(to, row_maker("enable_agent_tls_for_checks", &c::enable_agent_tls_for_checks, "HTTPS checks show the agent's certificate.").go("EnableAgentTLSForChecks"));
   add(to, row_maker("auto_encrypt.tls", &c::auto_encrypt_tls, "Ask the servers for a certificate.").go("AutoEncryptTLS").inert());
   add(to, row_maker("auto_encrypt.allow_tls", &c::auto_encrypt_allow_tls, "Hand certificates to client agents.").go("AutoEncryptAllowTLS").inert());
   add(to, row_maker("auto_encrypt.dns_san", &c::auto_encrypt_dns_san, "DNS names to ask for in that certificate.").go("AutoEncryptDNSSAN").inert());

@@ -57,9 +57,9 @@ static void add_ports(rows& to) {
 }
 
 static void add_joining(rows& to) {
-  add(to, row_maker("start_join", &c::start_join, "Address to join once at start; may be repeated.").flag("join").go("StartJoinAddrsLAN").inert());
+  add(to, row_maker("start_join", &c::start_join, "Address to join once at start; may be repeated.").flag("join").go("StartJoinAddrsLAN"));
   add(to, row_maker("start_join_wan", &c::start_join_wan, "Address to join over the WAN once at start; may be repeated.").flag("join-wan").go("StartJoinAddrsWAN").inert());
-  add(to, row_maker("retry_join", &c::retry_join, "Address to join at start, tried until it works; may be repeated.").flag("retry-join").go("RetryJoinLAN").inert());
+  add(to, row_maker("retry_join", &c::retry_join, "Address to join at start, tried until it works; may be repeated.").flag("retry-join").go("RetryJoinLAN"));
   add(to, row_maker("retry_join_wan", &c::retry_join_wan, "Address to join over the WAN at start, tried until it works; may be repeated.").flag("retry-join-wan").go("RetryJoinWAN").inert());
   add(to, row_maker("retry_interval", &c::retry_interval, "Time between two attempts to join.").flag("retry-interval").go("RetryJoinIntervalLAN").inert());
   add(to, row_maker("retry_interval_wan", &c::retry_interval_wan, "Time between two attempts to join over the WAN.").flag("retry-interval-wan").go("RetryJoinIntervalWAN").inert());
@@ -79,8 +79,8 @@ static void add_logging(rows& to) {
   add(to, row_maker("log_rotate_bytes", &c::log_rotate_bytes, "Size in bytes at which the log file is changed; 0 for none.").flag("log-rotate-bytes").go("Logging.LogRotateBytes"));
   add(to, row_maker("log_rotate_duration", &c::log_rotate_duration, "Age at which the log file is changed; 0 means 24h.").flag("log-rotate-duration").go("Logging.LogRotateDuration"));
   add(to, row_maker("log_rotate_max_files", &c::log_rotate_max_files, "Old log files to keep; 0 keeps all, -1 none.").flag("log-rotate-max-files").go("Logging.LogRotateMaxFiles"));
-  add(to, row_maker("enable_syslog", &c::enable_syslog, "Log to syslog as well.").flag("syslog").go("Logging.EnableSyslog").inert());
-  add(to, row_maker("syslog_facility", &c::syslog_facility, "Facility used with syslog.").go("Logging.SyslogFacility").inert());
+  add(to, row_maker("enable_syslog", &c::enable_syslog, "Log to syslog as well.").flag("syslog").go("Logging.EnableSyslog"));
+  add(to, row_maker("syslog_facility", &c::syslog_facility, "Facility used with syslog.").go("Logging.SyslogFacility"));
 }
 
 void add_node_fields(rows& to) {

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Two of three servers are lost for good: the third neither writes nor forgets, and with peers.json it is a cluster again, to which new
-servers come. A bad peers.json stops the start and says why; nothing is changed by it. A write that asks for its index is read on any server."""
+servers come. A bad peers.json stops the start and says why; nothing is changed by it. A write that asks for its index is read on any server. Servers come back at other addresses."""
 import base64
 import json
 import os
 
-from agent import eventually, main
+from agent import eventually, free_port, main
 from cluster import Cluster
 
 QUICK = ["-hcl", 'autopilot { server_stabilization_time = "500ms" last_contact_threshold = "2s" }']
@@ -57,8 +57,25 @@ def recovers(cluster):
     cluster.wait_writable(20)
     added = [cluster.add().start() for _ in range(2)]
     eventually("three voters again", 30, lambda: sorted(voter for voter, _ in cluster.configuration().values()) == [True, True, True])
+    for server in (cluster.leader(), next(s for s in added if s is not cluster.leader())):
+        moves(cluster, server)
     survivor.kill()
     cluster.wait_writable(20, through=added)
+
+
+def moves(cluster, server):
+    """A server comes back with its data at another address."""
+    server.kill()
+    for port in ("server", "serf_lan"):
+        server.ports[port] = free_port()
+    server.start()
+    address = f"{server.ip}:{server.ports['server']}"
+
+    def known():
+        servers = cluster.leader().json("GET", "/v1/operator/raft/configuration")["Servers"]
+        return {s["Node"]: s["Address"] for s in servers}[server.name] == address
+    eventually(f"{server.name} is known to be at {address}", 20, lambda: cluster.leader() and known())
+    cluster.wait_writable(20)
 
 
 def test():

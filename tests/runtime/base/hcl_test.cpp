@@ -17,6 +17,13 @@ std::string json_again(std::string_view json) {
 
 } // namespace
 
+TEST_CASE("a tree's JSON is the same once it was read again, numbers without a sign to keep included") {
+  for (const char* json : {R"({"a":-0e-220})", R"({"a":-0.0,"b":[1e-400,5e-324,1e308]})"}) {
+    const auto once = json_again(json);
+    CHECK(json_again(once) == once);
+  }
+}
+
 TEST_CASE("HCL gives the tree that Consul's decoder sees") {
   struct row {
     const char* hcl;
