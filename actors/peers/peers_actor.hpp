@@ -35,7 +35,7 @@ struct peers_setup {
   std::chrono::milliseconds ask_timeout{10000};
   std::chrono::milliseconds snapshot_stall{10000}; // no progress: connect again
   std::chrono::milliseconds tick{50};
-  uint64_t snapshot_bytes_per_second = 64 << 20;   // per receiver, so that the cluster's writes hardly feel it; 0: no bound
+  uint64_t snapshot_bytes_per_second = 16 << 20;   // per receiver, so that the cluster's writes hardly feel it; 0: no bound
   unsigned snapshot_attempts = 10;                 // connections without progress, one after the other
   size_t max_ungreeted = 1000, max_accepted = 256; // connections; the oldest goes
   size_t max_queued_bytes = 64 << 20;              // to one peer, per lane

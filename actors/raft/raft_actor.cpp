@@ -5,6 +5,7 @@
 #include "runtime/base/log.hpp"
 #include "storage/state/store.hpp"
 #include <caf/send.hpp>
+#include <limits>
 
 namespace actord {
 
@@ -66,11 +67,30 @@ void raft_state::applied(const entries_applied& a) {
 
 // The core is told before the entries go, so that it never looks for them on the disk.
 void raft_state::cut_wanted(const log_cut_wanted& c) {
-  auto term = store_->term(c.upto);
-  if (!term || c.upto <= store_->compacted().first) return;
-  core_->compacted({c.upto, *term});
-  if (core_->first_index() <= c.upto) return; // the news that all of it is applied is still on its way: the next snapshot asks again
-  self_->send(writer_, log_cut{c.upto});
+  const auto upto = std::min(c.upto, kept_for_followers());
+  auto term = store_->term(upto);
+  if (!term || upto <= store_->compacted().first) return;
+  core_->compacted({upto, *term});
+  if (core_->first_index() <= upto) return; // the news that all of it is applied is still on its way: the next snapshot asks again
+  self_->send(writer_, log_cut{upto});
+}
+
+// What followers who are there still need stays, so that whoever takes long for a snapshot finds what comes after it and is not
+// sent the next one for ever. Those who are away, or hold up too much, get a snapshot.
+raft_index raft_state::kept_for_followers() const {
+  raft_index upto{std::numeric_limits<uint64_t>::max()};
+  if (!core_->is_leader() || store_->bytes_since_cut() > max_kept_bytes) return upto;
+  for (const auto* group : {&core_->members().voters, &core_->members().learners}) {
+    for (const auto& id : *group) {
+      auto* p = core_->progress_of(id);
+      if (id == core_->self() || !p || p->heard_tick == 0 || core_->now_ticks() - p->heard_tick > setup_.options.election_ticks) continue;
+      auto sent = sent_snapshots_.find(id);
+      const bool sending = p->mode == raft::progress::state::snapshot;
+      if (!sending) upto = std::min(upto, p->match);
+      else if (sent != sent_snapshots_.end()) upto = std::min(upto, sent->second);
+    }
+  }
+  return upto;
 }
 
 namespace {

@@ -178,6 +178,7 @@ void raft_state::send_snapshots(const std::vector<server_id>& to) {
       m.members_index = members->first;
     }
     log::info("agent.server.snapshot", "sending a snapshot: server={} index={}", id, m.log_index.v);
+    sent_snapshots_[id] = m.log_index;
     self_->send(peers_, peers_send_snapshot{id, std::move(m), states_->snapshot_path()});
   }
 }

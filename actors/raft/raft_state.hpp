@@ -58,6 +58,8 @@ public:
   void snapshot_arrived(actord::snapshot_arrived& s);
 
 private:
+  static constexpr uint64_t max_kept_bytes = 256 << 20; // of the log, for followers that need it
+  raft_index kept_for_followers() const;
   using promise = caf::typed_response_promise<apply_outcome>;
   struct remote_slot { // one command of another server's question
     uint64_t batch;
@@ -184,6 +186,7 @@ private:
   };
   std::optional<install> install_;
   std::string arriving_; // its file, while the core looks at it
+  std::map<server_id, raft_index> sent_snapshots_; // the place of the last one that was sent to each
 
   struct server_seen {
     server_hello hello;

@@ -23,7 +23,7 @@ namespace {
 constexpr std::string_view usage =
   "usage: bench compare --oracle PATH [--ours PATH] [--only NAME,...] [--seconds N] [--rounds N] [--keys N]\n"
   "       bench run --addr HOST:PORT [--dns PORT] [--pid PID,...] --case NAME [--seconds N] [--rounds N]\n"
-  "       bench pace --addr HOST:PORT --rate N [--width N] [--seconds N] [--bytes N]\n"
+  "       bench pace --addr HOST:PORT --rate N [--width N] [--seconds N] [--bytes N] [--samples yes]\n"
   "       bench list\n"
   "compare starts both as durable single servers with ports of their own and prints medians over the rounds.\n"
   "--only takes the cases whose name begins with one of the names.\n";
@@ -63,6 +63,7 @@ arguments parse(int argc, char** argv) {
     else if (flag == "--pid") found.pids = numbers(value);
     else if (flag == "--rate") found.pace.rate = std::stod(value);
     else if (flag == "--width") found.pace.width = std::stoi(value);
+    else if (flag == "--samples") found.pace.samples = value == "yes";
     else if (flag == "--bytes") found.pace.bytes = std::stoull(value);
     else if (flag == "--seconds") found.options.seconds = std::stod(value);
     else if (flag == "--rounds") found.options.rounds = std::stoi(value);

@@ -158,20 +158,21 @@ class Pace:
     def __init__(self, bench, server, rate, seconds, size):
         self.seconds, self.begun = [], time.monotonic()
         self.process = subprocess.Popen([bench, "pace", "--addr", f"{server.ip}:{server.ports['http']}", "--rate", str(rate), "--seconds", str(seconds),
-                                         "--bytes", str(size)], stdout=subprocess.PIPE, text=True)
+                                         "--bytes", str(size), "--samples", "yes"], stdout=subprocess.PIPE, text=True)
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 
     def read(self):
         for line in self.process.stdout:
-            label, count, failures, p50, p99, most = line.split()
-            if label != "all":
-                self.seconds.append((int(label), int(count), int(failures), float(p50), float(p99), float(most)))
+            label, _, failures, _, _, _, *samples = line.split()
+            if samples:
+                self.seconds.append((int(label), int(failures), [float(us) for us in samples[0].split(",")]))
 
     def between(self, begin, end):
-        """(median of the seconds' p50, of their p99, worst, failures) of the time from begin to end."""
+        """(p50, p99, worst, failures) of the puts from begin to end, in whole seconds."""
         rows = [r for r in self.seconds if begin - self.begun <= r[0] <= end - self.begun + 1]
-        return (statistics.median(r[3] for r in rows), statistics.median(r[4] for r in rows), max(r[5] for r in rows), sum(r[2] for r in rows))
+        took = sorted(us for r in rows for us in r[2])
+        return took[len(took) // 2], took[int(len(took) * 0.99)], took[-1], sum(r[1] for r in rows)
 
     def stop(self):
         self.process.terminate()

@@ -94,9 +94,11 @@ void put_at_pace(const sockaddr_in& to, const pace_plan& plan, int number, std::
   }
 }
 
-void print(const std::string& label, std::vector<double>& times, std::uint64_t failures) {
+void print(const std::string& label, std::vector<double>& times, std::uint64_t failures, bool samples) {
   const auto count = times.size();
-  fmt::print("{} {} {} {:.0f} {:.0f} {:.0f}\n", label, count, failures, percentile(times, 0.5), percentile(times, 0.99), percentile(times, 1));
+  fmt::print("{} {} {} {:.0f} {:.0f} {:.0f}", label, count, failures, percentile(times, 0.5), percentile(times, 0.99), percentile(times, 1));
+  for (std::size_t n = 0; samples && n < count; ++n) fmt::print("{}{:.0f}", n == 0 ? " " : ",", times[n]);
+  fmt::print("\n");
   std::fflush(stdout);
 }
 
@@ -128,13 +130,13 @@ int pace(const std::string& address, const pace_plan& plan, double seconds) {
       failures = std::exchange(now.failures, 0);
     }
     if (times.empty()) continue;
-    print(std::to_string(second), times, failures);
+    print(std::to_string(second), times, failures, plan.samples);
     all.times_us.insert(all.times_us.end(), times.begin(), times.end());
     all.failures += failures;
   }
   for (auto& thread : threads) thread.join();
   all.times_us.insert(all.times_us.end(), now.times_us.begin(), now.times_us.end());
-  print("all", all.times_us, all.failures + now.failures);
+  print("all", all.times_us, all.failures + now.failures, false);
   return 0;
 }
 

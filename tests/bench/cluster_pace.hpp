@@ -11,6 +11,7 @@ struct pace_plan {
   double rate = 1000;      ///< Puts per second.
   int width = 16;          ///< Connections; each has one put under way.
   std::size_t bytes = 64;  ///< Of a value.
+  bool samples = false;    ///< Lines end with the times of all puts, in microseconds, separated by commas.
 };
 
 /// Puts to HOST:PORT (an IPv4 address) and prints a line per second: "second count failures p50_us p99_us max_us", then

@@ -229,7 +229,9 @@ void raft_core::flush_leader() {
 }
 
 void raft_core::send_appends(const server_id& to, progress& p, bool even_empty) {
-  while (is_leader() && p.can_send(options_.max_inflight)) {
+  // What has to be read back goes in small portions, so that a follower that is far behind does not hold up the others.
+  const auto window = [&] { return p.next <= log_.last_index() && !log_.in_tail(p.next) ? options_.max_inflight_from_disk : options_.max_inflight; };
+  while (is_leader() && p.can_send(window())) {
     if (!send_one_append(to, p, options_.max_batch_entries, even_empty)) return;
     even_empty = false;
   }

@@ -18,6 +18,8 @@ public:
   raft_index handed_index() const { return handed_; }
   const log_point& compacted() const { return compacted_; }
   size_t tail_bytes() const { return tail_bytes_; }
+  // Is the entry in memory? Others are read back from the disk.
+  bool in_tail(raft_index i) const { return !tail_.empty() && i >= tail_.front().index && i <= last_; }
 
   // The term of an entry in [compacted().index, last_index()]; an error outside of it or when the disk fails.
   result<raft_term> term(raft_index at) const;
@@ -58,7 +60,6 @@ public:
   }
 
 private:
-  bool in_tail(raft_index i) const { return !tail_.empty() && i >= tail_.front().index && i <= last_; }
   const entry& tail_at(raft_index i) const { return tail_[i.v - tail_.front().index.v]; }
 
   log_reader& reader_;

@@ -186,6 +186,7 @@ struct options {
   size_t max_batch_bytes = 512 * 1024; // of one append message, unless its first entry alone is larger
   size_t max_batch_entries = 4096;
   size_t max_inflight = 16;                 // append messages under way to one follower
+  size_t max_inflight_from_disk = 2;        // the same while its next entry is not in memory any more
   size_t max_command_bytes = 8 << 20;       // larger proposals are refused: too_large
   size_t max_uncommitted_bytes = 64 << 20;  // a leader refuses further proposals: overloaded
   size_t max_pending_reads = 1 << 16;       // further reads are refused: overloaded
