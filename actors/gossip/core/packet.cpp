@@ -35,7 +35,10 @@ public:
     if (depth >= bounds_.depth) return drop("messages inside one another too deeply");
     if (tag == wire_tag::compound) return parts(in, depth + 1);
     auto inside = decode_compressed(in, left_);
-    if (!inside) return drop(inside.err().text);
+    if (!inside) {
+      left_ = 0; // agents compress whole packets: one failure is enough to expand no more of this one
+      return drop(inside.err().text);
+    }
     left_ -= inside->size();
     unfold(*inside, depth + 1);
   }

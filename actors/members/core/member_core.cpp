@@ -1,0 +1,268 @@
+#include "actors/members/core/member_core.hpp"
+#include "actors/members/core/wire.hpp"
+#include <algorithm>
+#include <unordered_set>
+
+namespace actord::members {
+
+namespace {
+
+constexpr uint64_t leave_ticket = 1; // the only broadcast that is waited for
+
+void describe_node(member& m, const gossip::node_report& n) {
+  m.name = n.name;
+  m.at = n.at;
+  m.tags = decode_tags(n.meta);
+  m.vsn = n.vsn.value_or(gossip::versions{});
+}
+
+} // namespace
+
+member_core::member_core(member_options o, lamport_clock& clock, prng& random, outbox& out)
+    : options_(std::move(o)), clock_(clock), random_(random), out_(out) {}
+
+const member_core::entry* member_core::find(const node_name& n) const {
+  const auto it = members_.find(n);
+  return it == members_.end() ? nullptr : &it->second;
+}
+
+void member_core::set_status(entry& m, member_status s) {
+  alive_ += (s == member_status::alive ? 1 : 0);
+  alive_ -= (m.status == member_status::alive ? 1 : 0);
+  m.status = s;
+}
+
+void member_core::tell(member_change c, const entry& m) { out_.push_back(tell_member_event{c, m}); }
+
+// ---- what gossip saw --------------------------------------------------------------------------------------------
+
+void member_core::joined(nanos, const gossip::node_report& n) {
+  auto [it, fresh] = members_.try_emplace(n.name);
+  auto& m = it->second;
+  describe_node(m, n);
+  m.gone_since = nanos{0};
+  m.erase_at = nanos{-1};
+  set_status(m, member_status::alive);
+  if (fresh) {
+    if (const auto i = intents_.find(n.name); i != intents_.end()) {
+      m.status_time = i->second.time;
+      if (i->second.what == intent::leave) set_status(m, member_status::leaving);
+      intents_.erase(i);
+    }
+  }
+  tell(member_change::join, m);
+}
+
+void member_core::gone(nanos now, const node_name& n) {
+  const auto it = members_.find(n);
+  if (it == members_.end()) return;
+  auto& m = it->second;
+  if (m.status != member_status::leaving && m.status != member_status::alive) return;
+  const bool on_purpose = m.status == member_status::leaving;
+  set_status(m, on_purpose ? member_status::left : member_status::failed);
+  m.gone_since = now;
+  tell(on_purpose ? member_change::leave : member_change::failed, m);
+}
+
+void member_core::updated(const gossip::node_report& n) {
+  const auto it = members_.find(n.name);
+  if (it == members_.end()) return;
+  describe_node(it->second, n);
+  tell(member_change::update, it->second);
+}
+
+// ---- what members say -------------------------------------------------------------------------------------------
+
+// Bounded: what does not fit is neither kept nor spread, and the node's push/pull tells it again.
+bool member_core::remember(nanos now, const node_name& n, intent what, lamport_time time) {
+  if (const auto it = intents_.find(n); it != intents_.end()) {
+    if (time <= it->second.time) return false;
+    it->second = {what, time, now};
+    return true;
+  }
+  if (intents_.size() >= options_.most_intents + 2 * members_.size()) return false;
+  intents_.emplace(n, recent{what, time, now});
+  return true;
+}
+
+bool member_core::take(nanos now, const leave_intent& i) {
+  clock_.witness(i.time);
+  const auto it = members_.find(i.node);
+  if (it == members_.end()) return remember(now, i.node, intent::leave, i.time);
+  auto& m = it->second;
+  if (i.time <= m.status_time) return false;
+  if (i.node == options_.self && phase_ == phase::alive) { // somebody believes that we left
+    announce_join(now);
+    return false;
+  }
+  m.status_time = i.time;
+  if (m.status == member_status::alive) {
+    set_status(m, member_status::leaving);
+  } else if (m.status == member_status::failed) {
+    set_status(m, member_status::left);
+    tell(member_change::leave, m);
+  } else if (m.status != member_status::leaving && m.status != member_status::left) {
+    return false;
+  }
+  if (i.prune) prune(now, m);
+  return true;
+}
+
+bool member_core::take(nanos now, const join_intent& i) {
+  clock_.witness(i.time);
+  const auto it = members_.find(i.node);
+  if (it == members_.end()) return remember(now, i.node, intent::join, i.time);
+  auto& m = it->second;
+  if (i.time <= m.status_time) return false;
+  m.status_time = i.time;
+  if (m.status == member_status::leaving) set_status(m, member_status::alive);
+  return true;
+}
+
+// A member that is still leaving is given the time to be gone first.
+void member_core::prune(nanos now, entry& m) {
+  if (m.status != member_status::leaving) return erase(node_name(m.name)); // by value: the entry goes
+  m.erase_at = now + options_.broadcast_timeout + options_.leave_propagate_delay;
+  next_erase_ = std::min(next_erase_, m.erase_at);
+}
+
+void member_core::erase(const node_name& n) {
+  auto node = members_.extract(n);
+  if (!node) return;
+  if (node.mapped().status == member_status::alive) --alive_;
+  out_.push_back(forget_coordinate{n});
+  tell(member_change::reap, node.mapped());
+}
+
+// ---- what is asked for ------------------------------------------------------------------------------------------
+
+void member_core::announce_join(nanos now) {
+  const join_intent i{clock_.time(), options_.self};
+  take(now, i);
+  out_.push_back(broadcast{lane::intents, encode(i)});
+}
+
+status member_core::leave(nanos now) {
+  if (phase_ == phase::left) return {};
+  if (phase_ != phase::alive) return error(errc::internal, "Leave already in progress");
+  phase_ = phase::announcing_leave;
+  const leave_intent i{clock_.time(), options_.self, false};
+  clock_.increment();
+  take(now, i);
+  const auto* us = find(options_.self);
+  const size_t others = alive_ - (us != nullptr && us->status == member_status::alive ? 1 : 0);
+  if (others == 0) {
+    next_leave_step(now);
+    return {};
+  }
+  leave_ticket_ = leave_ticket;
+  phase_until_ = now + options_.broadcast_timeout;
+  out_.push_back(broadcast{lane::intents, encode(i), leave_ticket_});
+  return {};
+}
+
+void member_core::next_leave_step(nanos now) {
+  if (phase_ == phase::announcing_leave) {
+    phase_ = phase::leaving_gossip;
+    phase_until_ = nanos::max(); // gossip has a time-out of its own
+    out_.push_back(leave_gossip{});
+  } else if (phase_ == phase::leaving_gossip) {
+    phase_ = phase::spreading_leave;
+    phase_until_ = now + options_.leave_propagate_delay;
+  } else if (phase_ == phase::spreading_leave) {
+    phase_ = phase::left;
+    out_.push_back(tell_left{});
+  }
+}
+
+void member_core::gossip_left(nanos now) {
+  if (phase_ == phase::leaving_gossip) next_leave_step(now);
+}
+
+void member_core::broadcast_done(nanos now, uint64_t ticket) {
+  if (phase_ == phase::announcing_leave && ticket == leave_ticket_) next_leave_step(now);
+}
+
+status member_core::force_leave(nanos now, const node_name& n, bool prune_it) {
+  if (members_.find(n) == members_.end()) return error(errc::not_found, "agent: No node found with name '" + n + "'");
+  const leave_intent i{clock_.time(), n, prune_it};
+  clock_.increment();
+  take(now, i);
+  out_.push_back(broadcast{lane::intents, encode(i)});
+  return {};
+}
+
+// ---- time -------------------------------------------------------------------------------------------------------
+
+void member_core::tick(nanos now) {
+  if (next_reap_ < nanos{0}) next_reap_ = now + options_.reap_interval;
+  if (next_reconnect_ < nanos{0}) next_reconnect_ = now + options_.reconnect_interval;
+  if ((phase_ == phase::announcing_leave || phase_ == phase::spreading_leave) && now >= phase_until_) next_leave_step(now);
+  if (now >= next_erase_ || now >= next_reap_) reap(now);
+  if (now >= next_reap_) next_reap_ = now + options_.reap_interval;
+  if (now >= next_reconnect_) {
+    next_reconnect_ = now + options_.reconnect_interval;
+    if (phase_ == phase::alive) reconnect();
+  }
+}
+
+nanos member_core::wake_at() const {
+  auto at = std::min({next_reap_, next_reconnect_, next_erase_});
+  if (phase_ == phase::announcing_leave || phase_ == phase::spreading_leave) at = std::min(at, phase_until_);
+  return at;
+}
+
+void member_core::reap(nanos now) {
+  std::vector<node_name> going;
+  next_erase_ = nanos::max();
+  for (const auto& [name, m] : members_) {
+    if (m.erase_at >= nanos{0} && now < m.erase_at) next_erase_ = std::min(next_erase_, m.erase_at);
+    if (m.erase_at >= nanos{0} && now >= m.erase_at) going.push_back(name);
+    else if (m.status == member_status::failed && now - m.gone_since > options_.reconnect_timeout) going.push_back(name);
+    else if (m.status == member_status::left && now - m.gone_since > options_.tombstone_timeout) going.push_back(name);
+  }
+  std::sort(going.begin(), going.end());
+  for (const auto& name : going) erase(name);
+  std::erase_if(intents_, [&](const auto& i) { return now - i.second.heard > options_.intent_timeout; });
+}
+
+// Few failed members are tried seldom, so that all survivors together do not storm one that is gone for good.
+void member_core::reconnect() {
+  std::vector<const entry*> failed;
+  size_t there = 0;
+  for (const auto& [name, m] : members_) {
+    if (m.status == member_status::failed) failed.push_back(&m);
+    else if (m.status != member_status::left) ++there;
+  }
+  if (failed.empty()) return;
+  if (!random_.chance(static_cast<double>(failed.size()) / static_cast<double>(std::max<size_t>(1, there)))) return;
+  std::sort(failed.begin(), failed.end(), [](const auto* l, const auto* r) { return l->name < r->name; });
+  const auto* m = failed[random_.below(failed.size())];
+  out_.push_back(rejoin{m->name, m->at});
+}
+
+// ---- push/pull --------------------------------------------------------------------------------------------------
+
+void member_core::fill(pool_state& s) const {
+  s.member_time = clock_.time();
+  for (const auto& [name, m] : members_) {
+    s.status_times.emplace(name, m.status_time);
+    if (m.status == member_status::left) s.left.push_back(name);
+  }
+  std::sort(s.left.begin(), s.left.end());
+}
+
+// The left ones first, with a time above the one that they left at: a join that is as old must not undo it.
+void member_core::merge(nanos now, const pool_state& s) {
+  if (s.member_time > 0) clock_.witness(s.member_time - 1);
+  std::unordered_set<std::string_view> left;
+  for (const auto& name : s.left) {
+    left.insert(name);
+    const auto it = s.status_times.find(name);
+    take(now, leave_intent{(it == s.status_times.end() ? 0 : it->second) + 1, name, false});
+  }
+  for (const auto& [name, time] : s.status_times)
+    if (!left.contains(name)) take(now, join_intent{time, name});
+}
+
+} // namespace actord::members
