@@ -150,6 +150,7 @@ private:
 
   // swim_members.cpp: who is in which state
   void announce_self();
+  void raise_incarnation(incarnation above);
   void on_alive(alive a, bool own_announcement);
   member* admit(const alive& a, bool& moved);
   bool refuses(const alive& a);

@@ -6,16 +6,25 @@ namespace actord::gossip {
 
 namespace {
 constexpr size_t name_max = 512; // so that any message about a node fits into a packet
+constexpr incarnation inc_max = std::numeric_limits<incarnation>::max() - 1;
 }
 
-// The greatest incarnation could never be refuted, so nobody may claim it.
+// Counters do not wrap: what nobody may claim, nobody has to refute.
 bool swim_core::is_sound(const node_name& name, incarnation inc) const {
-  return !name.empty() && name.size() <= name_max && inc != std::numeric_limits<incarnation>::max();
+  return !name.empty() && name.size() <= name_max && inc <= inc_max;
+}
+
+void swim_core::raise_incarnation(incarnation above) {
+  own_inc_ = std::max(own_inc_, above);
+  if (own_inc_ < inc_max) ++own_inc_;
 }
 
 alive swim_core::own_alive(incarnation inc) const { return {inc, self_.name, self_.at, self_.meta, self_.vsn}; }
 
-void swim_core::announce_self() { on_alive(own_alive(++own_inc_), true); }
+void swim_core::announce_self() {
+  raise_incarnation(0);
+  on_alive(own_alive(own_inc_), true);
+}
 
 void swim_core::spread(message m, const node_name& subject, uint64_t ticket) {
   const size_t size = size_bound(m);
@@ -137,7 +146,7 @@ void swim_core::on_dead(const dead& d) {
 
 void swim_core::refute(member& self, incarnation accused, std::string_view what) {
   ++figures_.refuted;
-  own_inc_ = std::max(own_inc_, accused) + 1;
+  raise_incarnation(accused);
   self.inc = own_inc_;
   // To be accused is a sign of being slow.
   awareness_.apply(1);
