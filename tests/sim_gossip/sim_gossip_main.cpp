@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -60,6 +61,7 @@ int main(int argc, char** argv) {
   crash_options o;
   o.nodes = 1000;
   o.crashes = 20;
+  std::setvbuf(stdout, nullptr, _IOLBF, 0); // a long run is watched
   bool spread = true;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag = argv[i];
