@@ -196,12 +196,14 @@ void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
     log::err("agent.server.snapshot", "cannot take the leader's snapshot: error=\"{}\"", adopted.err().text);
     return (void)::unlink(s.path.c_str());
   }
+  arriving_ = states_->arrived_path(*adopted);
   // The sender names the index and the file apart from one another; between the two it may have written a newer snapshot.
-  if (*adopted != s.install.log_index) return log::warn("agent.server.snapshot", "the leader's snapshot is of another index than it said: said={} is={}", s.install.log_index.v, adopted->v);
-  log::info("agent.server.snapshot", "installing a snapshot: index={}", s.install.log_index.v);
-  arriving_ = states_->snapshot_path();
-  core_->step(std::move(s.install));
-  perform_effects();
+  if (*adopted == s.install.log_index) {
+    log::info("agent.server.snapshot", "installing a snapshot: index={}", s.install.log_index.v);
+    core_->step(std::move(s.install));
+    perform_effects();
+  }
+  if (!arriving_.empty()) ::unlink(std::exchange(arriving_, {}).c_str()); // not wanted after all
 }
 
 // Atomics for those who ask nobody: term, indexes, and until when a read needs no question.

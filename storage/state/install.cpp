@@ -46,33 +46,52 @@ std::string state_store::snapshot_path() const {
   return index.v == 0 ? std::string() : state::snapshot_path(impl_->options.path, index);
 }
 
-result<raft_index> state_store::impl::adopt(const std::string& path) {
+std::string state_store::arrived_path(raft_index index) const { return state::snapshot_path(impl_->options.path, index) + std::string(state::arrived_suffix); }
+
+result<raft_index> state_store::impl::adopt(const std::string& path, std::string_view suffix) {
   auto index = state::index_of_copy(path);
   if (!index) return index;
   if (index->v == 0) return error{errc::corrupt, path + " holds an empty state"};
   if (auto s = sync_file(path); !s) return s.err();
-  if (auto s = move_file(path, state::snapshot_path(options.path, *index)); !s) return s.err();
+  if (auto s = move_file(path, state::snapshot_path(options.path, *index) + std::string(suffix)); !s) return s.err();
   if (auto s = state::sync_folder(options.path); !s) return s.err();
-  // Older ones stay until the state has followed: should the log not come to stand there, one of them is needed.
-  if (snapshot < index->v) snapshot = index->v;
   return index;
 }
 
 result<raft_index> state_store::adopt_snapshot(const std::string& path) {
   std::lock_guard lock(impl_->snapshotting);
-  return impl_->adopt(path);
+  return impl_->adopt(path, state::arrived_suffix);
 }
 
 result<change_set> state_store::install_snapshot(const std::string& path) {
   std::lock_guard lock(impl_->snapshotting); // one that is being written now would hold the old state
-  auto index = impl_->adopt(path);
+  std::error_code ec;
+  std::string file = path;
+  if (file.ends_with(state::arrived_suffix) && !std::filesystem::exists(file, ec)) file.resize(file.size() - state::arrived_suffix.size()); // an earlier try got so far
+  auto index = impl_->adopt(file, {});
   if (!index) return index.err();
+  // Older ones stay until the state has followed.
+  if (impl_->snapshot < index->v) impl_->snapshot = index->v;
   if (impl_->applied >= index->v) return change_set{applied_index(), {}, false};
   if (auto s = impl_->replace(state::snapshot_path(impl_->options.path, *index)); !s) return s.err();
   for (auto& old : state::list_snapshots(impl_->options.path))
     if (old.index < *index) ::unlink(old.path.c_str());
   log::debug("agent.server.state", "installed a snapshot: index={}", index->v);
   return change_set{*index, {}, true};
+}
+
+// What came from another server counts once the log was restored to its place. Before that the log may hold other entries
+// there, of a term that has lost: a state made of the snapshot would contradict it.
+void state_store::impl::take_arrived(bool settled) {
+  std::error_code ec;
+  std::vector<std::filesystem::path> arrived;
+  for (auto& entry : std::filesystem::directory_iterator(options.path, ec))
+    if (entry.path().filename().string().ends_with(state::arrived_suffix)) arrived.push_back(entry.path());
+  const auto wanted = state::snapshot_path(options.path, options.least_applied);
+  for (auto& path : arrived) {
+    if (settled) std::filesystem::remove(path, ec);
+    else if (path.string() == wanted + std::string(state::arrived_suffix)) std::filesystem::rename(path, wanted, ec);
+  }
 }
 
 status state_store::impl::replace(const std::string& copy) {

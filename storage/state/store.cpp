@@ -31,6 +31,7 @@ result<std::unique_ptr<state_store>> state_store::open(store_options o) {
   if (ec) return error{errc::internal, "cannot create " + folder + ": " + ec.message()};
   for (auto& entry : std::filesystem::directory_iterator(folder, ec))
     if (entry.path().extension() == ".tmp") std::filesystem::remove_all(entry.path(), ec);
+  i->take_arrived(false);
   auto snapshots = state::list_snapshots(folder);
   if (!snapshots.empty()) i->snapshot = snapshots.front().index.v;
 
@@ -57,6 +58,7 @@ result<std::unique_ptr<state_store>> state_store::open(store_options o) {
     return error{errc::corrupt, "the state in " + folder + " ends at " + std::to_string(i->applied) + ", the log begins after " +
                                     std::to_string(i->options.least_applied.v) + ", and no snapshot holds what is between"};
   i->db = std::move(*opened);
+  i->take_arrived(true);
   return std::unique_ptr<state_store>(new state_store(std::move(i)));
 }
 

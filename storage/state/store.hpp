@@ -25,8 +25,8 @@ struct store_options {
   std::string datacenter = "dc1";
   bool keep_history = false;
   // The log's two ends. What lies before `least_applied` can no longer be replayed: a state older than that is rebuilt
-  // from a durable snapshot, or opening fails. A snapshot beyond `most_applied` was adopted, but the log was not
-  // restored to it any more: it is not used.
+  // from a durable snapshot, or opening fails. A snapshot beyond `most_applied` is not
+  // used: the log would have a gap behind it.
   raft_index least_applied{0};
   raft_index most_applied{UINT64_MAX};
   const std::atomic<bool>* full = nullptr; // see lmdb::environment_options
@@ -56,12 +56,14 @@ public:
   // Another server's durable snapshot takes the place of the whole state. Two steps, because the log is restored to
   // (index, term) between them, and a crash at any moment must leave something that opens (see least_applied and
   // most_applied):
-  //   adopt_snapshot   checks the file (an error with errc::corrupt when it is none of ours), moves it among the durable
-  //                    snapshots, synced, and gives the index that it holds. Called by any thread.
+  //   adopt_snapshot   checks the file (an error with errc::corrupt when it is none of ours), moves it beside the durable
+  //                    snapshots (arrived_path), synced, and gives the index that it holds. It becomes one of them by
+  //                    being installed, or at the next start if the log was restored to it. Called by any thread.
   //   install_snapshot does that and then replaces the state by it, at once and for all readers; views that are open
   //                    stay as they are. Called by the thread that applies. The change set says `everything`, or nothing
   //                    when the state was as new already.
   result<raft_index> adopt_snapshot(const std::string& path);
+  std::string arrived_path(raft_index index) const;
   result<change_set> install_snapshot(const std::string& path);
 
   struct impl;

@@ -29,7 +29,8 @@ struct state_store::impl {
   }
   result<std::shared_ptr<live_database>> open_tables(const std::string& folder);
   status rebuild(const std::string& why);
-  result<raft_index> adopt(const std::string& path);
+  result<raft_index> adopt(const std::string& path, std::string_view suffix);
+  void take_arrived(bool settled); // at the start; settled: those that are of no use go
   status replace(const std::string& copy); // the state by that of a durable snapshot
   result<change_set> apply(std::span<const log_command> entries, std::vector<apply_result>& results);
 };
@@ -45,6 +46,7 @@ struct snapshot_file {
 };
 std::vector<snapshot_file> list_snapshots(const std::string& folder); // newest first
 std::string snapshot_path(const std::string& folder, raft_index index);
+inline constexpr std::string_view arrived_suffix = ".arrived"; // of one that the log was not restored to yet
 // The applied index inside a copy. An error when it is no whole LMDB file, no state, or one of a newer version.
 result<raft_index> index_of_copy(const std::string& file);
 inline constexpr uint64_t format_version = 1;

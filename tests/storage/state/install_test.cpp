@@ -266,3 +266,17 @@ TEST_CASE("readers and durable snapshots go on while snapshots are installed") {
   CHECK(wrong == 0);
   CHECK(s->applied_index().v == 270);
 }
+
+TEST_CASE("an adopted snapshot is not used where the log holds other entries") {
+  scratch_folder folder;
+  auto path = folder.path + "/state";
+  {
+    auto s = open_store(path);
+    fill(*s, 1, 40);
+    REQUIRE(s->adopt_snapshot(arrived(folder, 250)).ok());
+  }
+  pretend_machine_crash(path);
+  auto s = open_between(path, 0, 300); // the log is longer, but was never restored to the snapshot
+  REQUIRE(s.ok());
+  CHECK((*s)->applied_index().v == 0);
+}
