@@ -4,10 +4,14 @@
 #include "storage/raft_log/log_store.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
+#include <algorithm>
 #include <chrono>
 
 namespace actord {
 namespace {
+
+constexpr uint64_t cut_entries = 1000;
+constexpr auto cut_pause = std::chrono::milliseconds(10);
 
 struct writer_state {
   static inline const char* name = "log-writer";
@@ -53,8 +57,11 @@ struct writer_state {
     self->send(raft, log_written{last, {}});
   }
 
+  // A piece at a time, with pauses: each is a transaction with a sync of its own, and appends wait for it.
   void cut(raft_index upto) {
-    if (auto s = store->cut(upto); !s) log::warn("agent.server.raft", "cannot cut the log: index={} error=\"{}\"", upto.v, s.err().text);
+    const auto piece = std::min(upto, raft_index{store->compacted().first.v + cut_entries});
+    if (auto s = store->cut(piece); !s) return log::warn("agent.server.raft", "cannot cut the log: index={} error=\"{}\"", upto.v, s.err().text);
+    if (piece < upto && store->compacted().first < upto) self->delayed_send(self, cut_pause, log_cut{upto});
   }
 };
 
