@@ -1,4 +1,5 @@
 #include "runtime/base/hcl.hpp"
+#include "runtime/base/utf8.hpp"
 #include <charconv>
 #include <unordered_map>
 
@@ -512,23 +513,11 @@ bool parser::literal(const token& t, config_value& out) {
   return true;
 }
 
-bool valid_utf8(std::string_view s) {
-  for (size_t i = 0; i < s.size();) {
-    const auto c = static_cast<unsigned char>(s[i]);
-    const size_t n = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
-    if (n == 0 || i + n > s.size()) return false;
-    for (size_t k = 1; k < n; ++k)
-      if ((static_cast<unsigned char>(s[i + k]) & 0xC0) != 0x80) return false;
-    i += n;
-  }
-  return true;
-}
-
 } // namespace
 
 result<config_value> parse_hcl(std::string_view text, const std::string& file, const value_limits& limits) {
   if (text.size() > limits.max_bytes) return error{errc::corrupt, "file is too large"};
-  if (!valid_utf8(text)) return error{errc::corrupt, "illegal UTF-8 encoding"};
+  if (!is_utf8(text)) return error{errc::corrupt, "illegal UTF-8 encoding"};
   return parser(text, std::make_shared<const std::string>(file), limits).document();
 }
 

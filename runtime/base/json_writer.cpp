@@ -1,4 +1,5 @@
 #include "runtime/base/json_writer.hpp"
+#include "runtime/base/utf8.hpp"
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -18,21 +19,6 @@ constexpr std::array<bool, 256> plain_bytes = [] {
   t[0x7f] = true;
   return t;
 }();
-
-// Length of the valid UTF-8 sequence at s[i] (2 to 4), or 0.
-size_t utf8_length(std::string_view s, size_t i) {
-  auto at = [&](size_t k) { return k < s.size() ? static_cast<unsigned char>(s[k]) : 0U; };
-  unsigned a = at(i), b = at(i + 1), c = at(i + 2), d = at(i + 3);
-  auto tail = [](unsigned x) { return (x & 0xc0U) == 0x80U; };
-  if (a >= 0xc2 && a <= 0xdf) return tail(b) ? 2 : 0;
-  if (a == 0xe0) return b >= 0xa0 && b <= 0xbf && tail(c) ? 3 : 0;
-  if (a == 0xed) return b >= 0x80 && b <= 0x9f && tail(c) ? 3 : 0;
-  if (a >= 0xe1 && a <= 0xef) return tail(b) && tail(c) ? 3 : 0;
-  if (a == 0xf0) return b >= 0x90 && b <= 0xbf && tail(c) && tail(d) ? 4 : 0;
-  if (a >= 0xf1 && a <= 0xf3) return tail(b) && tail(c) && tail(d) ? 4 : 0;
-  if (a == 0xf4) return b >= 0x80 && b <= 0x8f && tail(c) && tail(d) ? 4 : 0;
-  return 0;
-}
 
 void append_escape(std::string& out, unsigned char c) {
   switch (c) {

@@ -17,6 +17,12 @@ std::string json_again(std::string_view json) {
 
 } // namespace
 
+TEST_CASE("what is not UTF-8 is refused: surrogates and overlong forms, too") {
+  for (const char* bytes : {"\xED\xBB\xBF", "\xC0\x80", "\xE0\x80\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xFF", "\xE2\x82"})
+    CHECK(json_of("a = \"" + std::string(bytes) + "\"").starts_with("error: illegal UTF-8 encoding"));
+  CHECK(json_of("a = \"\xE2\x82\xAC\xF0\x9F\x98\x80\"") == "{\"a\":\"\xE2\x82\xAC\xF0\x9F\x98\x80\"}");
+}
+
 TEST_CASE("a tree's JSON is the same once it was read again, numbers without a sign to keep included") {
   for (const char* json : {R"({"a":-0e-220})", R"({"a":-0.0,"b":[1e-400,5e-324,1e308]})"}) {
     const auto once = json_again(json);
