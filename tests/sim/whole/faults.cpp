@@ -29,7 +29,7 @@ void world::inject_fault() {
   }
   if (dice < 62) {
     ++result_.hangs;
-    s.hung_until = now() + random_.between(10, random_.chance(0.5) ? 1500 : 8000) * ms;
+    s.hung_until = std::max(s.hung_until, now() + random_.between(10, random_.chance(0.5) ? 1500 : 8000) * ms);
     return;
   }
   if (dice < 66) { // the clock jumps: forward, as after the pause of a virtual machine
@@ -49,6 +49,8 @@ void world::inject_fault() {
   if (dice < 88) {
     ++result_.transfers;
     const auto to = random_.chance(0.5) ? std::string() : servers_[any_started()].hello.id;
+    // The old leader is the last to hear of the new one.
+    if (random_.chance(0.5)) schedule(random_.between(300, 4 * ms), "cut", victim, [this, victim] { if (load_) cut_links(cut_leader, victim); });
     return visit(victim, s.life, "transfer", [to](node& n) {
       n.in_front([raft = n.raft, to](caf::event_based_actor* self) {
         self->request(raft, caf::infinite, leadership_transfer{to}).then([](const apply_outcome&) {}, [](const caf::error&) {});
@@ -179,7 +181,6 @@ void world::mend_everything() {
     s.full = false;
     s.tempo.slow_disk = 0;
     s.tempo.stall = 0;
-    s.hung_until = std::min(s.hung_until, now());
     if (!s.started || s.gone) continue;
     if (s.up) wake(n, now());
     else boot(n);

@@ -207,7 +207,8 @@ void world::work(uint32_t slot) {
 void world::visit(uint32_t slot, uint64_t life, const char* what, std::function<void(node&)> f) {
   auto& s = servers_[slot];
   if (!s.up || s.life != life) return;
-  if (s.hung_until > now()) return schedule(s.hung_until - now() + random_.below(200), what, slot, [this, slot, life, what, f = std::move(f)]() mutable { visit(slot, life, what, std::move(f)); });
+  if (s.hung_until > now()) // in the order in which they came
+    return schedule(s.hung_until - now(), what, slot, [this, slot, life, what, f = std::move(f)]() mutable { visit(slot, life, what, std::move(f)); });
   s.up->advance(local_time(s));
   f(*s.up);
   wake(slot, now());
