@@ -89,7 +89,7 @@ crash_row measure_crashes(const crash_options& o) {
     p.crash(who);
     live(std::chrono::milliseconds(p.random().below(1000)));
   }
-  live(std::max(nanos(0), began + o.duration - p.now()));
+  while (p.now() < began + o.at_most && (p.now() < began + o.at_least || !p.all_departures_noticed())) live(1s);
   crash_row row;
   std::vector<double> first, all;
   for (const auto& d : p.departures()) {

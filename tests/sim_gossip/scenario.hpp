@@ -18,7 +18,8 @@ struct crash_options {
   double loss = 0.05;
   double stalled = 0.1; // share of the nodes that again and again do not run for 2 to 20 seconds
   bool lifeguard = true;
-  nanos duration = std::chrono::seconds(120); // from the first crash
+  nanos at_least = std::chrono::seconds(60);  // from the first crash on, even if all is noticed by then
+  nanos at_most = std::chrono::seconds(120);
 };
 struct crash_row {
   double first_median = 0, first_worst = 0; // seconds from a crash to the first healthy node that declares it

@@ -37,7 +37,7 @@ bool show_spread(uint64_t seed, size_t most) {
 bool show_crashes(crash_options o) {
   bool ok = true;
   const auto b = bound_of(gossip::settings::lan(), o.nodes, 1 - o.stalled);
-  o.duration = std::chrono::milliseconds(static_cast<int64_t>(b.all * 1000)) + 30s;
+  o.at_most = std::chrono::milliseconds(static_cast<int64_t>(b.all * 1000)) + 30s;
   fmt::print("\n{} nodes, {:.0f} % loss, {:.0f} % stalled again and again, {} crashes, seed {}; a crash is to be known to the first within {:.1f} s, to all within {:.1f} s\n",
              o.nodes, o.loss * 100, o.stalled * 100, o.crashes, o.seed, b.first, b.all);
   fmt::print("{:>10}  {:>21}  {:>21}  {:>9}  {:>12}  {:>15}  {:>10}  {:>9}  {:>6}\n", "lifeguard", "first knows, med/max", "all know, med/max",

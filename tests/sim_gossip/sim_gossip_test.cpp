@@ -28,7 +28,7 @@ void part(pool& p, bool cut) {
 
 TEST_CASE("one seed gives one run") {
   const auto trace = [](uint64_t seed) {
-    return measure_crashes({.seed = seed, .nodes = 20, .crashes = 2, .duration = 20s}).counts.trace;
+    return measure_crashes({.seed = seed, .nodes = 20, .crashes = 2, .at_most = 20s}).counts.trace;
   };
   CHECK(trace(5) == trace(5));
   CHECK(trace(5) != trace(6));
@@ -43,7 +43,7 @@ TEST_CASE("rounds until all know grow as the logarithm of the cluster") {
 
 TEST_CASE("with Lifeguard every crash is noticed in time and no healthy node is declared dead, with 5 % loss and a stalled tenth") {
   for (const uint64_t seed : {uint64_t{1}, uint64_t{2}}) {
-    const auto row = measure_crashes({.seed = seed, .nodes = 80, .crashes = 4, .duration = 100s});
+    const auto row = measure_crashes({.seed = seed, .nodes = 80, .crashes = 4, .at_least = 100s});
     const auto b = bound_of(gossip::settings::lan(), 80, 0.9);
     CHECK(row.unnoticed == 0);
     CHECK(row.first_worst <= b.first);
@@ -55,7 +55,7 @@ TEST_CASE("with Lifeguard every crash is noticed in time and no healthy node is 
 }
 
 TEST_CASE("without Lifeguard stalled nodes declare healthy ones dead") {
-  const auto row = measure_crashes({.seed = 1, .nodes = 80, .crashes = 0, .lifeguard = false, .duration = 100s});
+  const auto row = measure_crashes({.seed = 1, .nodes = 80, .crashes = 0, .lifeguard = false, .at_least = 100s});
   CHECK(row.counts.false_deaths > 0);
 }
 
