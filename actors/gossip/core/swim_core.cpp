@@ -163,6 +163,11 @@ void swim_core::broadcast(urgency u, std::string body, uint64_t ticket, nanos no
   auto& queue = from_above_[static_cast<size_t>(u)];
   message m = user{std::move(body)};
   const size_t size = size_bound(m);
+  // What fits into no packet would wait for ever.
+  if (size + compound_header + compound_part + packet_overhead_ > settings_.udp_buffer_size) {
+    if (ticket != 0) settle({ticket}, false);
+    return;
+  }
   queue.push(std::move(m), size, {}, ticket);
   std::vector<uint64_t> dropped;
   queue.trim(settings_.user_queue_max, dropped);

@@ -128,6 +128,16 @@ TEST_CASE("broadcasts of the layer above are bounded in number") {
   CHECK_FALSE(done[0].sent);
 }
 
+TEST_CASE("a broadcast of the layer above that fits into no packet is given back at once") {
+  node_fixture f;
+  f.core.broadcast(urgency::event, std::string(1400, 'x'), 3, f.now);
+  const auto done = f.all<tell_broadcast_done>();
+  REQUIRE(done.size() == 1);
+  CHECK(done[0].ticket == 3);
+  CHECK_FALSE(done[0].sent);
+  CHECK(f.core.queued(urgency::event) == 0);
+}
+
 TEST_CASE("the newly dead are told, too, the long dead and the left are not") {
   for (const auto& [final_word, wait, expected] : {std::tuple{dead{1, "n2", "n3"}, nanos(0s), true},
                                                    std::tuple{dead{1, "n2", "n3"}, nanos(31s), false},
