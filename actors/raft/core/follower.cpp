@@ -131,6 +131,8 @@ void raft_core::handle_install_snapshot(const message& m) {
     advance_commit(at.index);
     return acknowledge(m.from, at.index);
   }
+  // What we proposed when we led and have not handed out yet will not come out any more; the snapshot may hold it.
+  log_.take_cookies(handed_, [this](uint64_t cookie) { reject(cookie, reject_reason::lost_leadership); });
   log_.reset(at);
   cut_writes(at.index.prev());
   restore_ = at;
