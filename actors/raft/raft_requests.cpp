@@ -126,7 +126,7 @@ void raft_state::expire_held(clock::time_point now) {
     refuse_read(r, no_leader);
   }
   std::erase_if(waiting_reads_, [&](waiting_read& w) {
-    if (!w.since || now - *w.since < setup_.hold) return false;
+    if (!w.reply_to || now - w.since < setup_.hold) return false; // our own, of catching up, goes on
     error late{errc::internal, "this server has not reached index " + std::to_string(w.index.v) + " in time: it is at " + std::to_string(status_->applied.load())};
     caf::anon_send(caf::actor_cast<caf::actor>(w.reply_to), reads_allowed{{w.id}, std::move(late)});
     return true;
@@ -254,8 +254,7 @@ void raft_state::read_may(read_source& s, raft_index at) {
 }
 
 void raft_state::wait_for(read_source& s, raft_index at) {
-  waiting_read w{std::max(at, raft_index{s.at_least}), s.id, std::move(s.reply_to), {}};
-  if (s.at_least > 0) w.since = s.since;
+  waiting_read w{std::max(at, raft_index{s.at_least}), s.id, std::move(s.reply_to), s.since};
   if (status_->applied.load() >= w.index.v) return allow(w);
   waiting_reads_.push_back(std::move(w));
 }

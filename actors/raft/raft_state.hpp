@@ -85,7 +85,7 @@ private:
     raft_index index;
     uint64_t id;
     caf::strong_actor_ptr reply_to;
-    std::optional<clock::time_point> since; // of one that names an index which may never come
+    clock::time_point since;
   };
   struct read_source { // of a read that the core or the leader is asked about
     uint64_t id = 0;
