@@ -112,7 +112,10 @@ void world::want_replacement(uint32_t victim) {
     n.in_front([this, victim, raft = n.raft](caf::event_based_actor* self) {
       self->request(raft, caf::infinite, leader_query{true}).then([this, victim](const leader_info& info) {
         size_t voters = 0;
+        // Not while a promotion is under way: if only the victim knows of it, the others' configuration needs the victim.
         bool whole = !info.leader_id.empty();
+        for (auto& [name, text] : info.stats)
+          if (name == "commit_index") whole = whole && info.configuration_index <= std::stoull(text);
         for (auto& v : info.servers) {
           const auto known = slot_of(v.id);
           whole = whole && known != most_servers && !servers_[known].gone;
