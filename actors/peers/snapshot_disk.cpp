@@ -15,9 +15,10 @@ namespace actord::peer {
 
 namespace {
 
-constexpr uint64_t sync_every = 8 << 20; // a little at a time, so that the last sync and the Raft log's do not wait long
+constexpr uint64_t small_part = 8 << 20; // a little at a time, so that the last sync and the Raft log's do not wait long
 
 struct disk_state {
+  uint64_t sync_every = small_part; // bytes of a file that is written
   static inline const char* name = "snapshot-disk";
   struct file {
     int fd = -1;
@@ -92,7 +93,8 @@ struct disk_state {
   }
 };
 
-caf::behavior disk_behavior(caf::stateful_actor<disk_state>* self) {
+caf::behavior disk_behavior(caf::stateful_actor<disk_state>* self, uint64_t sync_every) {
+  self->state.sync_every = sync_every;
   auto answer = [self](auto message) { self->send(caf::actor_cast<caf::actor>(self->current_sender()), std::move(message)); };
   return {
       [self, answer](const disk_open& m) { answer(self->state.open(m)); },
@@ -110,7 +112,10 @@ caf::behavior disk_behavior(caf::stateful_actor<disk_state>* self) {
 
 } // namespace
 
-caf::actor spawn_snapshot_disk(caf::actor_system& system) { return system.spawn<caf::detached>(disk_behavior); }
+caf::actor spawn_snapshot_disk(caf::actor_system& system) {
+  // With an argument, because CAF 0.17.6 dereferences a null pointer to the tuple of those that are not there.
+  return system.spawn<caf::detached>(disk_behavior, small_part);
+}
 
 void remove_partial_snapshots(const std::string& folder) {
   std::error_code ignored;
