@@ -30,7 +30,26 @@ def free_port():
             continue
 
 
-class Agent:
+class Http:
+    """Requests to what has a connection(timeout)."""
+
+    def request(self, method, path, body=None, timeout=10):
+        c = self.connection(timeout)
+        try:
+            c.request(method, path, body=body)
+            r = c.getresponse()
+            return r.status, dict((k.lower(), v) for k, v in r.getheaders()), r.read()
+        finally:
+            c.close()
+
+    def json(self, method, path, body=None, timeout=10):
+        status, headers, text = self.request(method, path, None if body is None else json.dumps(body), timeout)
+        if status != 200:
+            raise AssertionError(f"{getattr(self, 'name', 'agent')}: {method} {path}: {status} {text[:300]!r}")
+        return json.loads(text) if text.strip() else None
+
+
+class Agent(Http):
     """One durable single server, or a development agent. Use as a context manager: it is killed and its folder removed at the end."""
 
     def __init__(self, binary=None, extra=(), config_files=(), dev=False):
@@ -78,21 +97,6 @@ class Agent:
 
     def connection(self, timeout=10):
         return http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=timeout)
-
-    def request(self, method, path, body=None, timeout=10):
-        c = self.connection(timeout)
-        try:
-            c.request(method, path, body=body)
-            r = c.getresponse()
-            return r.status, dict((k.lower(), v) for k, v in r.getheaders()), r.read()
-        finally:
-            c.close()
-
-    def json(self, method, path, body=None, timeout=10):
-        status, headers, text = self.request(method, path, None if body is None else json.dumps(body), timeout)
-        if status != 200:
-            raise AssertionError(f"{method} {path}: {status} {text!r}")
-        return json.loads(text) if text.strip() else None
 
     def cli(self, *words, check=True, text=None):
         env = dict(os.environ, CONSUL_HTTP_ADDR=f"127.0.0.1:{self.ports['http']}")

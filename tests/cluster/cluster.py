@@ -1,7 +1,6 @@
 """Starts, stops, kills, freezes and replaces real servers of one cluster; standard library only. A server may live in a network namespace of
 its own (net.py), and its data directory on a file system of its own."""
 import http.client
-import json
 import os
 import shutil
 import signal
@@ -10,12 +9,12 @@ import tempfile
 import threading
 import time
 
-from agent import default_binary, eventually, free_port
+from agent import Http, default_binary, eventually, free_port
 
 PORTS = ("http", "dns", "server", "serf_lan", "serf_wan")
 
 
-class Server:
+class Server(Http):
     """One server process and its data directory. The other servers' addresses come from `peers` at each start."""
 
     def __init__(self, name, folder, binary, peers, ip="127.0.0.1", namespace=None, extra=(), ports=None):
@@ -81,21 +80,6 @@ class Server:
 
     def connection(self, timeout=10):
         return http.client.HTTPConnection(self.ip, self.ports["http"], timeout=timeout)
-
-    def request(self, method, path, body=None, timeout=10):
-        c = self.connection(timeout)
-        try:
-            c.request(method, path, body=body)
-            r = c.getresponse()
-            return r.status, dict((k.lower(), v) for k, v in r.getheaders()), r.read()
-        finally:
-            c.close()
-
-    def json(self, method, path, body=None, timeout=10):
-        status, _, text = self.request(method, path, None if body is None else json.dumps(body), timeout)
-        if status != 200:
-            raise AssertionError(f"{self.name}: {method} {path}: {status} {text[:300]!r}")
-        return json.loads(text) if text.strip() else None
 
     def cli(self, *words, check=True):
         env = dict(os.environ, CONSUL_HTTP_ADDR=f"{self.ip}:{self.ports['http']}")

@@ -1,27 +1,11 @@
 // Any datagram: never a crash, never more out of it than the bounds allow, and what decodes encodes to what decodes to the same.
 // The first byte says whether a keyring is there.
 #include "actors/gossip/core/packet.hpp"
+#include "tests/fuzz/open_cipher.hpp"
 #include <cstdlib>
 
 using namespace actord;
 using namespace actord::gossip;
-
-namespace {
-
-// Opens everything, so that what is inside is looked at, too.
-class open_cipher final : public cipher {
-public:
-  std::string nonce() override { return std::string(nonce_size, 'n'); }
-  void seal(std::string_view, std::string_view, std::string_view, std::string_view plain, std::string& out) override {
-    out.append(plain).append(tag_size, 't');
-  }
-  bool open(std::string_view, std::string_view, std::string_view, std::string_view sealed, std::string& out) override {
-    out = sealed.substr(0, sealed.size() - tag_size);
-    return true;
-  }
-};
-
-} // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (size == 0) return 0;

@@ -1,24 +1,13 @@
 // Any bytes on a connection, in two pieces: never a crash, never more held than the limit, the same as in one piece, and what
 // decodes encodes to what decodes to the same. The keyring file, too.
 #include "actors/gossip/core/stream.hpp"
+#include "tests/fuzz/open_cipher.hpp"
 #include <cstdlib>
 
 using namespace actord;
 using namespace actord::gossip;
 
 namespace {
-
-class open_cipher final : public cipher {
-public:
-  std::string nonce() override { return std::string(nonce_size, 'n'); }
-  void seal(std::string_view, std::string_view, std::string_view, std::string_view plain, std::string& out) override {
-    out.append(plain).append(tag_size, 't');
-  }
-  bool open(std::string_view, std::string_view, std::string_view, std::string_view sealed, std::string& out) override {
-    out = sealed.substr(0, sealed.size() - tag_size);
-    return true;
-  }
-};
 
 std::optional<stream_message> read(std::string_view in, size_t cut, const sealing* seal, size_t limit, std::string& why) {
   stream_reader r(seal, limit);

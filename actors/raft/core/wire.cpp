@@ -1,4 +1,5 @@
 #include "actors/raft/core/wire.hpp"
+#include "runtime/base/tagged_fields.hpp"
 
 namespace actord::raft {
 
@@ -16,29 +17,6 @@ enum entry_field : uint64_t { e_index = 1, e_term = 2, e_kind = 3, e_payload = 4
 
 constexpr uint64_t highest_kind = static_cast<uint64_t>(message_kind::timeout_now);
 
-void put_varint(std::string& out, uint64_t v) {
-  while (v >= 0x80) {
-    out.push_back(static_cast<char>(v | 0x80));
-    v >>= 7;
-  }
-  out.push_back(static_cast<char>(v));
-}
-size_t varint_size(uint64_t v) {
-  size_t n = 1;
-  for (; v >= 0x80; v >>= 7) ++n;
-  return n;
-}
-void put_number(std::string& out, uint64_t field, uint64_t v) {
-  if (v == 0) return;
-  put_varint(out, field * 2);
-  put_varint(out, v);
-}
-void put_bytes(std::string& out, uint64_t field, std::string_view bytes) {
-  if (bytes.empty()) return;
-  put_varint(out, field * 2 + 1);
-  put_varint(out, bytes.size());
-  out.append(bytes);
-}
 size_t number_size(uint64_t v) { return v == 0 ? 0 : 1 + varint_size(v); }
 
 void put_entry(std::string& out, const entry& e) {
@@ -51,49 +29,6 @@ void put_entry(std::string& out, const entry& e) {
   put_number(out, e_kind, kind);
   put_bytes(out, e_payload, e.bytes());
 }
-
-// Walks over fields. After a false from next(), failed() tells a bad input from a finished one.
-class field_walk {
-public:
-  explicit field_walk(std::string_view in) : in_(in) {}
-  bool next() {
-    if (in_.empty() || failed_) return false;
-    uint64_t key = 0;
-    if (!varint(key)) return false;
-    number = key >> 1;
-    is_bytes = (key & 1) != 0;
-    if (!varint(value)) return false;
-    if (!is_bytes) return true;
-    if (value > in_.size()) return fail();
-    bytes = in_.substr(0, value);
-    in_.remove_prefix(value);
-    return true;
-  }
-  bool failed() const { return failed_; }
-  uint64_t number = 0, value = 0;
-  bool is_bytes = false;
-  std::string_view bytes;
-
-private:
-  bool fail() {
-    failed_ = true;
-    return false;
-  }
-  bool varint(uint64_t& v) {
-    v = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-      if (in_.empty()) return fail();
-      const auto byte = static_cast<unsigned char>(in_.front());
-      in_.remove_prefix(1);
-      if (shift == 63 && byte > 1) return fail(); // more than 64 bits
-      v |= uint64_t{byte & 0x7fU} << shift;
-      if (byte < 0x80) return true;
-    }
-    return fail();
-  }
-  std::string_view in_;
-  bool failed_ = false;
-};
 
 error corrupt(const char* what) { return error(errc::corrupt, std::string("raft message: ") + what); }
 
