@@ -22,6 +22,7 @@ struct agent_deps {
   std::shared_ptr<agent_board> board;
   std::function<result<node_config>()> reload; // reads the configuration again; empty: reload changes nothing
   start_checks_fn start_checks;                // empty: checks are known, not run (tests)
+  cluster_links cluster;                       // empty in tests
   std::function<void()> stop_node;             // asked to leave; called once the answer is on its way
 };
 

@@ -48,7 +48,7 @@ front::front(net::io_loop& loop, front_parts parts)
       self_(net::loop_actor::make(parts_.system, loop, [this](net::loop_actor*) { return handlers(); })),
       views_(parts_.store),
       env_{parts_.rules->config, parts_.system, loop,  self_,  parts_.router, parts_.watch,
-           parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot},
+           parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot, parts_.cluster},
       groups_(*this), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }

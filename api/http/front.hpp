@@ -59,6 +59,7 @@ struct front_parts {
   uint64_t seed;
   size_t cache_bytes;
   std::shared_ptr<const autopilot_board> autopilot;
+  cluster_links cluster;
 };
 
 class front {

@@ -47,6 +47,7 @@ struct environment {
   reader& views;            // open one view at a time and let it go before returning
   front& owner;
   std::shared_ptr<const autopilot_board> autopilot;
+  cluster_links cluster;
 };
 
 // One answer from the state: a function of the request's path and parameters (not of its headers or body) and of the

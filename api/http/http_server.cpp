@@ -105,7 +105,7 @@ result<std::unique_ptr<http_server>> http_server::start(const node_config& confi
     w.loop = std::move(*loop);
     w.serving = std::make_unique<front>(
         *w.loop, front_parts{deps.system, deps.router, deps.watch, deps.agent, deps.board, deps.store, deps.status, rules,
-                             clients, (static_cast<uint64_t>(entropy()) << 32) | entropy(), cache_bytes / count, deps.autopilot});
+                             clients, (static_cast<uint64_t>(entropy()) << 32) | entropy(), cache_bytes / count, deps.autopilot, deps.cluster});
   }
   if (auto listening = listen_on(config, i->workers, i->next, i->acceptors, i->ports, i->socket_files); !listening)
     return listening.err();

@@ -24,6 +24,7 @@ struct http_deps {
   state_store& store;
   std::shared_ptr<node_status> status;
   std::shared_ptr<const autopilot_board> autopilot = nullptr;
+  cluster_links cluster = {};
 };
 
 class http_server {

@@ -1,26 +1,18 @@
 #include "runtime/node/boot.hpp"
-#include "actors/agent/agent_actor.hpp"
-#include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/health/health_actor.hpp"
 #include "actors/peers/peers_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/raft/snapshot_actor.hpp"
 #include "actors/state/state_actor.hpp"
 #include "actors/state/watch_actor.hpp"
-#include "api/dns/dns_server.hpp"
-#include "api/http/http_server.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/config/loader.hpp"
-#include "runtime/node/data_folder.hpp"
+#include "runtime/node/node.hpp"
 #include "runtime/node/recover_peers.hpp"
 #include "runtime/node/signals.hpp"
 #include "runtime/node/supervisor_actor.hpp"
 #include "runtime/telemetry/log_sinks.hpp"
 #include "runtime/telemetry/metrics.hpp"
-#include "storage/raft_log/log_store.hpp"
-#include "storage/state/store.hpp"
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -33,37 +25,15 @@
 #include <unistd.h>
 
 namespace actord {
-namespace {
-
-constexpr auto graceful_timeout = std::chrono::seconds(15); // Consul's gracefulTimeout
-
-// Everything that runs, in the order in which it is made; taken down in reverse.
-struct node {
-  node_config config;
-  std::unique_ptr<data_folder> folder;
-  std::unique_ptr<log_store> log;
-  std::unique_ptr<state_store> state;
-  std::shared_ptr<node_status> status = std::make_shared<node_status>();
-  std::unique_ptr<caf::actor_system_config> system_config;
-  std::unique_ptr<caf::actor_system> system;
-  raft_handle raft;
-  peers_handle peers;
-  state_handle writer;
-  watch_handle watch;
-  snapshot_handle snapshots;
-  std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
-  agent_handle agent;
-  std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
-  autopilot_handle autopilot;
-  caf::actor supervisor;
-  std::unique_ptr<http::http_server> http;
-  std::unique_ptr<dns::dns_server> dns;
-};
 
 uint64_t fresh_seed() {
   std::random_device device;
   return (static_cast<uint64_t>(device()) << 32) | device();
 }
+
+namespace {
+
+constexpr auto graceful_timeout = std::chrono::seconds(15); // Consul's gracefulTimeout
 
 // A server holds thousands of connections: take all the descriptors that we may have.
 void raise_descriptor_limit() {
@@ -352,6 +322,7 @@ void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
   deps.store = n.state.get();
   deps.status = n.status;
   deps.board = n.board;
+  deps.cluster = n.cluster;
   deps.reload = [&n, reload]() -> result<node_config> {
     auto again = reload();
     if (!again) return again.err();
@@ -376,7 +347,7 @@ status start_fronts(node& n) {
   auto dns = dns::dns_server::start(n.config, {*n.system, *n.state, n.status});
   if (!dns) return dns.err();
   n.dns = std::move(*dns);
-  auto http = http::http_server::start(n.config, {*n.system, n.raft, n.watch, n.agent, n.board, *n.state, n.status, n.health_board});
+  auto http = http::http_server::start(n.config, {*n.system, n.raft, n.watch, n.agent, n.board, *n.state, n.status, n.health_board, n.cluster});
   if (!http) return http.err();
   n.http = std::move(*http);
   for (auto& a : n.config.http_addrs) log::info("agent", "Started HTTP server: address={} network={}", a.host_port(), a.is_unix() ? "unix" : "tcp");
@@ -394,6 +365,10 @@ void await_leadership(const node& n) {
 status start(node& n, event_source& events, const reload_fn& reload) {
   make_system(n);
   if (auto s = spawn_core(n); !s) return s;
+  n.cluster.lan_members = n.lan_board;
+  n.cluster.wan_members = n.wan_board;
+  for (auto step : {spawn_pools, spawn_rpc, spawn_leader, spawn_events})
+    if (auto s = step(n); !s) return s;
   spawn_local_agent(n, events, reload);
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
   n.supervisor = spawn_supervisor(*n.system, {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"agent", strong(n.agent)}, {"autopilot", strong(n.autopilot)}},

@@ -1,0 +1,7 @@
+#include "runtime/node/node.hpp"
+
+namespace actord {
+
+status spawn_leader(node&) { return {}; }
+
+} // namespace actord

@@ -1,0 +1,48 @@
+// The inside of the boot order; for runtime/node only. Each file boot_*.cpp starts one group of actors.
+#pragma once
+#include "actors/agent/agent_actor.hpp"
+#include "actors/autopilot/autopilot_actor.hpp"
+#include "actors/interfaces.hpp"
+#include "api/dns/dns_server.hpp"
+#include "api/http/http_server.hpp"
+#include "runtime/node/data_folder.hpp"
+#include "storage/raft_log/log_store.hpp"
+#include "storage/state/store.hpp"
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+namespace actord {
+
+// Everything that runs, in the order in which it is made; taken down in reverse.
+struct node {
+  node_config config;
+  std::unique_ptr<data_folder> folder;
+  std::unique_ptr<log_store> log;
+  std::unique_ptr<state_store> state;
+  std::shared_ptr<node_status> status = std::make_shared<node_status>();
+  std::unique_ptr<caf::actor_system_config> system_config;
+  std::unique_ptr<caf::actor_system> system;
+  raft_handle raft;
+  peers_handle peers;
+  state_handle writer;
+  watch_handle watch;
+  snapshot_handle snapshots;
+  std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
+  agent_handle agent;
+  cluster_links cluster; // the fronts and the agent get copies, so it is complete before they start
+  std::shared_ptr<pool_board> lan_board = std::make_shared<pool_board>(), wan_board = std::make_shared<pool_board>();
+  std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
+  autopilot_handle autopilot;
+  caf::actor supervisor;
+  std::unique_ptr<http::http_server> http;
+  std::unique_ptr<dns::dns_server> dns;
+};
+
+uint64_t fresh_seed();
+
+status spawn_pools(node& n);  // boot_pools.cpp: gossip, members, finding servers
+status spawn_rpc(node& n);    // boot_rpc.cpp: Consul's RPC, served and (on a client agent) asked
+status spawn_leader(node& n); // boot_leader.cpp: what the leader does beside Raft
+status spawn_events(node& n); // boot_events.cpp: user events, watches, remote execution
+
+} // namespace actord
