@@ -2,6 +2,7 @@
 #pragma once
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/json_writer.hpp"
+#include "tests/support/hex.hpp"
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -15,20 +16,6 @@ struct gossip_vector {
   std::vector<std::string> decoded; // a line per layer, for people
   std::vector<std::string> keys;
 };
-
-inline std::string from_hex(std::string_view hex) {
-  auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-  std::string out;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) out.push_back(static_cast<char>(digit(hex[i]) << 4 | digit(hex[i + 1])));
-  return out;
-}
-
-inline std::string to_hex(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes)
-    for (const int shift : {4, 0}) out.push_back("0123456789abcdef"[static_cast<unsigned char>(c) >> shift & 15]);
-  return out;
-}
 
 inline std::vector<gossip_vector> gossip_vectors() {
   std::ifstream file(ACTORD_TESTS_DIR "/actors/gossip/fixtures/gossip-vectors.json");

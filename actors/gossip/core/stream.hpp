@@ -2,7 +2,7 @@
 //   message -> compressed -> 0a, u32 length, sealed
 #pragma once
 #include "actors/gossip/core/keyring.hpp"
-#include "actors/gossip/core/value_extent.hpp"
+#include "runtime/base/value_extent.hpp"
 #include "actors/gossip/core/wire.hpp"
 
 namespace actord::gossip {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace actord::gossip {
+namespace actord {
 
 class value_extent {
 public:
@@ -23,4 +23,4 @@ private:
   size_t end_ = 1;
 };
 
-} // namespace actord::gossip
+} // namespace actord

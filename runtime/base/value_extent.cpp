@@ -1,6 +1,6 @@
-#include "actors/gossip/core/value_extent.hpp"
+#include "runtime/base/value_extent.hpp"
 
-namespace actord::gossip {
+namespace actord {
 
 namespace {
 
@@ -59,4 +59,4 @@ value_extent::verdict value_extent::scan(std::string_view in) {
   return verdict::whole;
 }
 
-} // namespace actord::gossip
+} // namespace actord
