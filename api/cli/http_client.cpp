@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <sstream>
 
 namespace actord::cli {
@@ -15,7 +16,16 @@ struct http_client::state {
   std::string unix_path; // "" for TCP
   std::string shown;     // scheme and host as errors show them
   std::unique_ptr<tls_client> tls;
-  std::unique_ptr<connection> open;
+  std::unique_ptr<connection> open; // replaced under the lock, used by the one thread that sends
+  std::mutex lock;
+  bool interrupted = false;
+
+  status replace(std::unique_ptr<connection> by) {
+    std::lock_guard hold(lock);
+    if (interrupted && by) return error{errc::internal, "context canceled"};
+    open = std::move(by);
+    return {};
+  }
 };
 
 http_client::http_client() : s_(std::make_unique<state>()) {}
@@ -104,7 +114,7 @@ result<api_response> http_client::exchange(const api_request& r, const std::stri
   if (!s.open) {
     auto opened = s.unix_path.empty() ? connect_tcp(s.url.host, s.url.port) : connect_unix(s.unix_path);
     if (!opened) return opened.err();
-    s.open = std::move(*opened);
+    if (auto kept = s.replace(std::move(*opened)); !kept) return kept.err();
     if (s.tls)
       if (auto up = s.tls->secure(*s.open, s.url.host); !up) return up.err();
   }
@@ -133,17 +143,23 @@ result<api_response> http_client::exchange(const api_request& r, const std::stri
     nothing_came = false;
     if (auto used = x.feed(*piece); !used) {
       if (used.err().code != errc::none) return used.err();
-      s.open.reset(); // stopped by on_body: the rest of the answer is not read
-      return api_response{x.status_code(), {}, 0};
+      (void)s.replace(nullptr); // stopped by on_body: the rest of the answer is not read
+      return api_response{x.status_code(), {}, 0, {}};
     }
   }
-  if (!x.keep_alive()) s.open.reset();
-  api_response out{x.status_code(), std::move(collected), 0};
+  if (!x.keep_alive()) (void)s.replace(nullptr);
+  api_response out{x.status_code(), std::move(collected), 0, std::string(x.header("X-Consul-ContentHash"))};
   for (char c : x.header("X-Consul-Index")) {
     if (c < '0' || c > '9') break;
     out.index = out.index * 10 + static_cast<uint64_t>(c - '0');
   }
   return out;
+}
+
+void http_client::interrupt() {
+  std::lock_guard hold(s_->lock);
+  s_->interrupted = true;
+  if (s_->open) s_->open->shut();
 }
 
 result<api_response> http_client::send(const api_request& r) {
@@ -168,11 +184,11 @@ result<api_response> http_client::send(const api_request& r) {
   bool reused = s_->open != nullptr, nothing_came = false;
   auto answer = exchange(r, *bytes, nothing_came);
   if (!answer && reused && nothing_came) { // the agent closed an idle connection
-    s_->open.reset();
+    (void)s_->replace(nullptr);
     answer = exchange(r, *bytes, nothing_came);
   }
   if (answer) return answer;
-  s_->open.reset();
+  (void)s_->replace(nullptr);
   return failed(answer.err());
 }
 

@@ -33,7 +33,8 @@ struct api_request {
 struct api_response {
   int code = 0;
   std::string body = {};
-  uint64_t index = 0; // X-Consul-Index
+  uint64_t index = 0;            // X-Consul-Index
+  std::string content_hash = {}; // X-Consul-ContentHash
 };
 
 class http_client {
@@ -46,6 +47,9 @@ public:
   result<api_response> send(const api_request& request);
   // Anything but 200 is an error `Unexpected response code: 500 (text)`.
   result<api_response> call(const api_request& request);
+
+  // From another thread: a request that is under way fails at once, as do all later ones.
+  void interrupt();
 
   // "http://127.0.0.1:8500/v1/kv/a?dc=x", as Go's errors show it.
   std::string url_of(const api_request& request) const;

@@ -56,6 +56,8 @@ connection::~connection() {
   ::close(fd_);
 }
 
+void connection::shut() { ::shutdown(fd_, SHUT_RDWR); }
+
 status connection::write(std::string_view bytes) {
   while (!bytes.empty()) {
     ssize_t n;

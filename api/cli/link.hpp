@@ -25,6 +25,8 @@ public:
   status write(std::string_view bytes);
   // What has arrived, at least one byte; "" when the peer has closed.
   result<std::string> read();
+  // From any thread: whoever reads or writes is told that the peer has closed.
+  void shut();
 
 private:
   friend class tls_client;

@@ -2,8 +2,8 @@
 #include "api/cli/commands/groups.hpp"
 #include "api/cli/json_read.hpp"
 #include "api/cli/table.hpp"
+#include "runtime/base/pattern.hpp"
 #include <algorithm>
-#include <regex>
 
 namespace actord::cli {
 namespace {
@@ -38,31 +38,9 @@ table_row detailed_row(const member_line& m) {
   return {m.name, m.address, m.status, tags};
 }
 
-// What Go's regexp package says of the same pattern.
-std::string regex_fault(std::regex_constants::error_type code, const std::string& pattern) {
-  if (code == std::regex_constants::error_brack) {
-    const auto from = pattern.find('[');
-    return "missing closing ]: `" + pattern.substr(from == pattern.npos ? 0 : from) + "`";
-  }
-  if (code == std::regex_constants::error_paren) {
-    const bool closes = std::count(pattern.begin(), pattern.end(), ')') > std::count(pattern.begin(), pattern.end(), '(');
-    return (closes ? "unexpected ): `" : "missing closing ): `") + pattern + "`";
-  }
-  if (code == std::regex_constants::error_badrepeat) {
-    const auto at = pattern.find_first_of("*+?");
-    return "missing argument to repetition operator: `" + std::string(1, at == pattern.npos ? '*' : pattern[at]) + "`";
-  }
-  return "`" + pattern + "`";
-}
-
 int run_members(invocation& in) {
-  std::regex wanted;
-  auto pattern = in.flags.text("status", ".*");
-  try {
-    wanted = std::regex(pattern, std::regex::ECMAScript);
-  } catch (const std::regex_error& fault) {
-    return in.fail("Failed to compile status regexp: error parsing regexp: " + regex_fault(fault.code(), pattern));
-  }
+  auto wanted = pattern::compile(in.flags.text("status", ".*"));
+  if (!wanted) return in.fail("Failed to compile status regexp: " + wanted.err().text);
   auto client = in.connect();
   if (!client) return 1;
   query_list query{{"segment", in.flags.text("segment", "_all")}};
@@ -74,7 +52,7 @@ int run_members(invocation& in) {
   std::vector<member_line> members;
   if (doc->root().IsArray())
     for (auto& n : doc->root().GetArray())
-      if (auto m = read_member(n); std::regex_search(m.status, wanted)) members.push_back(std::move(m));
+      if (auto m = read_member(n); wanted->matches(m.status)) members.push_back(std::move(m));
   if (members.empty()) return 2;
   std::ranges::stable_sort(members, [](auto& a, auto& b) {
     return std::pair(a.tags.at("segment"), a.name) < std::pair(b.tags.at("segment"), b.name);

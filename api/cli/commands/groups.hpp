@@ -14,6 +14,9 @@ void add_kv_commands(command_list& to);
 void add_catalog_commands(command_list& to);
 void add_services_commands(command_list& to);
 void add_watch_command(command_list& to);
+void add_gossip_commands(command_list& to); // keyring, event
+void add_lock_command(command_list& to);
+void add_exec_command(command_list& to);
 void add_operator_commands(command_list& to); // operator raft …
 void add_autopilot_commands(command_list& to); // operator autopilot …; called by the one before
 

@@ -1,18 +1,12 @@
 // watch: one look at a view, or a child run at every change of it.
 #include "api/cli/commands/groups.hpp"
-#include "api/cli/commands/watch_view.hpp"
-#include "api/cli/link.hpp"
+#include "api/cli/child.hpp"
+#include "api/watch/follow.hpp"
 #include "runtime/base/json_writer.hpp"
-#include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <ctime>
-#include <cstdlib>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -20,65 +14,6 @@ namespace actord::cli {
 namespace {
 
 void leave_quietly(int) { ::_exit(0); }
-
-struct child_command {
-  std::vector<std::string> words;
-  bool shell = true;
-};
-
-// Feeds the child until it has all or closes its end.
-void feed(int fd, std::string_view text) {
-  while (!text.empty()) {
-    auto n = ::write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    text.remove_prefix(static_cast<size_t>(n));
-  }
-  ::close(fd);
-}
-
-// "" when it ran and ended with 0, else Consul's line about it. `started` pipes the errno of a failed exec.
-std::string run_child(const child_command& c, const std::string& input, uint64_t index) {
-  std::vector<std::string> words = c.words;
-  if (c.shell) {
-    std::string line;
-    for (auto& w : c.words) line += (line.empty() ? "" : " ") + w;
-    const char* shell = std::getenv("SHELL");
-    words = {shell && *shell ? shell : "/bin/sh", "-c", line};
-  }
-  std::vector<char*> argv;
-  for (auto& w : words) argv.push_back(w.data());
-  argv.push_back(nullptr);
-  ::setenv("CONSUL_INDEX", std::to_string(index).c_str(), 1);
-  int in[2], started[2];
-  if (::pipe2(in, O_CLOEXEC) != 0) return "Error starting handler: pipe: " + go_errno_text(errno);
-  if (::pipe2(started, O_CLOEXEC) != 0) return ::close(in[0]), ::close(in[1]), "Error starting handler: pipe: " + go_errno_text(errno);
-  pid_t pid = ::fork();
-  if (pid == 0) {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::signal(SIGINT, SIG_DFL);
-    ::signal(SIGTERM, SIG_DFL);
-    ::dup2(in[0], STDIN_FILENO);
-    ::execvp(argv[0], argv.data());
-    int why = errno;
-    [[maybe_unused]] auto told = ::write(started[1], &why, sizeof why);
-    ::_exit(127);
-  }
-  ::close(in[0]);
-  ::close(started[1]);
-  int why = 0;
-  if (pid < 0) why = errno;
-  else if (::read(started[0], &why, sizeof why) != sizeof why) why = 0;
-  ::close(started[0]);
-  if (why != 0) ::close(in[1]);
-  else feed(in[1], input);
-  int state = 0;
-  while (pid > 0 && ::waitpid(pid, &state, 0) < 0 && errno == EINTR) {}
-  if (why != 0) return "Error starting handler: fork/exec " + words[0] + ": " + go_errno_text(why);
-  if (WIFEXITED(state) && WEXITSTATUS(state) == 0) return {};
-  if (WIFSIGNALED(state)) return std::string("Error executing handler: signal: ") + ::strsignal(WTERMSIG(state));
-  return "Error executing handler: exit status " + std::to_string(WEXITSTATUS(state));
-}
 
 std::string log_time() {
   using namespace std::chrono;
@@ -90,55 +25,31 @@ std::string log_time() {
                      utc.tm_min, utc.tm_sec, now.time_since_epoch().count() % 1000);
 }
 
-// Waits longer after each failure in a row: 5 s times their number squared, three minutes at most (as Consul).
-void wait_after_failure(const invocation& in, const std::string& type, const std::string& why, int failures) {
-  auto pause = std::min<int64_t>(5 * int64_t(failures) * failures, 180);
-  in.error(log_time() + " [ERROR] watch.watch: Watch errored: type=" + type + " error=\"" + why +
-           "\" retry=" + format_duration(std::chrono::seconds(pause)));
-  std::this_thread::sleep_for(std::chrono::seconds(pause));
-}
-
-// Repeats the request; every new view goes to the child, the first one to stdout when there is none.
-int follow(invocation& in, http_client& client, api_request r, const watch_request& w, const child_command& child) {
-  uint64_t index = 0;
-  int failures = 0;
-  std::string last;
-  bool seen = false;
-  auto plain = r.query;
-  for (;;) {
-    r.query = plain;
-    if (index > 0) r.query.emplace_back("index", std::to_string(index));
-    auto answer = client.send(r);
-    bool absent = answer && answer->code == 404 && r.path.starts_with("/v1/kv/");
-    result<std::string> view = std::string();
-    if (!answer) view = answer.err();
-    else if (answer->code != 200 && !absent)
-      view = error{errc::internal, r.path.starts_with("/v1/kv/")
-                                       ? "Unexpected response code: " + std::to_string(answer->code)
-                                       : "Unexpected response code: " + std::to_string(answer->code) + " (" + answer->body + ")"};
-    else view = render_watch(w.type, answer->body, !absent);
-    if (!view) {
-      index = 0;
-      wait_after_failure(in, w.type, view.err().text, ++failures);
-      continue;
-    }
-    failures = 0;
-    // An index that went backwards means that the server's state was replaced: begin anew.
-    if (seen && answer->index == index) continue;
-    index = answer->index < index ? 0 : answer->index;
-    if (seen && *view == last) continue;
-    seen = true;
-    last = *view;
+// Every new view goes to the child, the first one to stdout when there is none.
+int follow_view(invocation& in, http_client& client, const api_request& first, const watch::request& w, const child_command& child) {
+  int code = 0;
+  watch::hooks h;
+  h.changed = [&](uint64_t index, const std::string& view) {
     if (child.words.empty()) {
-      in.line(json_pretty(*view, "    ", false));
-      return 0;
+      in.line(json_pretty(view, "    ", false));
+      return false;
     }
-    if (auto failed = run_child(child, *view + "\n", index); !failed.empty()) return in.fail(failed);
-  }
+    auto ran = run_child(child, {"CONSUL_INDEX=" + std::to_string(index)}, view + "\n");
+    if (!ran.failed_start.empty()) code = in.fail("Error starting handler: " + ran.failed_start);
+    else if (!ran.failed_end.empty()) code = in.fail("Error executing handler: " + ran.failed_end);
+    return code == 0;
+  };
+  h.failed = [&](const std::string& why, nanos retry) {
+    in.error(log_time() + " [ERROR] watch.watch: Watch errored: type=" + w.type + " error=\"" + why + "\" retry=" + format_duration(retry));
+    std::this_thread::sleep_for(retry);
+    return true;
+  };
+  watch::follow(client, w, first, h);
+  return code;
 }
 
 int run_watch(invocation& in) {
-  watch_request w;
+  watch::request w;
   auto& f = in.flags;
   w.type = f.text("type");
   w.key = f.text("key");
@@ -146,14 +57,16 @@ int run_watch(invocation& in) {
   w.service = f.text("service");
   w.state = f.text("state");
   w.tags = f.all("tag");
-  w.has_name = !f.text("name").empty();
+  w.name = f.text("name");
   if (w.type.empty()) return in.fail_with_help("Watch type must be specified");
   if (auto text = f.text("passingonly"); !text.empty()) {
     w.has_passing_only = true;
     if (!parse_go_bool(text, w.passing_only))
       return in.fail("Failed to parse passingonly flag: strconv.ParseBool: parsing \"" + text + "\": invalid syntax");
   }
-  auto plan = plan_watch(w);
+  for (const char* type : {"connect_roots", "connect_leaf", "connect_proxy_config", "agent_service"})
+    if (w.type == type) return in.fail("Type " + w.type + " is not supported in the CLI tool");
+  auto plan = watch::plan(w);
   if (!plan) return in.fail(plan.err().text);
   for (auto& pair : in.query())
     if (pair.first != "ns") plan->query.push_back(pair);
@@ -164,7 +77,7 @@ int run_watch(invocation& in) {
   ::signal(SIGINT, leave_quietly);
   ::signal(SIGTERM, leave_quietly);
   ::signal(SIGPIPE, SIG_IGN);
-  return follow(in, *client, std::move(*plan), w, {in.args(), f.boolean("shell", true)});
+  return follow_view(in, *client, *plan, w, {in.args(), f.boolean("shell", true)});
 }
 
 } // namespace
@@ -183,7 +96,7 @@ void add_watch_command(command_list& to) {
                  flag_spec{.name = "shell", .kind = flag_kind::boolean, .help = "Run the child through $SHELL (or /bin/sh).", .shown_default = "true"},
                  text_flag("state", "State to watch, for type checks."),
                  flag_spec{.name = "tag", .kind = flag_kind::repeated, .help = "Tag that instances must have, for type service. May be repeated.", .value_word = "value"},
-                 text_flag("type", "What to watch: key, keyprefix, services, nodes, service or checks.")},
+                 text_flag("type", "What to watch: key, keyprefix, services, nodes, service, checks or event.")},
                 run_watch});
 }
 

@@ -1,8 +1,9 @@
 #include "api/http/core/filter.hpp"
 #include "api/http/core/filter_syntax.hpp"
+#include "runtime/base/pattern.hpp"
 #include <cerrno>
 #include <cstdlib>
-#include <re2/re2.h>
+#include <optional>
 
 namespace actord {
 namespace syntax = filter_syntax;
@@ -19,7 +20,7 @@ struct filter::compiled {
   int64_t integer = 0;
   uint64_t natural = 0;
   double floating = 0;
-  std::shared_ptr<const re2::RE2> pattern{};
+  std::optional<pattern> expression{};
 };
 
 namespace {
@@ -160,29 +161,6 @@ status coerce(filter::compiled& c, kind k) {
                                    (fault == number_fault::syntax ? "invalid syntax" : "value out of range")};
 }
 
-// RE2's complaints in the words of Go's regexp, which shares its syntax.
-std::string pattern_error(const re2::RE2& r) {
-  std::string_view text, shown = r.error_arg();
-  switch (r.error_code()) {
-  case re2::RE2::ErrorBadEscape: text = "invalid escape sequence"; break;
-  case re2::RE2::ErrorBadCharClass: text = "invalid character class"; break;
-  case re2::RE2::ErrorBadCharRange: text = "invalid character class range"; break;
-  case re2::RE2::ErrorMissingBracket: text = "missing closing ]"; break;
-  case re2::RE2::ErrorMissingParen: text = "missing closing )"; shown = r.pattern(); break;
-  case re2::RE2::ErrorUnexpectedParen: text = "unexpected )"; shown = r.pattern(); break;
-  case re2::RE2::ErrorTrailingBackslash: text = "trailing backslash at end of expression"; shown = ""; break;
-  case re2::RE2::ErrorRepeatArgument: text = "missing argument to repetition operator"; break;
-  case re2::RE2::ErrorRepeatSize: text = "invalid repeat count"; break;
-  case re2::RE2::ErrorRepeatOp: text = "invalid nested repetition operator"; break;
-  case re2::RE2::ErrorBadPerlOp: text = "invalid or unsupported Perl syntax"; break;
-  case re2::RE2::ErrorBadUTF8: text = "invalid UTF-8"; break;
-  case re2::RE2::ErrorBadNamedCapture: text = "invalid named capture"; break;
-  case re2::RE2::ErrorPatternTooLarge: text = "expression too large"; break;
-  default: text = "internal error"; break;
-  }
-  return "error parsing regexp: " + std::string(text) + ": `" + std::string(shown) + "`";
-}
-
 status compile_match(const shape& record, syntax::node& n, filter::compiled& out) {
   auto end = resolve(record, n.selector);
   if (!end) return end.err();
@@ -194,13 +172,9 @@ status compile_match(const shape& record, syntax::node& n, filter::compiled& out
   out.selector = std::move(n.selector);
   out.text = std::move(n.value);
   if (n.operation == op::matches || n.operation == op::not_matches) {
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_max_mem(1 << 20);
-    auto pattern = std::make_shared<re2::RE2>(out.text, options);
-    if (!pattern->ok())
-      return error{errc::internal, "Failed to compile regular expression " + syntax::quoted(out.text) + ": " + pattern_error(*pattern)};
-    out.pattern = std::move(pattern);
+    auto compiled = pattern::compile(out.text);
+    if (!compiled) return error{errc::internal, "Failed to compile regular expression " + syntax::quoted(out.text) + ": " + compiled.err().text};
+    out.expression = std::move(*compiled);
     return {};
   }
   if (n.operation == op::is_empty || n.operation == op::is_not_empty) return {};
@@ -257,8 +231,8 @@ bool compare(const filter::compiled& c, const shape& s, const void* p) {
   case op::not_in: return !holds(c, s, p);
   case op::is_empty: return s.size(p) == 0;
   case op::is_not_empty: return s.size(p) != 0;
-  case op::matches: return re2::RE2::PartialMatch(*static_cast<const std::string*>(p), *c.pattern);
-  case op::not_matches: return !re2::RE2::PartialMatch(*static_cast<const std::string*>(p), *c.pattern);
+  case op::matches: return c.expression->matches(*static_cast<const std::string*>(p));
+  case op::not_matches: return !c.expression->matches(*static_cast<const std::string*>(p));
   }
   return false;
 }

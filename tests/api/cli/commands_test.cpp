@@ -1,7 +1,8 @@
+#include "api/cli/child.hpp"
 #include "api/cli/cli_main.hpp"
 #include "api/cli/command.hpp"
-#include "api/cli/commands/watch_view.hpp"
 #include "api/cli/table.hpp"
+#include "api/watch/plan.hpp"
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <map>
@@ -188,12 +189,12 @@ TEST_CASE("a log is streamed until the agent ends it") {
 }
 
 TEST_CASE("a watch shows records in the order of Consul's client") {
-  auto view = render_watch("key", R"([{"LockIndex":0,"Key":"a","Flags":0,"Value":"d3w=","CreateIndex":5,"ModifyIndex":6}])", true);
+  auto view = watch::render("key", R"([{"LockIndex":0,"Key":"a","Flags":0,"Value":"d3w=","CreateIndex":5,"ModifyIndex":6}])", true);
   CHECK(*view == R"({"Key":"a","CreateIndex":5,"ModifyIndex":6,"LockIndex":0,"Flags":0,"Value":"d3w=","Session":""})");
-  CHECK(*render_watch("key", "", false) == "null");
-  CHECK(*render_watch("services", R"({"consul":[]})", true) == R"({"consul":[]})");
-  CHECK(plan_watch({.type = "nodes", .key = "x"}).err().text == "Invalid parameters: [key]");
-  CHECK(plan_watch({.type = "foo"}).err().text == "Unsupported watch type: foo");
+  CHECK(*watch::render("key", "", false) == "null");
+  CHECK(*watch::render("services", R"({"consul":[]})", true) == R"({"consul":[]})");
+  CHECK(watch::plan({.type = "nodes", .key = "x"}).err().text == "Invalid parameters: [key]");
+  CHECK(watch::plan({.type = "foo"}).err().text == "Unsupported watch type: foo");
 }
 
 TEST_CASE("columns are as wide as their widest cell in characters") {
@@ -232,4 +233,57 @@ TEST_CASE("operator autopilot state shows the servers") {
   CHECK(r.out.starts_with("Healthy:                      true\nFailure Tolerance:            1\n"));
   CHECK(r.out.find("Servers:\n   a\n      Name:         n1\n") != std::string::npos);
   CHECK(run({"operator", "autopilot", "state", "-format=odd"}).err == "Unknown format: odd\n");
+}
+
+TEST_CASE("keyring shows each pool's keys with how many nodes have them") {
+  const std::string pools = R"([{"WAN":true,"Datacenter":"dc1","Segment":"","Keys":{"b=":1,"a=":1},"PrimaryKeys":{"a=":1},"NumNodes":1},)"
+                            R"({"WAN":false,"Datacenter":"dc1","Segment":"","Keys":{"a=":2},"PrimaryKeys":{"a=":2},"NumNodes":3}])";
+  auto r = run({"keyring", "-list"}, {answer(200, pools)});
+  CHECK(r.out == "==> Gathering installed encryption keys...\n\nWAN:\n  a= [1/1]\n  b= [1/1]\n\ndc1 (LAN):\n  a= [2/3]\n");
+  r = run({"keyring", "-list-primary", "-local-only", "-relay-factor=2"}, {answer(200, pools)});
+  CHECK(r.out.find("b=") == std::string::npos);
+  CHECK(r.asked[0].starts_with("GET /v1/operator/keyring?local-only=true&relay-factor=2 HTTP/1.1\r\n"));
+  r = run({"keyring", "-use=k"}, {answer(500, "no\n")});
+  CHECK(r.asked[0].starts_with("PUT /v1/operator/keyring HTTP/1.1\r\n"));
+  CHECK(r.asked[0].ends_with("{\"Key\":\"k\"}\n"));
+  CHECK(r.err == "error: Unexpected response code: 500 (no\n)\n");
+  CHECK(run({"keyring", "-list", "-use=k"}).err == "Only a single action is allowed\n");
+}
+
+TEST_CASE("event names itself, its filters and its payload") {
+  auto r = run({"event", "-name=a b", "-service=w", "-tag=t", "pay"}, {answer(200, "{}"), answer(200, R"({"ID":"x-1"})")});
+  CHECK(r.out == "Event ID: x-1\n");
+  CHECK(r.asked[1].starts_with("PUT /v1/event/fire/a%20b?service=w&tag=t HTTP/1.1\r\n"));
+  CHECK(r.asked[1].ends_with("\r\n\r\npay"));
+  CHECK(run({"event", "-name=a", "-node=["}).err == "Failed to compile node filter regexp: error parsing regexp: missing closing ]: `[`\n");
+}
+
+TEST_CASE("a watch of events shows those after the last one seen, and all when that one is gone") {
+  const std::string one = R"({"ID":"00000000-0000-0001-0000-000000000000","Name":"a","Payload":null,"NodeFilter":"","ServiceFilter":"","TagFilter":"","Version":1,"LTime":2})";
+  const std::string two = R"({"ID":"00000000-0000-0002-0000-000000000000","Name":"b","Payload":"eA==","NodeFilter":"","ServiceFilter":"","TagFilter":"","Version":1,"LTime":3})";
+  const auto both = "[" + one + "," + two + "]";
+  CHECK(*watch::render("event", both, true, 0) == both);
+  CHECK(*watch::render("event", both, true, 1) == "[" + two + "]");
+  CHECK(*watch::render("event", both, true, 2) == "[]");
+  CHECK(*watch::render("event", both, true, 77) == both);
+}
+
+TEST_CASE("a child gets its input, variables and a shell, and says how it ended") {
+  auto r = run_child({{"cat;", "echo", "$CONSUL_INDEX;", "exit 3"}, true}, {"CONSUL_INDEX=7"}, "in\n", {.capture = 100, .stop = {}});
+  CHECK(r.output == "in\n7\n");
+  CHECK(r.failed_end == "exit status 3");
+  r = run_child({{"/bin/echo", "$HOME"}, false}, {}, "", {.capture = 3, .stop = {}});
+  CHECK(r.output == "ME\n");
+  CHECK(r.output_bytes == 6);
+  CHECK(run_child({{"/none"}, false}, {}, "").failed_start == "fork/exec /none: no such file or directory");
+  CHECK(run_child({{"actord-no-such-program"}, false}, {}, "").failed_start == "exec: \"actord-no-such-program\": executable file not found in $PATH");
+  r = run_child({{"sleep 60 & sleep 60"}, true}, {}, "", {.capture = 10, .stop = [] { return true; }});
+  CHECK(r.failed_end == "signal: killed");
+}
+
+TEST_CASE("lock refuses what makes no sense before it asks anybody") {
+  CHECK(run({"lock", "x"}).err == "Key prefix and child command must be specified\n");
+  CHECK(run({"lock", "-n=0", "x", "y"}).err == "Lock holder limit must be positive\n");
+  CHECK(run({"lock", "-timeout=-1s", "x", "y"}).err == "Timeout must be positive\n");
+  CHECK(run({"lock", "-monitor-retry=-1", "x", "y"}).err == "Number for 'monitor-retry' must be >= 0\n");
 }

@@ -1,8 +1,11 @@
-#include "api/cli/commands/watch_view.hpp"
+#include "api/watch/plan.hpp"
 #include "api/cli/json_read.hpp"
+#include "storage/model/user_event.hpp"
 #include <span>
 
-namespace actord::cli {
+namespace actord::watch {
+
+using namespace cli;
 namespace {
 
 // ---- answers ------------------------------------------------------------------------------------------------
@@ -40,6 +43,8 @@ constexpr shown_field service_shape[] = {
     {"Kind"}, {"ID", "\"\""}, {"Service", "\"\""}, {"Tags", "null"}, {"Meta", "null"}, {"Port", "0"}, {"Address", "\"\""},
     {"TaggedAddresses"}, {"Weights"}, {"EnableTagOverride", "false"}, {"CreateIndex"}, {"ModifyIndex"}, {"ContentHash"},
     {"Proxy"}, {"Connect"}, {"Namespace"}};
+constexpr shown_field event_shape[] = {{"ID", "\"\""}, {"Name", "\"\""}, {"Payload", "null"}, {"NodeFilter", "\"\""}, {"ServiceFilter", "\"\""},
+                                       {"TagFilter", "\"\""}, {"Version", "0"}, {"LTime", "0"}};
 constexpr shown_field definition_shape[] = {{"Interval", "\"0s\""}, {"Timeout", "\"0s\""}, {"DeregisterCriticalServiceAfter", "\"0s\""},
                                             {"HTTP", "\"\""}, {"Header", "null"}, {"Method", "\"\""}, {"Body", "\"\""},
                                             {"TLSSkipVerify", "false"}, {"TCP", "\"\""}};
@@ -87,22 +92,34 @@ void write_instances(json_writer& w, const json_node& n) {
   w.end_array();
 }
 
+// Of a list of events those after the one that the last view ended with: all, when it is there no more.
+void write_events_after(json_writer& w, const json_node& n, uint64_t seen) {
+  if (!n.IsArray()) return w.null();
+  rapidjson::SizeType from = 0;
+  for (rapidjson::SizeType i = 0; i < n.Size(); ++i)
+    if (seen != 0 && event_index(text(n[i], "ID")) == seen) from = i + 1;
+  w.begin_array();
+  for (auto i = from; i < n.Size(); ++i) write_shaped(w, n[i], event_shape);
+  w.end_array();
+}
+
 // ---- parameters ---------------------------------------------------------------------------------------------
 
 error refuse(std::string why) { return {errc::bad_request, std::move(why)}; }
 
 // The parameters that were given and that this type does not know.
-std::string left_over(const watch_request& w, std::initializer_list<std::string_view> known) {
+std::string left_over(const request& w, std::initializer_list<std::string_view> known) {
   std::string out;
   auto given = [&](std::string_view name, bool is) {
     if (!is || std::ranges::find(known, name) != known.end()) return;
     out += (out.empty() ? "" : " ") + std::string(name);
   };
   given("key", !w.key.empty());
-  given("name", w.has_name);
+  given("name", !w.name.empty());
   given("passingonly", w.has_passing_only);
   given("prefix", !w.prefix.empty());
   given("service", !w.service.empty());
+  given("service_id", !w.service_id.empty());
   given("state", !w.state.empty());
   given("tag", !w.tags.empty());
   return out;
@@ -110,7 +127,7 @@ std::string left_over(const watch_request& w, std::initializer_list<std::string_
 
 } // namespace
 
-result<api_request> plan_watch(const watch_request& w) {
+result<api_request> plan(const request& w) {
   api_request r;
   std::string extra;
   if (w.type == "key") {
@@ -135,13 +152,21 @@ result<api_request> plan_watch(const watch_request& w) {
     if (!w.service.empty() && !w.state.empty()) return refuse("Cannot specify service and state");
     extra = left_over(w, {"service", "state"});
     r.path = w.service.empty() ? "/v1/health/state/" + (w.state.empty() ? "any" : w.state) : "/v1/health/checks/" + w.service;
+  } else if (w.type == "event") {
+    extra = left_over(w, {"name"});
+    r.path = "/v1/event/list";
+    if (!w.name.empty()) r.query.emplace_back("name", w.name);
+  } else if (w.type == "agent_service") {
+    if (w.service_id.empty()) return refuse("Must specify a single service id to watch");
+    extra = left_over(w, {"service_id"});
+    r.path = "/v1/agent/service/" + w.service_id;
   } else return refuse("Unsupported watch type: " + w.type);
   if (!extra.empty()) return refuse("Invalid parameters: [" + extra + "]");
   if (r.path.starts_with("/v1/kv//")) r.path.erase(7, 1);
   return r;
 }
 
-result<std::string> render_watch(const std::string& type, std::string_view body, bool found) {
+result<std::string> render(const std::string& type, std::string_view body, bool found, uint64_t seen) {
   if (!found) return std::string("null");
   auto doc = json_document::parse(body);
   if (!doc) return doc.err();
@@ -151,9 +176,10 @@ result<std::string> render_watch(const std::string& type, std::string_view body,
   if (type == "key") root.IsArray() && !root.Empty() ? write_shaped(w, root[0], pair_shape) : w.null();
   else if (type == "keyprefix") write_list(w, root, pair_shape);
   else if (type == "service") write_instances(w, root);
+  else if (type == "event") write_events_after(w, root, seen);
   else if (type == "checks") write_list(w, root, check_shape);
   else write_any(w, root);
   return out;
 }
 
-} // namespace actord::cli
+} // namespace actord::watch

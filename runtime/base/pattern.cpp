@@ -1,0 +1,48 @@
+#include "runtime/base/pattern.hpp"
+#include <re2/re2.h>
+
+namespace actord {
+namespace {
+
+constexpr int64_t memory_limit = 1 << 20; // of one compiled pattern
+
+std::string in_go_words(const re2::RE2& r) {
+  std::string_view text, shown = r.error_arg();
+  switch (r.error_code()) {
+  case re2::RE2::ErrorBadEscape: text = "invalid escape sequence"; break;
+  case re2::RE2::ErrorBadCharClass: text = "invalid character class"; break;
+  case re2::RE2::ErrorBadCharRange: text = "invalid character class range"; break;
+  case re2::RE2::ErrorMissingBracket: text = "missing closing ]"; break;
+  case re2::RE2::ErrorMissingParen: text = "missing closing )"; shown = r.pattern(); break;
+  case re2::RE2::ErrorUnexpectedParen: text = "unexpected )"; shown = r.pattern(); break;
+  case re2::RE2::ErrorTrailingBackslash: text = "trailing backslash at end of expression"; shown = ""; break;
+  case re2::RE2::ErrorRepeatArgument: text = "missing argument to repetition operator"; break;
+  case re2::RE2::ErrorRepeatSize: text = "invalid repeat count"; break;
+  case re2::RE2::ErrorRepeatOp: text = "invalid nested repetition operator"; break;
+  case re2::RE2::ErrorBadPerlOp: text = "invalid or unsupported Perl syntax"; break;
+  case re2::RE2::ErrorBadUTF8: text = "invalid UTF-8"; break;
+  case re2::RE2::ErrorBadNamedCapture: text = "invalid named capture"; break;
+  case re2::RE2::ErrorPatternTooLarge: text = "expression too large"; break;
+  default: text = "internal error"; break;
+  }
+  return "error parsing regexp: " + std::string(text) + ": `" + std::string(shown) + "`";
+}
+
+} // namespace
+
+result<pattern> pattern::compile(std::string_view text) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(memory_limit);
+  auto made = std::make_shared<re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
+  if (!made->ok()) return error{errc::bad_request, in_go_words(*made)};
+  pattern out;
+  out.compiled_ = std::move(made);
+  return out;
+}
+
+bool pattern::matches(std::string_view subject) const {
+  return re2::RE2::PartialMatch(re2::StringPiece(subject.data(), subject.size()), *compiled_);
+}
+
+} // namespace actord

@@ -1,0 +1,26 @@
+// A regular expression in RE2's syntax, which is that of Go's regexp: matched in linear time with bounded memory, so
+// that patterns may come from strangers. Errors are worded as Go's.
+#pragma once
+#include "runtime/base/error.hpp"
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace re2 {
+class RE2;
+}
+
+namespace actord {
+
+class pattern {
+public:
+  // "error parsing regexp: missing closing ]: `[a`"
+  static result<pattern> compile(std::string_view text);
+  // Anywhere in the subject, as Go's MatchString.
+  bool matches(std::string_view subject) const;
+
+private:
+  std::shared_ptr<const re2::RE2> compiled_;
+};
+
+} // namespace actord

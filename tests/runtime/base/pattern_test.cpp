@@ -1,0 +1,23 @@
+#include "runtime/base/pattern.hpp"
+#include <doctest/doctest.h>
+
+using namespace actord;
+
+TEST_CASE("a pattern is found anywhere in the subject") {
+  auto p = pattern::compile("^a.c");
+  REQUIRE(p);
+  CHECK(p->matches("abcd"));
+  CHECK(!p->matches("xabc"));
+  CHECK(pattern::compile("b")->matches("abc"));
+}
+
+TEST_CASE("errors of patterns are worded as Go's") {
+  auto why = [](const char* text) { return pattern::compile(text).err().text; };
+  CHECK(why("[") == "error parsing regexp: missing closing ]: `[`");
+  CHECK(why("(") == "error parsing regexp: missing closing ): `(`");
+  CHECK(why("*") == "error parsing regexp: missing argument to repetition operator: `*`");
+}
+
+TEST_CASE("a pattern that would take exponential time elsewhere is matched at once") {
+  CHECK(!pattern::compile("^(a+)+$")->matches(std::string(20000, 'a') + "b"));
+}
