@@ -185,6 +185,7 @@ void take_down(node& n) {
     handle = nullptr;
   };
   end(n.agent);
+  end(n.events);
   end(n.autopilot);
   end(n.snapshots);
   end(n.writer);
@@ -370,6 +371,7 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   for (auto step : {spawn_pools, spawn_rpc, spawn_leader, spawn_events})
     if (auto s = step(n); !s) return s;
   spawn_local_agent(n, events, reload);
+  caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
   n.supervisor = spawn_supervisor(*n.system, {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"agent", strong(n.agent)}, {"autopilot", strong(n.autopilot)}},
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
