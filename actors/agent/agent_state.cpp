@@ -1,4 +1,5 @@
 #include "actors/agent/agent_state.hpp"
+#include "actors/messages/client_messages.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/config/definition_schema.hpp"
@@ -17,7 +18,7 @@ constexpr nanos quiet_before_write = 150ms; // files wait for a pause in the reg
 constexpr nanos longest_before_write = 2s;  // …but not longer
 constexpr nanos journal_sync_delay = 5ms;   // for check states, which nobody waits for
 constexpr nanos answer_patience = 30s;      // then a batch counts as failed
-constexpr nanos leader_poll = 25ms;
+constexpr nanos leader_poll = 25ms, server_poll = 1s;
 constexpr nanos between_batches = 10ms; // to the catalog: the first goes at once, a stream of registrations shares Raft entries
 
 int64_t unix_now() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
@@ -73,6 +74,7 @@ void agent_state::begin(const node_config& config, agent_deps deps) {
   anti_entropy_options a;
   a.full_interval = config.ae_interval;
   a.compare_output = config.check_update_interval.count() == 0;
+  if (!config.server) a.batch_commands = 256; // each is a call of its own
   sync_ = std::make_unique<anti_entropy>(identity_of(config), a, prng(seed + 1));
   if (deps_.store) views_ = std::make_unique<reader>(*deps_.store);
 
@@ -219,6 +221,10 @@ void agent_state::catalog_answered(const proposals_done& m) {
 
 void agent_state::ticked(uint64_t generation) {
   if (generation == ~uint64_t{0}) return deps_.stop_node();
+  if (generation == agent_compares_soon) {
+    sync_->compare_soon(now());
+    return arm(now());
+  }
   if (generation != generation_) return;
   armed_for_ = nanos::max();
   const nanos t = now();
@@ -370,6 +376,7 @@ void agent_state::write_files(nanos t) {
 }
 
 void agent_state::compare_with_catalog(nanos t) {
+  if (asks_servers()) return compare_remotely(t);
   if (!views_) return sync_->compare(*local_, {}, t); // nothing is known of the catalog: tell it everything
   catalog_picture picture;
   query_meta meta;
@@ -383,8 +390,9 @@ void agent_state::compare_with_catalog(nanos t) {
 void agent_state::synchronize(nanos t) {
   const bool led = deps_.status && (deps_.status->leader || deps_.status->known_leader);
   if (sent_at_.count() != 0 && t - sent_at_ > answer_patience) sync_->give_up(*local_, t);
-  if (!led || !sync_->may_send(t) || t < last_sent_ + between_batches) return;
+  if (!led || comparing_ || !sync_->may_send(t) || t < last_sent_ + between_batches) return;
   if (sync_->full_sync_due(t)) compare_with_catalog(t);
+  if (comparing_) return;
   (void)local_->drain(); // marks only
   if (!sync_->has_work(*local_)) return;
   proposals p;
@@ -399,33 +407,40 @@ void agent_state::synchronize(nanos t) {
 
 // Aliases of another node's service (or of a node as a whole) read the catalog, every other second.
 void agent_state::look_at_remote_aliases(nanos t) {
-  if (!views_ || t < alias_at_) return;
+  if (t < alias_at_) return;
   alias_at_ = t + 2s;
+  if (asks_servers()) return look_at_aliases_remotely();
+  if (!views_) return;
   for (auto& a : local_->remote_aliases()) {
     auto view = views_->open();
     query_meta meta;
-    alias_verdict v{std::string(health_passing), "No checks found."};
-    bool service_there = a.service.empty();
-    if (auto all = view.services_of_node(a.node, meta); all && !service_there)
-      for (auto& s : all->services) service_there |= s.id == a.service;
-    if (!service_there)
-      v = {std::string(health_critical), "Service " + a.service + " could not be found on node " + a.node};
-    else
-      for (auto& c : view.checks_of_node(a.node, meta)) {
-        if (v.status == health_critical) break;
-        if (c.check_id == a.check_id || (!c.service_id.empty() && c.service_id != a.service)) continue;
-        if (c.status == health_critical || (c.status == health_warning && v.status == health_passing))
-          v = {c.status, "Aliased check \"" + c.name + "\" failing: " + c.output};
-        else if (v.status == health_passing) v.output = "All checks passing.";
-      }
-    local_->alias_saw(a.check_id, v, t);
+    catalog_picture there;
+    if (auto all = view.services_of_node(a.node, meta)) there.services = std::move(all->services);
+    there.checks = view.checks_of_node(a.node, meta);
+    settle_alias(a, there, t);
   }
+}
+
+void agent_state::settle_alias(const local_state::remote_alias& a, const catalog_picture& of_node, nanos t) {
+  alias_verdict v{std::string(health_passing), "No checks found."};
+  bool service_there = a.service.empty();
+  for (auto& s : of_node.services) service_there |= s.id == a.service;
+  if (!service_there) v = {std::string(health_critical), "Service " + a.service + " could not be found on node " + a.node};
+  for (auto& c : of_node.checks) {
+    if (v.status == health_critical) break;
+    if (c.check_id == a.check_id || (!c.service_id.empty() && c.service_id != a.service)) continue;
+    if (c.status == health_critical || (c.status == health_warning && v.status == health_passing))
+      v = {c.status, "Aliased check \"" + c.name + "\" failing: " + c.output};
+    else if (v.status == health_passing) v.output = "All checks passing.";
+  }
+  local_->alias_saw(a.check_id, v, t);
 }
 
 void agent_state::arm(nanos t) {
   nanos next = std::min(local_->next_deadline(), sync_->next_deadline(*local_));
   const bool led = deps_.status && (deps_.status->leader || deps_.status->known_leader);
-  if (!led && next <= t) next = t + leader_poll;
+  if (comparing_ && next <= t) next = t + answer_patience;
+  if (!led && next <= t) next = t + (asks_servers() ? server_poll : leader_poll);
   if (next <= t) next = last_sent_ + between_batches;
   for (auto at : {journal_sync_at_, persister_busy_ ? nanos(0) : write_at_})
     if (at.count() != 0) next = std::min(next, at);

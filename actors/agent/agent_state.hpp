@@ -63,6 +63,12 @@ private:
   void write_files(nanos now);
   void synchronize(nanos now);
   void compare_with_catalog(nanos now);
+  // remote_catalog.cpp: a client agent asks servers what the catalog knows.
+  bool asks_servers() const { return !views_ && deps_.cluster.rpc; }
+  void fetch_picture(const std::string& node, std::function<void(result<catalog_picture>)> then);
+  void compare_remotely(nanos now);
+  void look_at_aliases_remotely();
+  void settle_alias(const local_state::remote_alias& a, const catalog_picture& of_node, nanos now);
   void look_at_remote_aliases(nanos now);
   void wake_waiters(nanos now);
   void arm(nanos now);
@@ -89,6 +95,7 @@ private:
   nanos sent_at_{0}, last_sent_{0}, alias_at_{0};
   nanos armed_for_ = nanos::max();
   uint64_t generation_ = 0;
+  bool comparing_ = false, looking_ = false; // servers were asked and have not answered
 };
 
 caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf::strong_actor_ptr agent);

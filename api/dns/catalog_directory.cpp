@@ -109,16 +109,4 @@ std::string catalog_directory::service_of_address(std::string_view address) {
   return found ? found->service_name : std::string{};
 }
 
-void catalog_directory::remember(const std::string& wire_name, std::vector<foreign_record> records) {
-  if (foreign_.size() >= most_names) foreign_.clear();
-  foreign_[wire_name] = {std::move(records), std::chrono::steady_clock::now() + std::chrono::seconds(1)};
-}
-
-const std::vector<foreign_record>* catalog_directory::resolved(std::string_view wire_name) {
-  static const std::vector<foreign_record> none;
-  auto it = foreign_.find(wire_name);
-  if (it != foreign_.end() && it->second.expires > std::chrono::steady_clock::now()) return &it->second.records;
-  return stop_resolving_ ? &none : nullptr;
-}
-
 } // namespace actord::dns

@@ -22,6 +22,7 @@ std::shared_ptr<const thread_settings> settings_of(const node_config& c) {
     else log::warn("agent.dns", "not an address, recursor ignored: recursor={}", text);
   }
   out->recursor_timeout = c.dns_recursor_timeout;
+  out->max_stale = c.dns_max_stale;
   auto& s = out->answers;
   s.datacenter = c.datacenter;
   s.node_name = c.node_name;
@@ -58,14 +59,14 @@ result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config,
   std::unique_ptr<dns_server> out(new dns_server);
   if (config.dns_addrs.empty()) return out;
   auto settings = settings_of(config);
-  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
+  const unsigned threads = deps.store ? std::clamp(std::thread::hardware_concurrency(), 1u, most_threads) : 1;
   std::random_device seeds;
   for (unsigned i = 0; i < threads; ++i) {
     auto loop = net::io_loop::make();
     if (!loop) return loop.err();
     auto r = std::make_unique<running>();
     uint64_t seed = uint64_t{seeds()} << 32 | seeds();
-    r->work = std::make_unique<dns_thread>(std::move(*loop), deps.store, deps.status, settings, seed);
+    r->work = std::make_unique<dns_thread>(std::move(*loop), dns_source{deps.store, deps.status, deps.rpc}, settings, seed);
     auto* work = r->work.get();
     work->host(net::loop_actor::make(deps.system, work->loop(), [work](net::loop_actor*) -> caf::behavior {
       return {[work](const dns_settings_changed& m) { work->use(m.now); }};

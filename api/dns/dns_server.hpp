@@ -17,8 +17,9 @@ namespace dns {
 
 struct server_deps {
   caf::actor_system& system;
-  state_store& store;
+  state_store* store; // null on a client agent: servers are asked, by `rpc`
   std::shared_ptr<const node_status> status;
+  rpc_handle rpc = {};
 };
 
 class dns_server {

@@ -10,10 +10,17 @@ constexpr int most_rounds = 16; // names that one answer may have resolved by re
 
 } // namespace
 
-dns_thread::dns_thread(std::unique_ptr<net::io_loop> loop, state_store& store, std::shared_ptr<const node_status> status,
-                       std::shared_ptr<const thread_settings> s, uint64_t seed)
-    : loop_(std::move(loop)), settings_(std::move(s)), random_(seed), directory_(store, std::move(status)),
-      responder_(settings_->answers, directory_, random_), writer_({}), upstream_(*loop_, random_),
+namespace {
+std::unique_ptr<thread_directory> directory_of(const dns_source& from) {
+  if (!from.store) return std::make_unique<server_directory>();
+  return std::make_unique<catalog_directory>(*from.store, from.status);
+}
+} // namespace
+
+dns_thread::dns_thread(std::unique_ptr<net::io_loop> loop, dns_source from, std::shared_ptr<const thread_settings> s, uint64_t seed)
+    : loop_(std::move(loop)), settings_(std::move(s)), random_(seed), rpc_(from.rpc), directory_(directory_of(from)),
+      servers_(from.store ? nullptr : static_cast<server_directory*>(directory_.get())),
+      responder_(settings_->answers, *directory_, random_), writer_({}), upstream_(*loop_, random_),
       domain_queries_(&telemetry::sample("dns.domain_query", {{"node", settings_->answers.node_name}})),
       reverse_queries_(&telemetry::sample("dns.ptr_query", {{"node", settings_->answers.node_name}})) {
   use(settings_);
@@ -25,7 +32,7 @@ dns_thread::~dns_thread() {
 
 void dns_thread::use(std::shared_ptr<const thread_settings> s) {
   responder_.use(s->answers);
-  directory_.allow_stale(s->answers.allow_stale);
+  directory_->allow_stale(s->answers.allow_stale);
   upstream_.use(s->recursors, s->recursor_timeout);
   settings_ = std::move(s);
 }
@@ -39,6 +46,7 @@ size_t dns_thread::answer(byte_view packet, bool udp, std::span<uint8_t> buffer,
   case verdict::not_implemented: return refuse(q, rcode::not_implemented);
   case verdict::ok: break;
   }
+  if (servers_) return ask_servers(packet, udp, later);
   auto begun = std::chrono::steady_clock::now();
   switch (responder_.respond(q, udp, static_cast<uint32_t>(::time(nullptr)), writer_)) {
   case outcome::answered:
@@ -91,7 +99,7 @@ size_t dns_thread::resolve(byte_view packet, const query& q, bool udp, const rep
   bool asked = upstream_.ask(question, false, [this, copy, udp, reply, rounds, name](byte_view answer) {
     std::vector<foreign_record> records;
     if (!parse_records(answer, 64, records)) records.clear();
-    directory_.remember(name, std::move(records));
+    directory_->remember(name, std::move(records));
     answer_again(copy, udp, reply, rounds + 1);
   });
   return asked ? 0 : refuse(q, rcode::server_failure);
@@ -103,13 +111,13 @@ void dns_thread::answer_again(const std::shared_ptr<std::vector<uint8_t>>& packe
   query q;
   if (parse_query(*packet, q) != verdict::ok) return;
   begin_batch();
-  directory_.stop_resolving(rounds >= most_rounds);
+  directory_->stop_resolving(rounds >= most_rounds);
   size_t size = 0;
   if (responder_.respond(q, udp, static_cast<uint32_t>(::time(nullptr)), writer_) == outcome::resolve)
     size = resolve(*packet, q, udp, reply, rounds);
   else
     size = writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
-  directory_.stop_resolving(false);
+  directory_->stop_resolving(false);
   end_batch();
   if (size != 0) reply({buffer.data(), size});
 }

@@ -2,6 +2,7 @@
 // (SO_REUSEPORT spreads askers over the threads) and, in the first thread, over TCP.
 #pragma once
 #include "api/dns/catalog_directory.hpp"
+#include "api/dns/server_directory.hpp"
 #include "api/dns/upstream.hpp"
 #include "runtime/net/io_loop.hpp"
 #include "runtime/net/loop_actor.hpp"
@@ -18,6 +19,7 @@ struct thread_settings {
   settings answers;
   std::vector<recursor_address> recursors;
   nanos recursor_timeout{0};
+  nanos max_stale{0}; // of what servers say
 };
 
 // Sent to a DNS thread's actor: answer by these from now on.
@@ -25,12 +27,18 @@ struct dns_settings_changed {
   std::shared_ptr<const thread_settings> now;
 };
 
+// Where facts come from: the state here or, without one, servers.
+struct dns_source {
+  state_store* store;
+  std::shared_ptr<const node_status> status;
+  rpc_handle rpc;
+};
+
 class dns_thread {
 public:
   using reply_function = std::function<void(byte_view)>;
 
-  dns_thread(std::unique_ptr<net::io_loop> loop, state_store& store, std::shared_ptr<const node_status> status,
-             std::shared_ptr<const thread_settings> s, uint64_t seed);
+  dns_thread(std::unique_ptr<net::io_loop> loop, dns_source from, std::shared_ptr<const thread_settings> s, uint64_t seed);
   ~dns_thread();
 
   net::io_loop& loop() { return *loop_; }
@@ -40,13 +48,19 @@ public:
   // The handler owns its descriptor and lives as long as the thread.
   void adopt(std::unique_ptr<net::io_handler> socket) { sockets_.push_back(std::move(socket)); }
 
-  void begin_batch() { directory_.begin_batch(); }
-  void end_batch() { directory_.end_batch(); }
+  void begin_batch() { directory_->begin_batch(); }
+  void end_batch() { directory_->end_batch(); }
   // Answers into `buffer` and returns the number of bytes; 0: there is nothing to say, now. When recursors have to be
   // asked first, `later` makes the function that gets the answer then.
   size_t answer(byte_view packet, bool udp, std::span<uint8_t> buffer, const std::function<reply_function()>& later);
 
 private:
+  struct remote_question;
+  size_t ask_servers(byte_view packet, bool udp, const std::function<reply_function()>& later);
+  void answer_remotely(const std::shared_ptr<remote_question>& q);
+  void make_calls(const std::shared_ptr<remote_question>& q);
+  void resolve_remotely(const std::shared_ptr<remote_question>& q);
+  bool too_old(remote_question& q) const;
   size_t forward(byte_view packet, const query& q, bool udp, const std::function<reply_function()>& later);
   size_t resolve(byte_view packet, const query& q, bool udp, const reply_function& reply, int rounds);
   void answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, bool udp, const reply_function& reply, int rounds);
@@ -56,7 +70,10 @@ private:
   std::unique_ptr<net::io_loop> loop_;
   std::shared_ptr<const thread_settings> settings_;
   prng random_;
-  catalog_directory directory_;
+  rpc_handle rpc_;
+  std::unique_ptr<thread_directory> directory_;
+  server_directory* servers_; // the same, on a client agent; else null
+  size_t asking_ = 0;         // questions that wait for servers
   responder responder_;
   writer writer_;
   upstream upstream_;

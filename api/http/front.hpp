@@ -52,7 +52,7 @@ struct front_parts {
   watch_handle watch;
   agent_handle agent;
   std::shared_ptr<const agent_board> board;
-  state_store& store;
+  state_store* store; // null on a client agent: the servers are asked
   std::shared_ptr<node_status> status;
   std::shared_ptr<const server_rules> rules;
   std::shared_ptr<client_counts> clients;
@@ -61,6 +61,8 @@ struct front_parts {
   std::shared_ptr<const autopilot_board> autopilot;
   cluster_links cluster;
 };
+
+struct remote_read; // front_remote.cpp
 
 class front {
 public:
@@ -129,6 +131,12 @@ private:
   void wait_until_current(exchange& x, connection& c, const query_kind& k, const query_options& o);
   void answer_from_state(exchange& x, connection& c, const query_kind& k, const query_options& o);
   void allowed(reads_allowed& m);
+  void ask_servers(exchange& x, connection& c, const query_kind& k, query_options o);
+  void run_remote(remote_read& r, const request& q, response& out);
+  void make_calls(const std::shared_ptr<remote_read>& r);
+  void make_call(const std::shared_ptr<remote_read>& r, size_t number, std::string method, std::string arguments, bool waits);
+  void called(remote_read& r, const std::shared_ptr<remote_read>& keep, size_t number, rpc_answer& a);
+  void continue_remote(const std::shared_ptr<remote_read>& r);
   meta_headers meta_of(const query_kind& k, const query_options& o, uint64_t index) const;
   void make_key(const request& r);
   nanos wait_of(const query_options& o);
@@ -158,6 +166,8 @@ private:
   std::vector<proposal> gathered_;
   std::vector<uint64_t> unwatched_;
   std::unordered_map<uint64_t, pending_read> reads_;
+  // Blocking queries under way to the servers, by method and arguments: equal ones share one call.
+  std::unordered_map<std::string, std::vector<std::pair<std::shared_ptr<remote_read>, size_t>>> shared_calls_;
   uint64_t next_write_ = 1, next_read_ = 1;
   bool sweeping_ = false, ended_ = false;
 };

@@ -115,7 +115,9 @@ nanos front::wait_of(const query_options& o) {
 
 void front::read_state(exchange& x, connection& c, const query_kind& k) {
   query_options o;
-  if (!parse_query_options(x.req, o, x.out) || !check_options(o, k, x.out)) return;
+  if (!parse_query_options(x.req, o, x.out)) return;
+  if (!views_.has_store()) return ask_servers(x, c, k, std::move(o));
+  if (!check_options(o, k, x.out)) return;
   if (!is_current(o)) return wait_until_current(x, c, k, o);
   answer_from_state(x, c, k, o);
 }

@@ -97,7 +97,8 @@ result<std::unique_ptr<http_server>> http_server::start(const node_config& confi
   auto rules = std::make_shared<const server_rules>(config);
   auto clients = std::make_shared<client_counts>();
   std::random_device entropy;
-  size_t count = std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 4);
+  // A client agent serves one machine and has nothing to keep answers for.
+  const size_t count = deps.store ? std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 4) : 1;
   i->workers.resize(count);
   for (auto& w : i->workers) {
     auto loop = net::io_loop::make();

@@ -21,7 +21,7 @@ struct http_deps {
   watch_handle watch;
   agent_handle agent;
   std::shared_ptr<const agent_board> board; // may be null
-  state_store& store;
+  state_store* store; // null on a client agent: the servers are asked
   std::shared_ptr<node_status> status;
   std::shared_ptr<const autopilot_board> autopilot = nullptr;
   cluster_links cluster = {};

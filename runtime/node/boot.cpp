@@ -75,6 +75,7 @@ status open_storage(node& n) {
   auto id = resolve_node_id(n.config);
   if (!id) return id.err();
   n.config.node_id = *id;
+  if (!n.config.server) return {};
   auto log = log_store::open(path + "/raft");
   if (!log) return error{errc::internal, "Failed to open the Raft log: " + log.err().text};
   n.log = std::move(*log);
@@ -97,7 +98,8 @@ void make_system(node& n) {
   n.system_config->load<caf::io::middleman>();
   // "sharing" costs no idle CPU; the default, stealing, polls (reference/caf-0.17.md).
   n.system_config->set("scheduler.policy", caf::atom("sharing"));
-  n.system_config->set("scheduler.max-threads", std::max<size_t>(2, std::min<size_t>(4, std::thread::hardware_concurrency())));
+  const size_t threads = n.config.server ? std::min<size_t>(4, std::thread::hardware_concurrency()) : 2;
+  n.system_config->set("scheduler.max-threads", std::max<size_t>(2, threads));
   n.system = std::make_unique<caf::actor_system>(*n.system_config);
 }
 
@@ -152,6 +154,7 @@ status spawn_core(node& n) {
   auto raft = spawn_raft_actor(*n.system, *n.log, *n.state, std::move(setup), n.status);
   if (!raft) return error{errc::internal, "Failed to start Raft: " + raft.err().text};
   n.raft = std::move(*raft);
+  n.router = n.raft;
   if (n.config.port_server > 0) {
     auto peers = spawn_peers_actor(*n.system, std::move(ps), n.raft);
     if (!peers) return error{errc::internal, "Failed to start RPC layer: " + peers.err().text};
@@ -185,8 +188,12 @@ void take_down(node& n) {
     handle = nullptr;
   };
   end(n.agent);
-  end(n.events);
   end(n.autopilot);
+  if (!n.config.server) {
+    end(n.router);
+    end(n.cluster.rpc);
+  }
+  n.router = nullptr;
   end(n.snapshots);
   end(n.writer);
   end(n.watch);
@@ -259,6 +266,7 @@ private:
   // Out of the configuration, so that the others' majority does not count on us any more. Not the last one: its data
   // would have no cluster to come back to.
   void leave_cluster() {
+    if (!node_.raft) return;
     caf::scoped_actor self{*node_.system};
     size_t voters = 0;
     self->request(node_.raft, std::chrono::seconds(1), leader_query{}).receive([&](leader_info& i) { voters = i.peers.size(); }, [](caf::error&) {});
@@ -305,7 +313,6 @@ status open_logs(const node_config& c) {
 // What would silently weaken a cluster is refused rather than ignored.
 status check_supported(const node_config& c) {
   if (c.acl_enabled) return error{errc::bad_request, "acl.enabled: ACLs are not enforced by this version; an agent that was asked for them must not start open"};
-  if (!c.server) return error{errc::bad_request, "client agents are not part of this version: start with -server -bootstrap-expect=1, or -dev"};
   if (!c.encrypt.empty()) return error{errc::bad_request, "encrypt: gossip is not part of this version"};
   return {};
 }
@@ -319,7 +326,7 @@ using reload_fn = std::function<result<loaded_config>()>;
 
 void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
   agent_deps deps;
-  deps.router = n.raft;
+  deps.router = n.router;
   deps.store = n.state.get();
   deps.status = n.status;
   deps.board = n.board;
@@ -345,10 +352,10 @@ void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
 }
 
 status start_fronts(node& n) {
-  auto dns = dns::dns_server::start(n.config, {*n.system, *n.state, n.status});
+  auto dns = dns::dns_server::start(n.config, {*n.system, n.state.get(), n.status, n.cluster.rpc});
   if (!dns) return dns.err();
   n.dns = std::move(*dns);
-  auto http = http::http_server::start(n.config, {*n.system, n.raft, n.watch, n.agent, n.board, *n.state, n.status, n.health_board, n.cluster});
+  auto http = http::http_server::start(n.config, {*n.system, n.router, n.watch, n.agent, n.board, n.state.get(), n.status, n.health_board, n.cluster});
   if (!http) return http.err();
   n.http = std::move(*http);
   for (auto& a : n.config.http_addrs) log::info("agent", "Started HTTP server: address={} network={}", a.host_port(), a.is_unix() ? "unix" : "tcp");
@@ -365,15 +372,22 @@ void await_leadership(const node& n) {
 
 status start(node& n, event_source& events, const reload_fn& reload) {
   make_system(n);
-  if (auto s = spawn_core(n); !s) return s;
+  if (n.config.server)
+    if (auto s = spawn_core(n); !s) return s;
   n.cluster.lan_members = n.lan_board;
   n.cluster.wan_members = n.wan_board;
-  for (auto step : {spawn_pools, spawn_rpc, spawn_leader, spawn_events})
-    if (auto s = step(n); !s) return s;
+  const bool serves = n.config.server;
+  for (auto step : {spawn_pools, serves ? spawn_rpc : spawn_client, serves ? spawn_leader : nullptr, spawn_events})
+    if (step)
+      if (auto s = step(n); !s) return s;
   spawn_local_agent(n, events, reload);
-  caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
+  watch_servers(n);
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
-  n.supervisor = spawn_supervisor(*n.system, {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"agent", strong(n.agent)}, {"autopilot", strong(n.autopilot)}},
+  std::vector<watched_actor> needed{{"agent", strong(n.agent)}};
+  if (serves)
+    needed.insert(needed.end(), {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"autopilot", strong(n.autopilot)}});
+  else needed.insert(needed.end(), {{"router", strong(n.router)}, {"rpc", strong(n.cluster.rpc)}});
+  n.supervisor = spawn_supervisor(*n.system, std::move(needed),
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
   await_leadership(n);
   return start_fronts(n);
@@ -405,6 +419,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
   } else {
     fmt::print("==> Consul agent running!\n");
     std::fflush(stdout);
+    if (!n.config.server) release_start_memory();
     code = event_loop(n, events).run();
     log::info("agent", "Requesting shutdown");
   }

@@ -3,7 +3,6 @@
 #include "actors/agent/agent_actor.hpp"
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/interfaces.hpp"
-#include "actors/messages/event_messages.hpp"
 #include "api/dns/dns_server.hpp"
 #include "api/http/http_server.hpp"
 #include "runtime/node/data_folder.hpp"
@@ -23,14 +22,14 @@ struct node {
   std::shared_ptr<node_status> status = std::make_shared<node_status>();
   std::unique_ptr<caf::actor_system_config> system_config;
   std::unique_ptr<caf::actor_system> system;
-  raft_handle raft;
+  raft_handle raft;     // null on a client agent, as are the others up to the snapshots
+  router_handle router; // who carries out writes: Raft, or the way to the servers
   peers_handle peers;
   state_handle writer;
   watch_handle watch;
   snapshot_handle snapshots;
   std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
   agent_handle agent;
-  events_handle events; // hears user events
   cluster_links cluster; // the fronts and the agent get copies, so it is complete before they start
   std::shared_ptr<pool_board> lan_board = std::make_shared<pool_board>(), wan_board = std::make_shared<pool_board>();
   std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
@@ -46,5 +45,8 @@ status spawn_pools(node& n);  // boot_pools.cpp: gossip, members, finding server
 status spawn_rpc(node& n);    // boot_rpc.cpp: Consul's RPC, served and (on a client agent) asked
 status spawn_leader(node& n); // boot_leader.cpp: what the leader does beside Raft
 status spawn_events(node& n); // boot_events.cpp: user events, watches, remote execution
+status spawn_client(node& n); // boot_client.cpp: a client agent's way to the servers; after the pools
+void watch_servers(node& n);  // the local agent hears of new servers; after it was spawned
+void release_start_memory();  // what only the start needed goes back to the kernel
 
 } // namespace actord

@@ -1,5 +1,6 @@
 #include "storage/state/autopilot_table.hpp"
 #include "storage/state/record_codec.hpp"
+#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
 namespace actord {
@@ -33,6 +34,7 @@ bool autopilot_set(writing& w, const autopilot_request& r) {
 } // namespace state
 
 std::optional<autopilot_config> read_view::autopilot(query_meta& meta) const {
+  if (source_) return source_->autopilot(meta);
   if (!impl_->txn) return {};
   try {
     auto found = state::autopilot_find(impl_->txn, impl_->t());

@@ -1,4 +1,5 @@
 #include "storage/state/kv_table.hpp"
+#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
 namespace actord {
@@ -12,6 +13,7 @@ void wait_for(query_meta& meta, topic_kind kind, std::string_view key) {
 } // namespace
 
 bool read_view::kv_get(std::string_view key, kv_entry& out, query_meta& meta) const {
+  if (source_) return source_->kv_get(key, out, meta);
   wait_for(meta, topic_kind::kv_key, key);
   if (!impl_->txn) return false;
   try {
@@ -51,6 +53,7 @@ template <class F> void walk(const lmdb::transaction& txn, const state::tables& 
 } // namespace
 
 void read_view::kv_list(std::string_view prefix, query_meta& meta, const std::function<bool(const kv_entry&)>& f) const {
+  if (source_) return source_->kv_list(prefix, meta, f);
   wait_for(meta, topic_kind::kv_prefix, prefix);
   if (!impl_->txn) return;
   try {
@@ -65,6 +68,7 @@ void read_view::kv_list(std::string_view prefix, query_meta& meta, const std::fu
 }
 
 std::vector<std::string> read_view::kv_keys(std::string_view prefix, std::string_view separator, query_meta& meta) const {
+  if (source_) return source_->kv_keys(prefix, separator, meta);
   wait_for(meta, topic_kind::kv_prefix, prefix);
   std::vector<std::string> keys;
   if (!impl_->txn) return keys;
@@ -85,6 +89,7 @@ std::vector<std::string> read_view::kv_keys(std::string_view prefix, std::string
 }
 
 uint64_t read_view::kv_key_index(std::string_view key) const {
+  if (source_) return source_->kv_key_index(key);
   if (!impl_->txn) return 0;
   try {
     state::kv_view e;

@@ -19,6 +19,7 @@ namespace actord {
 
 class state_store;
 class read_view;
+class view_source; // read_view_source.hpp
 
 struct query_meta {
   uint64_t index = 0;
@@ -27,12 +28,14 @@ struct query_meta {
 
 class reader {
 public:
-  explicit reader(state_store& store);
+  explicit reader(state_store& store) : reader(&store) {}
+  explicit reader(state_store* store); // null on a client agent, which has no state: its views show nothing
   ~reader();
   reader(const reader&) = delete;
   reader& operator=(const reader&) = delete;
   // At most one view of a reader is open at a time.
   read_view open();
+  bool has_store() const;
 
 private:
   friend class read_view;
@@ -50,6 +53,7 @@ struct node_services { // /v1/catalog/node
 
 class read_view {
 public:
+  explicit read_view(view_source& s); // answers come from there instead of the state
   read_view(read_view&&) noexcept;
   ~read_view(); // gives the transaction back
   raft_index applied_index() const;
@@ -95,7 +99,8 @@ private:
   friend struct view_access; // storage/state's own
   struct impl;
   explicit read_view(impl* i);
-  impl* impl_;
+  impl* impl_ = nullptr;
+  view_source* source_ = nullptr; // null where the state is here
 };
 
 } // namespace actord

@@ -2,6 +2,7 @@
 #include "storage/command/quote.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/kv_table.hpp"
+#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
 namespace actord {
@@ -84,6 +85,7 @@ bool is_read_only(const txn_request& r) {
 }
 
 txn_response read_view::read_txn(const txn_request& r) const {
+  if (source_) return source_->read_txn(r);
   txn_response out;
   if (!impl_->txn) return out;
   try {

@@ -1,5 +1,6 @@
 #include "actors/agent/core/anti_entropy.hpp"
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace actord::agent {
@@ -236,9 +237,24 @@ void anti_entropy::compare_node(const catalog_picture& remote) {
                   same_check(serf_health(), *health, true);
 }
 
+int64_t anti_entropy::scale_of(size_t members) {
+  if (members <= 128) return 1;
+  return static_cast<int64_t>(std::ceil(std::log2(static_cast<double>(members)) - 7)) + 1;
+}
+
+void anti_entropy::compare_soon(nanos now) {
+  constexpr uint64_t stagger = 3000000000;
+  full_at_ = std::min(full_at_, now + nanos(static_cast<int64_t>(random_.below(stagger * static_cast<uint64_t>(scale_)))));
+}
+
+void anti_entropy::compare_failed(nanos now) {
+  constexpr uint64_t wait = 15000000000;
+  full_at_ = now + nanos(static_cast<int64_t>(wait + random_.below(wait * static_cast<uint64_t>(scale_))));
+}
+
 void anti_entropy::compare(local_state& s, const catalog_picture& remote, nanos now) {
   const auto interval = static_cast<uint64_t>(o_.full_interval.count());
-  full_at_ = now + nanos(static_cast<int64_t>(interval + random_.below(interval)));
+  full_at_ = now + nanos(static_cast<int64_t>(interval + random_.below(interval * static_cast<uint64_t>(scale_))));
   compare_node(remote);
   std::set<std::string, std::less<>> seen;
   for (auto& theirs : remote.services) {

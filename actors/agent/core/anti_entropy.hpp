@@ -44,6 +44,11 @@ public:
   void give_up(local_state& s, nanos now);
 
   bool full_sync_due(nanos now) const { return now >= full_at_; }
+  // On a client agent, whose comparisons ask servers: `members` of the LAN pool make all of them slower together.
+  void scale(size_t members) { scale_ = scale_of(members); }
+  void compare_soon(nanos now);   // servers came or have a new leader: within 3 s, times the scale
+  void compare_failed(nanos now); // no server answered: again in 15 to 30 s
+  static int64_t scale_of(size_t members); // 1 up to 128, then one more for each doubling
   // Marks what differs; the next batches repair it.
   void compare(local_state& s, const catalog_picture& remote, nanos now);
 
@@ -79,6 +84,7 @@ private:
   std::map<uint64_t, sent> in_flight_;
   uint64_t numbers_ = 0;
   nanos retry_at_{0}, full_at_{0}, backoff_{0};
+  int64_t scale_ = 1;
   bool batch_failed_ = false;
   std::vector<std::string> log_;
 };

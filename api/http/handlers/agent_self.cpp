@@ -87,6 +87,17 @@ string_pairs raft_stats(const environment& env, const leader_info& leader) {
   return all;
 }
 
+// Servers of this datacenter that a client agent can ask.
+size_t known_servers(const environment& env) {
+  if (!env.cluster.lan_members) return 0;
+  auto view = env.cluster.lan_members->look();
+  return static_cast<size_t>(std::count_if(view->members.begin(), view->members.end(), [&](auto& m) {
+    auto role = m.tags.find("role"), dc = m.tags.find("dc");
+    return m.status == members::member_status::alive && role != m.tags.end() && role->second == "consul" && dc != m.tags.end() &&
+           dc->second == env.config.datacenter;
+  }));
+}
+
 void stats_json(json_writer& w, const environment& env, const leader_info& leader) {
   const auto counts = env.board->count();
   auto group = [&](std::string_view name, string_pairs pairs) {
@@ -101,17 +112,20 @@ void stats_json(json_writer& w, const environment& env, const leader_info& leade
                   {"checks", std::to_string(counts.checks)},
                   {"services", std::to_string(counts.services)}});
   group("build", {{"prerelease", ""}, {"revision", ""}, {"version", std::string(consul_version)}});
-  group("consul", {{"acl", "disabled"},
-                   {"bootstrap", flag(env.config.bootstrap)},
-                   {"known_datacenters", "1"},
-                   {"leader", flag(env.status.leader)},
-                   {"leader_addr", leader.address},
-                   {"server", flag(env.config.server)}});
-  group("raft", raft_stats(env, leader));
+  if (!env.config.server)
+    group("consul", {{"acl", "disabled"}, {"known_servers", std::to_string(known_servers(env))}, {"server", "false"}});
+  else
+    group("consul", {{"acl", "disabled"},
+                     {"bootstrap", flag(env.config.bootstrap)},
+                     {"known_datacenters", "1"},
+                     {"leader", flag(env.status.leader)},
+                     {"leader_addr", leader.address},
+                     {"server", flag(env.config.server)}});
+  if (env.config.server) group("raft", raft_stats(env, leader));
   group("runtime", {{"arch", "amd64"}, {"cpu_count", cpus}, {"goroutines", std::to_string(process_status("Threads"))},
                     {"max_procs", cpus}, {"os", "linux"}, {"version", "consul-actord"}});
   group("serf_lan", serf_stats());
-  group("serf_wan", serf_stats());
+  if (env.config.server) group("serf_wan", serf_stats());
   w.end_object();
 }
 
@@ -151,6 +165,7 @@ void self_json(response& out, const environment& env, const leader_info& leader)
 } // namespace
 
 void agent_self(exchange& x) {
+  if (!x.env.config.server) return self_json(x.out, x.env, {});
   auto later = x.defer();
   const environment* env = &x.env; // lives as long as the loop's actor that answers
   x.env.self->request(x.env.router, caf::infinite, leader_query{})

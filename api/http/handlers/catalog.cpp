@@ -113,11 +113,30 @@ void read_named(exchange& x, const query_kind& k, std::string_view missing) {
   x.read(k);
 }
 
+// A client agent knows its own datacenter only.
+void ask_datacenters(exchange& x) {
+  auto later = x.defer();
+  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Catalog.ListDatacenters", "\x80", nanos(0), true})
+      .then([later](rpc_answer& a) {
+              later.answer([&](response& out) {
+                string_slice names;
+                if (a.failure.code != errc::none) return out.fail(a.failure);
+                from_msgpack(a.body, names);
+                auto w = out.begin_json();
+                w.begin_array();
+                for (auto& n : names) w.string(n);
+                w.end_array();
+              });
+            },
+            [later](caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
 } // namespace
 
 void catalog_datacenters(exchange& x) {
   query_options o;
   if (!x.options(o)) return;
+  if (!x.env.views.has_store()) return ask_datacenters(x);
   auto w = x.out.begin_json();
   w.begin_array();
   w.string(x.env.config.datacenter);

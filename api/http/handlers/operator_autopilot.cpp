@@ -89,6 +89,99 @@ void write_server(json_writer& w, const server_health& s, std::string_view liven
   w.plain_key("StableSince"), w.string(stable_text(s));
 }
 
+void tell_health(const cluster_view& view, response& out) {
+  auto w = out.begin_json();
+  w.begin_object();
+  w.plain_key("Healthy"), w.boolean(view.healthy);
+  w.plain_key("FailureTolerance"), w.number(view.failure_tolerance);
+  w.plain_key("Servers");
+  w.begin_array();
+  for (auto& s : view.servers) {
+    w.begin_object();
+    write_server(w, s, "SerfStatus", true);
+    w.end_object();
+  }
+  w.end_array();
+  w.end_object();
+  if (!view.healthy) out.status = 429;
+}
+
+// A client agent's answer is that of Operator.ServerHealth.
+struct remote_health {
+  struct one {
+    std::string id, name, address, version;
+    int64_t serf_status = 0;
+    bool leader = false, healthy = false, voter = false;
+    nanos last_contact{0};
+    uint64_t last_term = 0, last_index = 0;
+    wall_time stable_since;
+    template <class V, class Self> static void fields(V&& v, Self& s) {
+      v("ID", s.id);
+      v("Name", s.name);
+      v("Address", s.address);
+      v("SerfStatus", s.serf_status);
+      v("Version", s.version);
+      v("Leader", s.leader);
+      v("LastContact", s.last_contact);
+      v("LastTerm", s.last_term);
+      v("LastIndex", s.last_index);
+      v("Healthy", s.healthy);
+      v("Voter", s.voter);
+      v("StableSince", s.stable_since);
+    }
+  };
+  bool healthy = false;
+  int64_t failure_tolerance = 0;
+  list_of<one> servers;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Healthy", s.healthy);
+    v("FailureTolerance", s.failure_tolerance);
+    v("Servers", s.servers);
+  }
+};
+
+cluster_view view_of(const remote_health& h) {
+  cluster_view out;
+  out.known = true;
+  out.healthy = h.healthy;
+  out.failure_tolerance = static_cast<decltype(out.failure_tolerance)>(h.failure_tolerance);
+  for (auto& s : h.servers) {
+    auto& to = out.servers.emplace_back();
+    to.id = s.id;
+    to.name = s.name;
+    to.address = s.address;
+    to.alive = s.serf_status == 1;
+    to.leader = s.leader;
+    to.last_contact_ms = s.last_contact.count() / 1000000;
+    to.last_term = s.last_term;
+    to.last_index = s.last_index;
+    to.healthy = s.healthy;
+    to.voter = s.voter;
+    to.stable_since = s.stable_since.seconds;
+  }
+  return out;
+}
+
+void ask_health(exchange& x) {
+  query_options o;
+  if (!x.options(o)) return;
+  std::string arguments;
+  msgpack_writer w(arguments);
+  w.map(1);
+  w.raw("Datacenter"), w.raw(o.datacenter.empty() ? std::string_view(x.env.config.datacenter) : o.datacenter);
+  auto later = x.defer();
+  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Operator.ServerHealth", std::move(arguments), nanos(0), true})
+      .then([later](rpc_answer& a) {
+              later.answer([&](response& out) {
+                remote_health h;
+                if (a.failure.code != errc::none) out.fail(a.failure);
+                else if (!from_msgpack(a.body, h)) out.text(500, "a server's answer about its health is malformed");
+                else tell_health(view_of(h), out);
+              });
+            },
+            [later](caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
 } // namespace
 
 void operator_autopilot_configuration(exchange& x) {
@@ -97,22 +190,9 @@ void operator_autopilot_configuration(exchange& x) {
 }
 
 void operator_autopilot_health(exchange& x) {
+  if (!x.env.views.has_store()) return ask_health(x);
   auto view = last_view(x);
-  if (!view) return;
-  auto w = x.out.begin_json();
-  w.begin_object();
-  w.plain_key("Healthy"), w.boolean(view->healthy);
-  w.plain_key("FailureTolerance"), w.number(view->failure_tolerance);
-  w.plain_key("Servers");
-  w.begin_array();
-  for (auto& s : view->servers) {
-    w.begin_object();
-    write_server(w, s, "SerfStatus", true);
-    w.end_object();
-  }
-  w.end_array();
-  w.end_object();
-  if (!view->healthy) x.out.status = 429;
+  if (view) tell_health(*view, x.out);
 }
 
 // Of Consul 1.9 and later.

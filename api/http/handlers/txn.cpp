@@ -236,6 +236,8 @@ void txn_endpoint(exchange& x) {
   if (writes) return x.propose(encode_command(command_kind::txn, t), written);
   // Where this server cannot know that its state is current, the log says it: the transaction goes through it.
   const auto now = std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  // A client agent has no state; its router makes a read of the command.
+  if (!x.env.views.has_store()) return x.propose(encode_command(command_kind::txn, t), read_through_log);
   if (o.mode != consistency::stale && !x.env.status.sees_everything(now, o.mode == consistency::consistent)) return x.propose(encode_command(command_kind::txn, t), read_through_log);
   read_only(x, t);
 }

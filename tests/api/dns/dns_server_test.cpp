@@ -62,7 +62,7 @@ struct front : test::store_fixture {
   void start() {
     config.dns_addrs = {{"127.0.0.1", 0, ""}};
     status->known_leader = true;
-    auto s = dns::dns_server::start(config, {system, *store, status});
+    auto s = dns::dns_server::start(config, {system, store.get(), status});
     REQUIRE_MESSAGE(s.ok(), (s.ok() ? std::string() : s.err().text));
     server = std::move(*s);
   }
@@ -172,6 +172,6 @@ TEST_CASE_FIXTURE(front, "the front stops within 100 ms, whatever is connected, 
   server->stop();
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(100));
   config.dns_addrs = {{"127.0.0.1", port, ""}};
-  auto again = dns::dns_server::start(config, {system, *store, status});
+  auto again = dns::dns_server::start(config, {system, store.get(), status});
   CHECK(again.ok());
 }

@@ -118,7 +118,7 @@ struct world {
     watch = spawn_watch_actor(*system, status);
     router = system->spawn(applier, store.get(), watch, status);
     config.http_addrs = {listen_address{"127.0.0.1", 0, ""}};
-    auto started = http::http_server::start(config, {*system, router, watch, agent_handle{}, nullptr, *store, status});
+    auto started = http::http_server::start(config, {*system, router, watch, agent_handle{}, nullptr, store.get(), status});
     REQUIRE(started.ok());
     server = std::move(*started);
   }

@@ -223,3 +223,11 @@ TEST_CASE("after any changes here, drift there and refused commands, both sides 
     w.check_equal();
   }
 }
+
+TEST_CASE("intervals grow with the cluster as Consul's do") {
+  CHECK(anti_entropy::scale_of(1) == 1);
+  CHECK(anti_entropy::scale_of(128) == 1);
+  CHECK(anti_entropy::scale_of(129) == 2);
+  CHECK(anti_entropy::scale_of(256) == 2);
+  CHECK(anti_entropy::scale_of(1024) == 4);
+}

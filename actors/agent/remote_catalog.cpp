@@ -1,0 +1,165 @@
+// What the agent of a client asks servers: how the catalog stands for a node (reference rpc-8300.md 9.3).
+#include "actors/agent/agent_state.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/base/msgpack_codec.hpp"
+#include <caf/event_based_actor.hpp>
+
+namespace actord::agent {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr nanos stale_limit = 2s; // MaxStaleDuration: older answers are not worth comparing with
+
+// Catalog.NodeServiceList says a list, Catalog.NodeServices of older servers a map.
+struct listed {
+  boxed<node_record> node;
+  list_of<node_service> services;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Node", s.node);
+    v("Services", s.services);
+  }
+};
+struct mapped {
+  boxed<node_record> node;
+  map_of<node_service> services;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Node", s.node);
+    v("Services", s.services);
+  }
+};
+template <class Services> struct services_reply {
+  Services found;
+  nanos last_contact{0};
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("NodeServices", s.found);
+    v("LastContact", s.last_contact);
+  }
+};
+struct checks_reply {
+  list_of<health_check> checks;
+  nanos last_contact{0};
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("HealthChecks", s.checks);
+    v("LastContact", s.last_contact);
+  }
+};
+
+rpc_call read_of_node(const char* method, const std::string& datacenter, const std::string& node, bool stale) {
+  rpc_call c{method, {}, nanos(0), true};
+  msgpack_writer w(c.arguments);
+  w.map(4);
+  w.raw("AllowStale"), w.boolean(stale);
+  w.raw("Datacenter"), w.raw(datacenter);
+  w.raw("MaxStaleDuration"), w.number(static_cast<int64_t>(stale_limit.count()));
+  w.raw("Node"), w.raw(node);
+  return c;
+}
+
+bool unpack(const rpc_answer& a, bool list, catalog_picture& out, nanos& age) {
+  if (list) {
+    services_reply<listed> r;
+    if (!from_msgpack(a.body, r)) return false;
+    if (r.found.node) out.node = std::move(*r.found.node);
+    out.services = std::move(r.found.services);
+    age = r.last_contact;
+    return true;
+  }
+  services_reply<mapped> r;
+  if (!from_msgpack(a.body, r)) return false;
+  if (r.found.node) out.node = std::move(*r.found.node);
+  for (auto& [id, s] : r.found.services) out.services.push_back(std::move(s));
+  age = r.last_contact;
+  return true;
+}
+
+// Two calls, one after the other; again of the leader when the answer is too old.
+struct fetch : std::enable_shared_from_this<fetch> {
+  agent_self self;
+  rpc_handle rpc;
+  std::string datacenter, node;
+  std::function<void(result<catalog_picture>)> then;
+  catalog_picture picture;
+  nanos age{0};
+  bool stale = true, list = true;
+
+  void services() {
+    ask(list ? "Catalog.NodeServiceList" : "Catalog.NodeServices", [](fetch& f, const rpc_answer& a) {
+      if (f.list && a.failure.text.find("rpc: can't find method") != a.failure.text.npos) {
+        f.list = false;
+        return f.services();
+      }
+      if (a.failure.code != errc::none) return f.then(a.failure);
+      if (!unpack(a, f.list, f.picture, f.age)) return f.then(error{errc::corrupt, "a server's answer about this node's services is malformed"});
+      f.checks();
+    });
+  }
+  void checks() {
+    ask("Health.NodeChecks", [](fetch& f, const rpc_answer& a) {
+      if (a.failure.code != errc::none) return f.then(a.failure);
+      checks_reply r;
+      if (!from_msgpack(a.body, r)) return f.then(error{errc::corrupt, "a server's answer about this node's checks is malformed"});
+      if (f.stale && std::max(f.age, r.last_contact) > stale_limit) {
+        f.stale = false;
+        f.picture = {};
+        return f.services();
+      }
+      f.picture.checks = std::move(r.checks);
+      f.then(std::move(f.picture));
+    });
+  }
+  void ask(const char* method, void (*next)(fetch&, const rpc_answer&)) {
+    auto me = shared_from_this();
+    self->request(rpc, caf::infinite, read_of_node(method, datacenter, node, stale))
+        .then([me, next](const rpc_answer& a) { next(*me, a); },
+              [me](const caf::error&) { me->then(error{errc::internal, "agent is stopping"}); });
+  }
+};
+
+} // namespace
+
+void agent_state::fetch_picture(const std::string& node, std::function<void(result<catalog_picture>)> then) {
+  auto f = std::make_shared<fetch>();
+  f->self = self_;
+  f->rpc = deps_.cluster.rpc;
+  f->datacenter = config_.datacenter;
+  f->node = node;
+  f->then = std::move(then);
+  f->services();
+}
+
+void agent_state::compare_remotely(nanos) {
+  comparing_ = true;
+  if (deps_.cluster.lan_members) sync_->scale(deps_.cluster.lan_members->look()->members.size());
+  fetch_picture(config_.node_name, [this](result<catalog_picture> p) {
+    comparing_ = false;
+    if (p) {
+      sync_->compare(*local_, *p, now());
+    } else {
+      log::err("agent.anti_entropy", "failed to sync remote state: error=\"{}\"", p.err().text);
+      sync_->compare_failed(now());
+    }
+    (void)perform_effects();
+  });
+}
+
+// One node after the other is asked, and all of its aliases are settled by one answer.
+void agent_state::look_at_aliases_remotely() {
+  if (looking_) return;
+  std::map<std::string, std::vector<local_state::remote_alias>> by_node;
+  for (auto& a : local_->remote_aliases()) by_node[a.node].push_back(a);
+  if (by_node.empty()) return;
+  looking_ = true;
+  auto left = std::make_shared<size_t>(by_node.size());
+  for (auto& [node, aliases] : by_node)
+    fetch_picture(node, [this, left, aliases = aliases](result<catalog_picture> p) {
+      if (p)
+        for (auto& a : aliases) settle_alias(a, *p, now());
+      if (--*left > 0) return;
+      looking_ = false;
+      (void)perform_effects();
+    });
+}
+
+} // namespace actord::agent

@@ -1,0 +1,116 @@
+// Answers on a client agent: a question is answered from what servers said about it, in rounds; calls that were lacking are
+// made in between.
+#include "api/dns/dns_thread.hpp"
+#include <ctime>
+
+namespace actord::dns {
+
+namespace {
+constexpr int most_rounds = 16;          // calls, and names that recursors resolve, for one question
+constexpr size_t most_questions = 4096;  // that wait for servers at a time; more are refused
+} // namespace
+
+struct dns_thread::remote_question {
+  std::vector<uint8_t> packet;
+  bool udp = true;
+  reply_function reply;
+  remote_view answers{{}};
+  size_t under_way = 0;
+  int rounds = 0;
+  bool failed = false, unknown_datacenter = false;
+  std::chrono::steady_clock::time_point begun;
+};
+
+size_t dns_thread::ask_servers(byte_view packet, bool udp, const std::function<reply_function()>& later) {
+  if (asking_ >= most_questions) {
+    query q;
+    (void)parse_query(packet, q);
+    return refuse(q, rcode::server_failure);
+  }
+  auto q = std::make_shared<remote_question>();
+  q->packet.assign(packet.begin(), packet.end());
+  q->udp = udp;
+  q->reply = later();
+  remote_options o;
+  o.datacenter = settings_->answers.datacenter;
+  o.allow_stale = servers_->stale();
+  q->answers = remote_view(std::move(o));
+  q->begun = std::chrono::steady_clock::now();
+  answer_remotely(q);
+  return 0;
+}
+
+bool dns_thread::too_old(remote_question& q) const {
+  auto& told = q.answers.decisive();
+  return q.answers.options().allow_stale && told && settings_->max_stale.count() > 0 && told->last_contact > settings_->max_stale;
+}
+
+void dns_thread::answer_remotely(const std::shared_ptr<remote_question>& question) {
+  query q;
+  if (parse_query(question->packet, q) != verdict::ok) return;
+  std::vector<uint8_t> buffer(max_message);
+  writer_.rebind(buffer);
+  size_t size = 0;
+  if (question->failed) {
+    size = refuse(q, question->unknown_datacenter ? rcode::name_error : rcode::server_failure);
+    return question->reply({buffer.data(), size});
+  }
+  if (too_old(*question)) question->answers.ask_leader();
+  servers_->use(&question->answers);
+  const bool enough = question->rounds++ >= most_rounds;
+  directory_->stop_resolving(enough);
+  const auto how = responder_.respond(q, question->udp, static_cast<uint32_t>(::time(nullptr)), writer_);
+  directory_->stop_resolving(false);
+  if (!question->answers.complete() && !enough) return make_calls(question);
+  switch (how) {
+  case outcome::answered:
+    record(q, question->begun);
+    size = writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
+    break;
+  case outcome::forward: size = forward(question->packet, q, question->udp, [&] { return question->reply; }); break;
+  case outcome::resolve: return resolve_remotely(question);
+  }
+  if (size != 0) question->reply({buffer.data(), size});
+}
+
+void dns_thread::make_calls(const std::shared_ptr<remote_question>& q) {
+  auto needed = q->answers.take_needed();
+  q->under_way = needed.size();
+  ++asking_;
+  for (auto& [number, call] : needed) {
+    auto done = [this, q, which = number](rpc_answer& a) {
+      if (a.failure.code == errc::none) {
+        q->answers.answered(which, std::move(a.body));
+      } else {
+        q->failed = true;
+        q->unknown_datacenter = a.failure.text.find("No path to datacenter") != a.failure.text.npos;
+      }
+      if (--q->under_way > 0) return;
+      --asking_;
+      answer_remotely(q);
+    };
+    actor_->request(rpc_, caf::infinite, rpc_call{call.method, std::move(call.arguments), nanos(0), true})
+        .then(done, [done](caf::error&) {
+          rpc_answer gone{{errc::internal, "agent is stopping"}, {}};
+          done(gone);
+        });
+  }
+}
+
+// An alias points outside: a recursor is asked for its addresses, then the question is answered once more.
+void dns_thread::resolve_remotely(const std::shared_ptr<remote_question>& question) {
+  std::vector<uint8_t> out;
+  std::string name = responder_.wanted_name();
+  write_question(out, 0, name, type::a);
+  bool asked = upstream_.ask(out, false, [this, question, name](byte_view answer) {
+    std::vector<foreign_record> records;
+    if (!parse_records(answer, 64, records)) records.clear();
+    directory_->remember(name, std::move(records));
+    answer_remotely(question);
+  });
+  if (asked) return;
+  question->failed = true;
+  answer_remotely(question);
+}
+
+} // namespace actord::dns

@@ -1,0 +1,47 @@
+// What the directories of a DNS thread have in common: what recursors said of names outside, and batches of questions.
+#pragma once
+#include "api/dns/core/answer.hpp"
+#include <chrono>
+#include <unordered_map>
+
+namespace actord::dns {
+
+class thread_directory : public directory {
+public:
+  // Around each batch of questions.
+  virtual void begin_batch() {}
+  virtual void end_batch() {}
+  virtual void allow_stale(bool yes) = 0;
+
+  // What recursors said; believed for a second, so that the answer that waited for it can be written.
+  void remember(const std::string& wire_name, std::vector<foreign_record> records) {
+    if (foreign_.size() >= most_names) foreign_.clear();
+    foreign_[wire_name] = {std::move(records), std::chrono::steady_clock::now() + std::chrono::seconds(1)};
+  }
+  // Names that are still unknown count as having no records from here on: an answer asked for too many.
+  void stop_resolving(bool yes) { stop_resolving_ = yes; }
+  const std::vector<foreign_record>* resolved(std::string_view wire_name) override {
+    static const std::vector<foreign_record> none;
+    auto it = foreign_.find(wire_name);
+    if (it != foreign_.end() && it->second.expires > std::chrono::steady_clock::now()) return &it->second.records;
+    return stop_resolving_ ? &none : nullptr;
+  }
+
+protected:
+  struct text_hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+  template <class T> using table = std::unordered_map<std::string, T, text_hash, std::equal_to<>>;
+  static constexpr size_t most_names = 4096; // kept per thread; beyond, all is forgotten
+
+private:
+  struct known_name {
+    std::vector<foreign_record> records;
+    std::chrono::steady_clock::time_point expires;
+  };
+  bool stop_resolving_ = false;
+  table<known_name> foreign_;
+};
+
+} // namespace actord::dns

@@ -1,0 +1,54 @@
+// A client agent: no Raft and no state. What it is asked goes to servers, what is registered here is kept here.
+#include "actors/messages/client_messages.hpp"
+#include "actors/rpc/client_actor.hpp"
+#include "actors/rpc/client_router.hpp"
+#include "runtime/node/node.hpp"
+#include <caf/send.hpp>
+#include <fstream>
+#include <malloc.h>
+#include <sys/mman.h>
+
+namespace actord {
+
+status spawn_client(node& n) {
+  rpc_client_setup s;
+  s.datacenter = n.config.datacenter;
+  s.source_ip = n.config.bind_addr;
+  s.hold = n.config.rpc_hold_timeout;
+  s.rate = n.config.rpc_rate;
+  s.burst = n.config.rpc_max_burst;
+  s.seed = fresh_seed();
+  s.status = n.status;
+  s.members = n.lan_board;
+  n.cluster.rpc = spawn_rpc_client(*n.system, std::move(s));
+  n.router = spawn_client_router(*n.system, n.cluster.rpc, n.config.datacenter);
+  if (n.cluster.lan) caf::anon_send(n.cluster.lan, pool_subscribe{caf::actor_cast<caf::strong_actor_ptr>(n.cluster.rpc)});
+  return {};
+}
+
+void watch_servers(node& n) {
+  if (!n.cluster.rpc || n.config.server) return;
+  caf::anon_send(caf::actor_cast<caf::actor>(n.cluster.rpc), servers_watch{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
+}
+
+// Freed heap, and pages of the program and its libraries that nobody wrote to: those in use come back from the page cache
+// by themselves, those of the parsers and tables of the start do not.
+void release_start_memory() {
+  ::malloc_trim(0);
+  std::ifstream in("/proc/self/smaps");
+  uintptr_t begin = 0, end = 0;
+  bool of_file = false;
+  for (std::string line; std::getline(in, line);) {
+    unsigned long from = 0, to = 0;
+    char access[5] = "";
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &from, &to, access) == 3) {
+      begin = from;
+      end = to;
+      of_file = std::string_view(access) != "---p" && access[1] == '-' && line.find(" /") != line.npos;
+    } else if (of_file && line.starts_with("Anonymous:") && std::atol(line.c_str() + 10) == 0) {
+      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    }
+  }
+}
+
+} // namespace actord
