@@ -1,5 +1,6 @@
 // One blocking byte stream to an agent, plain or TLS. Errors are worded as Go's net and crypto/tls word them.
 #pragma once
+#include "runtime/base/errno_text.hpp"
 #include "runtime/base/error.hpp"
 #include <memory>
 #include <string>
@@ -12,9 +13,6 @@ struct ssl_ctx_st;
 namespace actord::cli {
 
 struct client_settings;
-
-// "no such file or directory", "connection refused": Go's words for an errno.
-std::string go_errno_text(int code);
 
 class connection {
 public:

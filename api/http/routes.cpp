@@ -24,6 +24,8 @@ std::vector<route> all_routes() {
       {"/v1/health/connect/", GET, health_connect},
       {"/v1/health/ingress/", GET, health_ingress},
       {"/v1/kv/", GET | PUT | DELETE, kv_endpoint},
+      {"/v1/event/fire/", PUT, event_fire},
+      {"/v1/event/list", GET, event_list},
       {"/v1/status/leader", GET, status_leader},
       {"/v1/status/peers", GET, status_peers},
       {"/v1/operator/raft/configuration", GET, operator_raft_configuration},

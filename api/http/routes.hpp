@@ -10,6 +10,8 @@ std::vector<route> all_routes();
 // ---- handlers, by file ----
 void kv_endpoint(exchange& x);           // handlers/kv.cpp
 void txn_endpoint(exchange& x);          // handlers/txn.cpp
+void event_fire(exchange& x);            // handlers/events.cpp
+void event_list(exchange& x);
 void status_leader(exchange& x);         // handlers/operator_raft.cpp
 void status_peers(exchange& x);
 void operator_raft_configuration(exchange& x);

@@ -188,6 +188,7 @@ void take_down(node& n) {
     handle = nullptr;
   };
   end(n.agent);
+  end(n.events);
   end(n.autopilot);
   if (!n.config.server) {
     end(n.router);
@@ -382,6 +383,7 @@ status start(node& n, event_source& events, const reload_fn& reload) {
       if (auto s = step(n); !s) return s;
   spawn_local_agent(n, events, reload);
   watch_servers(n);
+  caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
   std::vector<watched_actor> needed{{"agent", strong(n.agent)}};
   if (serves)

@@ -1,7 +1,25 @@
+#include "actors/events/event_actor.hpp"
 #include "runtime/node/node.hpp"
 
 namespace actord {
 
-status spawn_events(node&) { return {}; }
+status spawn_events(node& n) {
+  auto board = std::make_shared<event_board>();
+  events_setup s;
+  s.node_name = n.config.node_name;
+  s.datacenter = n.config.datacenter;
+  s.remote_exec = !n.config.disable_remote_exec;
+  s.lan = n.cluster.lan;
+  s.rpc = n.cluster.rpc;
+  s.board = board;
+  s.services = [board = n.board] {
+    std::vector<events::local_service> out;
+    for (auto& service : board->services()) out.push_back({service->id, service->tags});
+    return out;
+  };
+  n.events = spawn_events_actor(*n.system, std::move(s));
+  n.cluster.events = std::move(board);
+  return {};
+}
 
 } // namespace actord

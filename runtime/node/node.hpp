@@ -3,6 +3,7 @@
 #include "actors/agent/agent_actor.hpp"
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/interfaces.hpp"
+#include "actors/messages/event_messages.hpp"
 #include "api/dns/dns_server.hpp"
 #include "api/http/http_server.hpp"
 #include "runtime/node/data_folder.hpp"
@@ -30,6 +31,7 @@ struct node {
   snapshot_handle snapshots;
   std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
   agent_handle agent;
+  events_handle events; // hears user events
   cluster_links cluster; // the fronts and the agent get copies, so it is complete before they start
   std::shared_ptr<pool_board> lan_board = std::make_shared<pool_board>(), wan_board = std::make_shared<pool_board>();
   std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();

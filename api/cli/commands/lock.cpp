@@ -1,8 +1,8 @@
 // lock: a child that runs while a lock or a place in a semaphore is held.
-#include "api/cli/child.hpp"
 #include "api/cli/commands/groups.hpp"
 #include "api/cli/held_lock.hpp"
 #include "api/cli/signal_watch.hpp"
+#include "runtime/net/child.hpp"
 #include <csignal>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,13 +45,13 @@ struct lock_run {
 result<pid_t> start_handler(lock_run& r) {
   auto& f = r.in.flags;
   r.say("Starting handler");
-  child_streams streams;
+  net::child_streams streams;
   if (f.boolean("pass-stdin")) {
     r.say("Stdin passed to handler process");
     streams.input = STDIN_FILENO;
   }
   auto& args = r.in.args();
-  return start_child({{args.begin() + 1, args.end()}, f.boolean("shell", true)}, {"CONSUL_LOCK_HELD=true"}, streams);
+  return net::start_child({{args.begin() + 1, args.end()}, f.boolean("shell", true)}, {"CONSUL_LOCK_HELD=true"}, streams);
 }
 
 void kill_child(lock_run& r, pid_t pid) {
@@ -95,7 +95,7 @@ int hold_and_run(lock_run& r) {
   r.stop = true;
   r.monitor_client->interrupt();
   monitor.join();
-  auto end = end_of_child(r.now.end);
+  auto end = net::end_of_child(r.now.end);
   if (!end.empty()) r.in.error("Error running handler: " + end);
   if (!ended_by_itself) return 0;
   r.say("Child terminated, releasing lock");

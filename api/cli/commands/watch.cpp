@@ -1,8 +1,8 @@
 // watch: one look at a view, or a child run at every change of it.
 #include "api/cli/commands/groups.hpp"
-#include "api/cli/child.hpp"
 #include "api/watch/follow.hpp"
 #include "runtime/base/json_writer.hpp"
+#include "runtime/net/child.hpp"
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -26,7 +26,7 @@ std::string log_time() {
 }
 
 // Every new view goes to the child, the first one to stdout when there is none.
-int follow_view(invocation& in, http_client& client, const api_request& first, const watch::request& w, const child_command& child) {
+int follow_view(invocation& in, http_client& client, const api_request& first, const watch::request& w, const net::child_command& child) {
   int code = 0;
   watch::hooks h;
   h.changed = [&](uint64_t index, const std::string& view) {
@@ -34,7 +34,7 @@ int follow_view(invocation& in, http_client& client, const api_request& first, c
       in.line(json_pretty(view, "    ", false));
       return false;
     }
-    auto ran = run_child(child, {"CONSUL_INDEX=" + std::to_string(index)}, view + "\n");
+    auto ran = net::run_child(child, {"CONSUL_INDEX=" + std::to_string(index)}, view + "\n");
     if (!ran.failed_start.empty()) code = in.fail("Error starting handler: " + ran.failed_start);
     else if (!ran.failed_end.empty()) code = in.fail("Error executing handler: " + ran.failed_end);
     return code == 0;

@@ -1,8 +1,8 @@
-#include "api/cli/child.hpp"
 #include "api/cli/cli_main.hpp"
 #include "api/cli/command.hpp"
 #include "api/cli/table.hpp"
 #include "api/watch/plan.hpp"
+#include "runtime/net/child.hpp"
 #include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <map>
@@ -269,15 +269,15 @@ TEST_CASE("a watch of events shows those after the last one seen, and all when t
 }
 
 TEST_CASE("a child gets its input, variables and a shell, and says how it ended") {
-  auto r = run_child({{"cat;", "echo", "$CONSUL_INDEX;", "exit 3"}, true}, {"CONSUL_INDEX=7"}, "in\n", {.capture = 100, .stop = {}});
+  auto r = net::run_child({{"cat;", "echo", "$CONSUL_INDEX;", "exit 3"}, true}, {"CONSUL_INDEX=7"}, "in\n", {.capture = 100, .stop = {}});
   CHECK(r.output == "in\n7\n");
   CHECK(r.failed_end == "exit status 3");
-  r = run_child({{"/bin/echo", "$HOME"}, false}, {}, "", {.capture = 3, .stop = {}});
+  r = net::run_child({{"/bin/echo", "$HOME"}, false}, {}, "", {.capture = 3, .stop = {}});
   CHECK(r.output == "ME\n");
   CHECK(r.output_bytes == 6);
-  CHECK(run_child({{"/none"}, false}, {}, "").failed_start == "fork/exec /none: no such file or directory");
-  CHECK(run_child({{"actord-no-such-program"}, false}, {}, "").failed_start == "exec: \"actord-no-such-program\": executable file not found in $PATH");
-  r = run_child({{"sleep 60 & sleep 60"}, true}, {}, "", {.capture = 10, .stop = [] { return true; }});
+  CHECK(net::run_child({{"/none"}, false}, {}, "").failed_start == "fork/exec /none: no such file or directory");
+  CHECK(net::run_child({{"actord-no-such-program"}, false}, {}, "").failed_start == "exec: \"actord-no-such-program\": executable file not found in $PATH");
+  r = net::run_child({{"sleep 60 & sleep 60"}, true}, {}, "", {.capture = 10, .stop = [] { return true; }});
   CHECK(r.failed_end == "signal: killed");
 }
 

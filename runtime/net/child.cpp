@@ -1,5 +1,5 @@
-#include "api/cli/child.hpp"
-#include "api/cli/link.hpp"
+#include "runtime/net/child.hpp"
+#include "runtime/base/errno_text.hpp"
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -12,10 +12,11 @@
 
 extern char** environ;
 
-namespace actord::cli {
+namespace actord::net {
 namespace {
 
 constexpr int poll_ms = 200; // how long a stop may go unnoticed
+constexpr int reads_after_end = 64; // a pipe's worth and more: what its own children write later is not waited for
 
 std::vector<std::string> words_of(const child_command& c) {
   if (!c.shell) return c.words;
@@ -82,13 +83,18 @@ public:
       ended = reap(state, !waits_for_streams && !limits_.stop);
       if (!ended && !waits_for_streams && limits_.stop) ::usleep(20000);
     }
-    if (from_ >= 0) read_some(out);
+    for (int i = 0; i < reads_after_end && from_ >= 0 && more(); ++i) read_some(out);
     close_end(to_);
     close_end(from_);
   }
 
 private:
   int ended_check() const { return from_ >= 0 ? 50 : poll_ms; }
+  // Is there something in the pipe of a child that has ended? Its own children may still hold the pipe open.
+  bool more() const {
+    pollfd fd{from_, POLLIN, 0};
+    return ::poll(&fd, 1, 0) > 0;
+  }
   static void close_end(int& fd) {
     if (fd >= 0) ::close(fd);
     fd = -1;
@@ -106,17 +112,16 @@ private:
     if (n > 0) input_.remove_prefix(static_cast<size_t>(n));
     if (n <= 0 || input_.empty()) close_end(to_);
   }
+  // One piece a call, so that a child that never stops writing does not keep us from asking whether to stop.
   void read_some(child_outcome& out) {
     char piece[16 * 1024];
-    for (;;) {
-      auto n = ::read(from_, piece, sizeof piece);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && errno == EAGAIN) return;
-      if (n <= 0) return close_end(from_);
-      out.output_bytes += static_cast<uint64_t>(n);
-      out.output.append(piece, static_cast<size_t>(n));
-      if (out.output.size() > limits_.capture) out.output.erase(0, out.output.size() - limits_.capture);
-    }
+    auto n = ::read(from_, piece, sizeof piece);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (n <= 0) return close_end(from_);
+    out.output_bytes += static_cast<uint64_t>(n);
+    if (limits_.output) return limits_.output({piece, static_cast<size_t>(n)});
+    out.output.append(piece, static_cast<size_t>(n));
+    if (out.output.size() > limits_.capture) out.output.erase(0, out.output.size() - limits_.capture);
   }
 
   int to_, from_;
@@ -164,7 +169,7 @@ child_outcome run_child(const child_command& command, const std::vector<std::str
   child_outcome out;
   int in[2], from[2] = {-1, -1};
   if (::pipe2(in, O_CLOEXEC) != 0) return out.failed_start = "pipe: " + go_errno_text(errno), out;
-  if (limits.capture > 0 && ::pipe2(from, O_CLOEXEC) != 0) {
+  if ((limits.capture > 0 || limits.output) && ::pipe2(from, O_CLOEXEC) != 0) {
     out.failed_start = "pipe: " + go_errno_text(errno);
     ::close(in[0]);
     ::close(in[1]);
@@ -182,7 +187,8 @@ child_outcome run_child(const child_command& command, const std::vector<std::str
   int state = 0;
   exchange(in[1], from[0], input, limits, *pid).run(out, state);
   out.failed_end = end_of_child(state);
+  out.exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
   return out;
 }
 
-} // namespace actord::cli
+} // namespace actord::net

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 #include <vector>
 
-namespace actord::cli {
+namespace actord::net {
 
 struct child_command {
   std::vector<std::string> words;
@@ -31,13 +31,15 @@ std::string end_of_child(int wait_status);
 // Runs the child to its end with `input` on its stdin. The error is `starting` (it never ran) or how it ended.
 struct child_outcome {
   std::string failed_start, failed_end;
+  int exit_code = 0; // -1: a signal ended it
   std::string output;      // with capture: the last bytes of it
   uint64_t output_bytes = 0; // all of it
 };
 struct child_limits {
   size_t capture = 0;                          // keep so many of the last bytes of its output; 0: not captured
-  std::function<bool()> stop = {};             // asked now and then; true kills the child and what it started
+  std::function<bool()> stop = {};             // asked many times a second; true kills the child and what it started
+  std::function<void(std::string_view)> output = {}; // gets the output as it comes, instead of keeping it
 };
 child_outcome run_child(const child_command& command, const std::vector<std::string>& more, std::string_view input, const child_limits& limits = {});
 
-} // namespace actord::cli
+} // namespace actord::net

@@ -1,0 +1,99 @@
+// User events: fired through a server, listed from what this agent has heard.
+#include "actors/events/core/wire.hpp"
+#include "actors/events/event_board.hpp"
+#include "api/http/routes.hpp"
+#include "runtime/base/msgpack_codec.hpp"
+#include "storage/model/rpc_requests.hpp"
+#include <sys/random.h>
+
+namespace actord::http {
+namespace {
+
+constexpr nanos longest_wait = std::chrono::seconds(600);
+constexpr nanos longest_ask = std::chrono::seconds(10); // how long a client that has gone may still be waited for
+
+std::string fresh_id() {
+  unsigned char bytes[16] = {};
+  for (size_t have = 0; have < sizeof bytes;) {
+    auto n = ::getrandom(bytes + have, sizeof bytes - have, 0);
+    if (n > 0) have += static_cast<size_t>(n);
+  }
+  return events::format_uuid(bytes);
+}
+
+// A GET of the list that waits for another index. In the loop's thread only.
+struct list_wait {
+  deferred later;
+  std::shared_ptr<const event_board> board;
+  net::loop_actor_ptr self;
+  std::string name;
+  uint64_t index;
+  net::io_loop::clock::time_point until;
+};
+
+void write_list(response& out, const events::event_list& list) {
+  auto w = out.begin_json();
+  w.begin_array();
+  for (auto& e : list) json_encode(w, *e);
+  w.end_array();
+  out.header("X-Consul-Index", std::to_string(events::index_of(list)));
+}
+
+void look_or_wait(std::shared_ptr<list_wait> wait) {
+  if (!wait->later.alive()) return;
+  auto view = wait->board->look();
+  auto list = events::named(*view.events, wait->name);
+  const auto left = std::chrono::duration_cast<nanos>(wait->until - net::io_loop::clock::now());
+  if (events::index_of(list) != wait->index || left <= nanos(0) || !wait->board->actor)
+    return wait->later.answer([&](response& out) { write_list(out, list); });
+  auto* self = wait->self.get();
+  self->request(wait->board->actor, caf::infinite, event_wait{view.number, std::min(left, longest_ask)})
+      .then([wait](event_turn) { look_or_wait(wait); },
+            [wait](const caf::error&) { wait->later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
+} // namespace
+
+void event_fire(exchange& x) {
+  user_event_record e;
+  e.name = x.req.tail;
+  if (e.name.empty()) return x.out.text(400, "Missing name");
+  e.node_filter = x.req.param("node");
+  e.service_filter = x.req.param("service");
+  e.tag_filter = x.req.param("tag");
+  e.payload = x.req.body;
+  if (auto ok = events::check_event(e); !ok) return x.out.fail(ok.err());
+  if (!x.env.cluster.rpc) return x.out.text(500, "No known Consul servers");
+  e.id = fresh_id();
+  rpc::event_fire_request r;
+  r.datacenter = x.req.param("dc").empty() ? x.env.config.datacenter : std::string(x.req.param("dc"));
+  r.name = e.name;
+  r.payload = events::encode_event(e);
+  r.options.allow_stale = true;
+  r.options.token = parse_token(x.req);
+  auto later = x.defer();
+  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Internal.EventFire", to_msgpack(r), nanos(0), false})
+      .then(
+          [later, e](const rpc_answer& a) {
+            later.answer([&](response& out) {
+              if (a.failure.code != errc::none) out.fail(a.failure);
+              else out.json_of(e);
+            });
+          },
+          [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
+void event_list(exchange& x) {
+  query_options o;
+  if (!parse_query_options(x.req, o, x.out)) return;
+  auto& board = x.env.cluster.events;
+  const std::string name(x.req.param("name"));
+  auto now = board ? events::named(*board->look().events, name) : events::event_list();
+  // The index is of the last event's id, so that nothing but "the same" can be said about two of them.
+  if (!board || o.min_index == 0 || events::index_of(now) != o.min_index) return write_list(x.out, now);
+  const auto patience = o.wait == nanos(0) ? longest_wait : std::min(o.wait, longest_wait);
+  look_or_wait(std::make_shared<list_wait>(
+      list_wait{x.defer(), board, x.env.self, name, o.min_index, net::io_loop::clock::now() + patience}));
+}
+
+} // namespace actord::http
