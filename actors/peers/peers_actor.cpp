@@ -20,9 +20,9 @@ lane lane_of(const raft::message& m) {
 
 constexpr size_t frame_target = 1 << 20; // several messages go into one frame up to here
 
-caf::behavior peers_behavior(peers_state::pointer self, peers_setup setup, raft_handle raft, const std::vector<int>& listeners) {
+caf::behavior peers_behavior(peers_state::pointer self, peers_setup setup, raft_handle raft, int listener) {
   auto& s = self->state;
-  s.start(std::move(setup), std::move(raft), listeners);
+  s.start(std::move(setup), std::move(raft), listener);
   return {
       [&s](const peers_send& m) { s.send_messages(m); },
       [&s](const peers_wanted& w) { s.want(w); },
@@ -55,7 +55,7 @@ bool peers_state::once_a_minute(const std::string& what) {
   return true;
 }
 
-void peers_state::start(peers_setup s, raft_handle r, const std::vector<int>& listeners) {
+void peers_state::start(peers_setup s, raft_handle r, int listener) {
   setup = std::move(s);
   raft = std::move(r);
   plan = std::make_unique<dial_plan>(setup.self.id, dial_plan::options{}, setup.seed);
@@ -69,7 +69,7 @@ void peers_state::start(peers_setup s, raft_handle r, const std::vector<int>& li
     if (d.source == raft.address()) stop(caf::exit_reason::user_shutdown);
   });
   self->set_exit_handler([this](const caf::exit_msg& e) { stop(e.reason); });
-  for (int listener : listeners) self->add_doorman(listener);
+  self->add_doorman(listener);
   ticked = now();
   self->delayed_send(self, setup.tick, peers_ticked{});
 }
@@ -206,16 +206,11 @@ result<peers_handle> spawn_peers_actor(caf::actor_system& system, peers_setup se
   if (!setup.data_dir.empty()) peer::remove_partial_snapshots(setup.data_dir);
   int listener = setup.listener;
   if (listener < 0) {
-    auto fd = peer::listen_on(setup.bind.ip, setup.bind.port);
+    auto fd = net::listen_on(setup.bind.ip, setup.bind.port);
     if (!fd) return fd.err();
     listener = *fd;
   }
-  std::vector<int> listeners{listener};
-  if (setup.gossip) {
-    if (auto fd = peer::listen_on(setup.gossip->ip, setup.gossip->port)) listeners.push_back(*fd);
-    else log::warn(peer::log_name, "other servers cannot join by the gossip port: error=\"{}\"", fd.err().text);
-  }
-  auto broker = system.middleman().spawn_broker(peer::peers_behavior, std::move(setup), std::move(raft), std::move(listeners));
+  auto broker = system.middleman().spawn_broker(peer::peers_behavior, std::move(setup), std::move(raft), listener);
   return caf::actor_cast<peers_handle>(std::move(broker));
 }
 

@@ -22,8 +22,6 @@ struct bind_address {
 struct peers_setup {
   bind_address bind;
   int listener = -1;    // a listening descriptor to take over instead of opening `bind`; -1: none
-  // Also greeted here: the gossip port, which is what operators give others to join. No error when it is taken.
-  std::optional<bind_address> gossip;
   server_hello self;
   std::string data_dir; // for <data_dir>/snapshot-in-<n>.part; those found at the start are removed
   uint64_t seed = 1;

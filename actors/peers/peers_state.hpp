@@ -5,8 +5,8 @@
 #include "actors/peers/core/outbox.hpp"
 #include "actors/peers/peers_actor.hpp"
 #include "actors/peers/snapshot_disk.hpp"
-#include "actors/peers/socket.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include <caf/io/broker.hpp>
 #include <caf/stateful_actor.hpp>
 #include <map>
@@ -15,6 +15,8 @@
 #include <unordered_map>
 
 namespace actord::peer {
+
+using net::format_endpoint, net::listen_on, net::resolver, net::start_dial, net::tune, net::unacknowledged;
 
 inline constexpr const char* log_name = "agent.server.peers";
 
@@ -75,7 +77,7 @@ struct peers_state {
   explicit peers_state(pointer p) : self(p) {}
 
   // ---- peers_actor.cpp: messages from this process, the timer
-  void start(peers_setup s, raft_handle r, const std::vector<int>& listeners);
+  void start(peers_setup s, raft_handle r, int listener);
   void stop(const caf::error& reason);
   void send_messages(const peers_send& m);
   void note_full(const link& l);

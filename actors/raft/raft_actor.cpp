@@ -95,7 +95,7 @@ raft_index raft_state::kept_for_followers() const {
 
 namespace {
 
-raft_handle::behavior_type raft_behavior(raft_state::pointer self, std::shared_ptr<raft_parts> parts) {
+raft_state::handle::behavior_type raft_behavior(raft_state::pointer self, std::shared_ptr<raft_parts> parts) {
   auto* s = &self->state;
   s->take(std::move(*parts));
   return {
@@ -112,6 +112,7 @@ raft_handle::behavior_type raft_behavior(raft_state::pointer self, std::shared_p
       [s](peer_answer& a) { s->answered(a); },
       [s](const snapshot_was_sent& m) { s->snapshot_sent(m); },
       [s](snapshot_arrived& m) { s->snapshot_arrived(m); },
+      [s](servers_found& f) { s->found(f); },
       [s](raft_attach& a) { s->start(a); },
       [s](proposals_done& d) { s->outcomes(d); },
       [s](raft_ticked) { s->ticked(); },
@@ -139,7 +140,8 @@ result<raft_handle> spawn_raft_actor(caf::actor_system& system, log_store& log, 
   auto disk = std::make_unique<disk_reader>(log);
   auto core = raft::raft_core::open(setup.options, stored, *disk, prng(setup.seed));
   if (!core) return core.err();
-  return system.spawn(raft_behavior, std::make_shared<raft_parts>(raft_parts{&log, &state, std::move(disk), std::move(*core), std::move(setup), std::move(status)}));
+  auto raft = system.spawn(raft_behavior, std::make_shared<raft_parts>(raft_parts{&log, &state, std::move(disk), std::move(*core), std::move(setup), std::move(status)}));
+  return caf::actor_cast<raft_handle>(std::move(raft));
 }
 
 } // namespace actord

@@ -20,7 +20,6 @@ class state_store;
 struct raft_setup {
   raft::options options;           // members: {self} for a server that starts a cluster by itself, else empty
   server_hello hello;              // who we are; known and bootstrapped are filled in by the actor
-  std::vector<std::string> join;   // addresses of other servers whose ids are not known yet
   nanos hold{7'000'000'000};       // how long a request waits for a leader (rpc_hold_timeout)
   std::chrono::milliseconds tick{100};
   uint64_t seed = 1;
@@ -28,7 +27,7 @@ struct raft_setup {
 };
 
 // `state` says what is applied, and takes snapshots that come from other servers. Fails when the log on disk contradicts
-// itself or the state.
+// itself or the state. The actor is a servers_sink, too.
 result<raft_handle> spawn_raft_actor(caf::actor_system& system, log_store& log, state_store& state, raft_setup setup, std::shared_ptr<node_status> status);
 
 } // namespace actord

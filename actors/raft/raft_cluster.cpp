@@ -61,8 +61,32 @@ void raft_state::say_hello() {
   self_->send(peers_, peers_say{std::move(h)});
 }
 
-// Connections go to the servers of the configuration, to those that were met lately, to those that they know, and to the
-// addresses we were given.
+// Where gossip says that they are now. One that came back elsewhere is looked for there.
+void raft_state::found(servers_found& f) {
+  std::vector<server_found_at> next;
+  for (auto& server : f.servers) {
+    const auto known = std::find_if(found_.begin(), found_.end(), [&](auto& other) { return other.server == server; });
+    next.push_back({server, known == found_.end() ? clock_now() : known->since});
+  }
+  found_ = std::move(next);
+  if (!peers_) return;
+  want_peers();
+  perform_effects();
+}
+
+// Whoever leaves says so by gossip while it is still connected; it is not taken in again.
+bool raft_state::has_left(const server_id& id) const {
+  bool left = false;
+  for (auto& f : found_) {
+    if (f.server.id != id) continue;
+    if (!f.server.left) return false;
+    left = true;
+  }
+  return left;
+}
+
+// Connections go to the servers of the configuration, to those that were met lately, to those that they know, and to those that
+// gossip has found. Of two addresses of one server that counts at which it is connected, else the one that was heard of last.
 void raft_state::want_peers() {
   if (!peers_) return;
   std::map<server_id, std::string> ids;
@@ -74,9 +98,15 @@ void raft_state::want_peers() {
   for (auto& [id, seen] : seen_)
     if (seen.connected)
       for (auto& [other, address] : seen.hello.known) ids.try_emplace(other, address);
+  for (auto& [f, since] : found_) {
+    auto seen = seen_.find(f.id);
+    if (f.left) continue;
+    const bool newest = seen == seen_.end() || (!seen->second.connected && seen->second.since < since);
+    if (f.alive && newest) ids[f.id] = f.address;
+    else ids.try_emplace(f.id, f.address);
+  }
   ids.erase(core_->self());
   std::vector<std::pair<server_id, std::string>> wanted(ids.begin(), ids.end());
-  for (auto& address : setup_.join) wanted.emplace_back(server_id(), address);
   if (wanted == wanted_) return;
   wanted_ = wanted;
   self_->send(peers_, peers_wanted{std::move(wanted)});
@@ -124,7 +154,7 @@ void raft_state::look_after_members() {
     return perform_effects();
   }
   for (auto& [id, seen] : seen_) {
-    if (!seen.connected) continue;
+    if (!seen.connected || has_left(id)) continue;
     auto at = members.addresses.find(id);
     if (members.contains(id) && at != members.addresses.end() && at->second == seen.hello.address) continue;
     membership_change c;

@@ -1,6 +1,7 @@
 // The Raft actor's state, shared by the files of this folder: raft_actor.cpp (messages in), raft_effects.cpp (what the core
 // decided), raft_requests.cpp (requests here and over there), raft_cluster.cpp (forming and changing the cluster).
 #pragma once
+#include "actors/messages/servers_messages.hpp"
 #include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/log_writer_actor.hpp"
 #include "actors/raft/questions.hpp"
@@ -29,7 +30,8 @@ struct raft_parts {
 class raft_state {
 public:
   static inline const char* name = "raft";
-  using pointer = raft_handle::stateful_pointer<raft_state>;
+  using handle = raft_handle::extend<caf::reacts_to<servers_found>>;
+  using pointer = handle::stateful_pointer<raft_state>;
   using clock = std::chrono::steady_clock;
 
   explicit raft_state(pointer p) : self_(p) {}
@@ -52,6 +54,7 @@ public:
   void messages(peer_messages& m);
   void said(peer_said& s);
   void lost(const peer_lost& l);
+  void found(servers_found& f);
   void question(peer_question& q);
   void answered(peer_answer& a);
   void snapshot_sent(const snapshot_was_sent& s);
@@ -144,6 +147,7 @@ private:
   leader_info info() const;
   void say_hello();
   void want_peers();
+  bool has_left(const server_id& id) const;
   void maybe_bootstrap();
   void look_after_members();
   result<raft::membership> changed(const membership_change& c) const;
@@ -194,6 +198,11 @@ private:
     clock::time_point since;
   };
   std::map<server_id, server_seen> seen_;
+  struct server_found_at {
+    found_server server;
+    clock::time_point since;
+  };
+  std::vector<server_found_at> found_; // by gossip
   server_hello said_;
   std::vector<std::pair<server_id, std::string>> wanted_;
   clock::time_point looked_after_{};

@@ -31,6 +31,7 @@ std::vector<route> all_routes() {
       {"/v1/operator/raft/configuration", GET, operator_raft_configuration},
       {"/v1/operator/raft/peer", DELETE, operator_raft_peer},
       {"/v1/operator/raft/transfer-leader", PUT | POST, operator_transfer_leader},
+      {"/v1/operator/keyring", GET | POST | PUT | DELETE, operator_keyring},
       {"/v1/operator/autopilot/configuration", GET | PUT, operator_autopilot_configuration},
       {"/v1/operator/autopilot/health", GET, operator_autopilot_health},
       {"/v1/operator/autopilot/state", GET, operator_autopilot_state},

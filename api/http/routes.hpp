@@ -17,6 +17,7 @@ void status_peers(exchange& x);
 void operator_raft_configuration(exchange& x);
 void operator_raft_peer(exchange& x);
 void operator_transfer_leader(exchange& x);
+void operator_keyring(exchange& x);      // handlers/operator_keyring.cpp
 void operator_autopilot_configuration(exchange& x); // handlers/operator_autopilot.cpp
 void operator_autopilot_health(exchange& x);
 void operator_autopilot_state(exchange& x);

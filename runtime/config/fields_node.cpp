@@ -58,16 +58,16 @@ static void add_ports(rows& to) {
 
 static void add_joining(rows& to) {
   add(to, row_maker("start_join", &c::start_join, "Address to join once at start; may be repeated.").flag("join").go("StartJoinAddrsLAN"));
-  add(to, row_maker("start_join_wan", &c::start_join_wan, "Address to join over the WAN once at start; may be repeated.").flag("join-wan").go("StartJoinAddrsWAN").inert());
+  add(to, row_maker("start_join_wan", &c::start_join_wan, "Address to join over the WAN once at start; may be repeated.").flag("join-wan").go("StartJoinAddrsWAN"));
   add(to, row_maker("retry_join", &c::retry_join, "Address to join at start, tried until it works; may be repeated.").flag("retry-join").go("RetryJoinLAN"));
-  add(to, row_maker("retry_join_wan", &c::retry_join_wan, "Address to join over the WAN at start, tried until it works; may be repeated.").flag("retry-join-wan").go("RetryJoinWAN").inert());
-  add(to, row_maker("retry_interval", &c::retry_interval, "Time between two attempts to join.").flag("retry-interval").go("RetryJoinIntervalLAN").inert());
-  add(to, row_maker("retry_interval_wan", &c::retry_interval_wan, "Time between two attempts to join over the WAN.").flag("retry-interval-wan").go("RetryJoinIntervalWAN").inert());
-  add(to, row_maker("retry_max", &c::retry_max, "Attempts to join before the agent gives up; 0 tries for ever.").flag("retry-max").go("RetryJoinMaxAttemptsLAN").inert());
-  add(to, row_maker("retry_max_wan", &c::retry_max_wan, "Attempts to join over the WAN before the agent gives up; 0 tries for ever.").flag("retry-max-wan").go("RetryJoinMaxAttemptsWAN").inert());
-  add(to, row_maker("rejoin_after_leave", &c::rejoin_after_leave, "Join the previous cluster again even after leaving it.").flag("rejoin").go("RejoinAfterLeave").inert());
-  add(to, row_maker("reconnect_timeout", &c::reconnect_timeout, "How long a failed node is remembered; at least 8h.").go("ReconnectTimeoutLAN").zero().inert());
-  add(to, row_maker("reconnect_timeout_wan", &c::reconnect_timeout_wan, "How long a failed server of another datacenter is remembered; at least 8h.").go("ReconnectTimeoutWAN").zero().inert());
+  add(to, row_maker("retry_join_wan", &c::retry_join_wan, "Address to join over the WAN at start, tried until it works; may be repeated.").flag("retry-join-wan").go("RetryJoinWAN"));
+  add(to, row_maker("retry_interval", &c::retry_interval, "Time between two attempts to join.").flag("retry-interval").go("RetryJoinIntervalLAN"));
+  add(to, row_maker("retry_interval_wan", &c::retry_interval_wan, "Time between two attempts to join over the WAN.").flag("retry-interval-wan").go("RetryJoinIntervalWAN"));
+  add(to, row_maker("retry_max", &c::retry_max, "Attempts to join before the agent gives up; 0 tries for ever.").flag("retry-max").go("RetryJoinMaxAttemptsLAN"));
+  add(to, row_maker("retry_max_wan", &c::retry_max_wan, "Attempts to join over the WAN before the agent gives up; 0 tries for ever.").flag("retry-max-wan").go("RetryJoinMaxAttemptsWAN"));
+  add(to, row_maker("rejoin_after_leave", &c::rejoin_after_leave, "Join the previous cluster again even after leaving it.").flag("rejoin").go("RejoinAfterLeave"));
+  add(to, row_maker("reconnect_timeout", &c::reconnect_timeout, "How long a failed node is remembered; at least 8h.").go("ReconnectTimeoutLAN").zero());
+  add(to, row_maker("reconnect_timeout_wan", &c::reconnect_timeout_wan, "How long a failed server of another datacenter is remembered; at least 8h.").go("ReconnectTimeoutWAN").zero());
   add(to, row_maker("primary_gateways", &c::primary_gateways, "Mesh gateway of the primary datacenter to federate through; may be repeated.").flag("primary-gateway").go("PrimaryGateways").inert());
   add(to, row_maker("primary_gateways_interval", &c::primary_gateways_interval, "Time between two attempts to reach a primary gateway.").go("PrimaryGatewaysInterval").inert());
 }

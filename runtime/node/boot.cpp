@@ -49,7 +49,8 @@ std::string joined(const std::vector<std::string>& words, const char* separator)
   return out;
 }
 
-void print_banner(const node_config& c) {
+void print_banner(const node& n) {
+  const auto& c = n.config;
   auto flag = [](bool b) { return b ? "true" : "false"; };
   fmt::print("==> Starting Consul agent...\n"
              "           Version: '1.8.7' (consul-actord " ACTORD_VERSION ")\n"
@@ -59,10 +60,10 @@ void print_banner(const node_config& c) {
              "            Server: {} (Bootstrap: {})\n"
              "       Client Addr: [{}] (HTTP: {}, HTTPS: {}, gRPC: {}, DNS: {})\n"
              "      Cluster Addr: {} (LAN: {}, WAN: {})\n"
-             "           Encrypt: Gossip: false, TLS-Outgoing: {}, TLS-Incoming: {}, Auto-Encrypt-TLS: false\n\n"
+             "           Encrypt: Gossip: {}, TLS-Outgoing: {}, TLS-Incoming: {}, Auto-Encrypt-TLS: false\n\n"
              "==> Log data will now stream in as it occurs:\n\n",
              c.node_id, c.node_name, c.datacenter, flag(c.server), flag(c.bootstrap), joined(c.client_addrs, " "), c.port_http,
-             c.port_https, c.port_grpc, c.port_dns, c.advertise_addr, c.port_serf_lan, c.port_serf_wan, flag(c.verify_outgoing),
+             c.port_https, c.port_grpc, c.port_dns, c.advertise_addr, c.port_serf_lan, c.port_serf_wan, flag(gossip_is_encrypted(n)), flag(c.verify_outgoing),
              flag(c.verify_incoming));
   std::fflush(stdout);
 }
@@ -110,19 +111,6 @@ std::chrono::milliseconds raft_tick(const node_config& c) {
   return std::clamp(fifth, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
-// Operators give gossip addresses to join; servers greet each other there, too.
-std::vector<std::string> join_addresses(const node_config& c) {
-  std::vector<std::string> out;
-  for (auto* list : {&c.start_join, &c.retry_join})
-    for (auto& address : *list) {
-      const bool bare_v6 = std::count(address.begin(), address.end(), ':') > 1 && address.front() != '[';
-      const auto colon = bare_v6 ? std::string::npos : address.rfind(':');
-      const bool has_port = colon != std::string::npos && address.find(']', colon) == std::string::npos;
-      out.push_back(has_port ? address : (bare_v6 ? "[" + address + "]" : address) + ":" + std::to_string(c.port_serf_lan));
-    }
-  return out;
-}
-
 raft_setup setup_of(const node_config& c) {
   raft_setup setup;
   setup.options.self = c.node_id;
@@ -136,7 +124,6 @@ raft_setup setup_of(const node_config& c) {
   setup.hello.datacenter = c.datacenter;
   setup.hello.bootstrap_expect = c.bootstrap_expect;
   setup.hello.non_voter = c.non_voting_server;
-  setup.join = join_addresses(c);
   setup.hold = c.rpc_hold_timeout;
   setup.tick = raft_tick(c);
   setup.seed = fresh_seed();
@@ -147,7 +134,6 @@ status spawn_core(node& n) {
   auto setup = setup_of(n.config);
   peers_setup ps;
   ps.bind = {n.config.rpc_bind.host, static_cast<uint16_t>(n.config.rpc_bind.port)};
-  if (n.config.port_serf_lan > 0) ps.gossip = {n.config.serf_bind_lan.host, static_cast<uint16_t>(n.config.serf_bind_lan.port)};
   ps.self = setup.hello;
   ps.data_dir = n.folder->path();
   ps.seed = fresh_seed();
@@ -189,6 +175,9 @@ void take_down(node& n) {
   };
   end(n.agent);
   end(n.events);
+  for (auto& one : n.pool_actors) end(one);
+  end(n.cluster.wan);
+  end(n.cluster.lan);
   end(n.autopilot);
   if (!n.config.server) {
     end(n.router);
@@ -264,9 +253,10 @@ private:
     return 1;
   }
 
-  // Out of the configuration, so that the others' majority does not count on us any more. Not the last one: its data
-  // would have no cluster to come back to.
+  // Out of the pools first, so that no leader takes us in again. Then out of Raft's configuration, so that the others' majority
+  // does not count on us any more; not the last one: its data would have no cluster to come back to.
   void leave_cluster() {
+    leave_pools(node_);
     if (!node_.raft) return;
     caf::scoped_actor self{*node_.system};
     size_t voters = 0;
@@ -314,7 +304,6 @@ status open_logs(const node_config& c) {
 // What would silently weaken a cluster is refused rather than ignored.
 status check_supported(const node_config& c) {
   if (c.acl_enabled) return error{errc::bad_request, "acl.enabled: ACLs are not enforced by this version; an agent that was asked for them must not start open"};
-  if (!c.encrypt.empty()) return error{errc::bad_request, "encrypt: gossip is not part of this version"};
   return {};
 }
 
@@ -373,6 +362,7 @@ void await_leadership(const node& n) {
 
 status start(node& n, event_source& events, const reload_fn& reload) {
   make_system(n);
+  n.give_up = [&events](std::string why) { events.post(node_event::died, std::move(why)); };
   if (n.config.server)
     if (auto s = spawn_core(n); !s) return s;
   n.cluster.lan_members = n.lan_board;
@@ -385,14 +375,15 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   watch_servers(n);
   caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
-  std::vector<watched_actor> needed{{"agent", strong(n.agent)}};
+  std::vector<watched_actor> needed{{"agent", strong(n.agent)}, {"gossip among agents", strong(n.cluster.lan)}, {"gossip among servers", strong(n.cluster.wan)}};
   if (serves)
     needed.insert(needed.end(), {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"autopilot", strong(n.autopilot)}});
   else needed.insert(needed.end(), {{"router", strong(n.router)}, {"rpc", strong(n.cluster.rpc)}});
   n.supervisor = spawn_supervisor(*n.system, std::move(needed),
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
   await_leadership(n);
-  return start_fronts(n);
+  if (auto s = start_fronts(n); !s) return s;
+  return join_at_start(n);
 }
 
 } // namespace
@@ -408,7 +399,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
     fmt::print("==> {}\n", opened.err().text);
     return 1;
   }
-  print_banner(n.config);
+  print_banner(n);
   if (auto s = open_logs(n.config); !s) {
     fmt::print("==> {}\n", s.err().text);
     return 1;

@@ -1,7 +1,159 @@
+// Gossip: the pools of this node, who joins them, and what the LAN pool says about servers.
+#include "actors/gossip/core/keyring.hpp"
+#include "actors/gossip/pool_actor.hpp"
+#include "actors/gossip/pool_settings.hpp"
+#include "actors/members/join_actor.hpp"
+#include "actors/members/servers_actor.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/node/node.hpp"
+#include <caf/scoped_actor.hpp>
+#include <filesystem>
+#include <fmt/ranges.h>
 
 namespace actord {
 
-status spawn_pools(node&) { return {}; }
+namespace {
+
+constexpr auto most_leave_time = std::chrono::seconds(20); // two broadcasts of at most 5 s, and 3 s for the news to spread
+
+members::agent_profile profile_of(const node_config& c) {
+  members::agent_profile p;
+  p.server = c.server;
+  p.datacenter = c.datacenter;
+  p.segment = c.segment;
+  p.id = c.node_id;
+  p.rpc_port = static_cast<uint16_t>(std::max(0, c.rpc_advertise.port));
+  p.bootstrap = c.bootstrap;
+  p.expect = c.bootstrap_expect;
+  p.non_voter = c.non_voting_server;
+  p.use_tls = c.verify_outgoing;
+  if (c.serf_advertise_wan.port > 0) p.wan_join_port = static_cast<uint16_t>(c.serf_advertise_wan.port);
+  return p;
+}
+
+result<gossip::pool_setup> setup_of(const node& n, bool wan) {
+  const auto& c = n.config;
+  const auto profile = profile_of(c);
+  const auto& bind = wan ? c.serf_bind_wan : c.serf_bind_lan;
+  const auto& advertise = wan ? c.serf_advertise_wan : c.serf_advertise_lan;
+  gossip::pool_setup s;
+  s.wan = wan;
+  s.name = wan ? c.node_name + "." + c.datacenter : c.node_name;
+  s.bind_ip = bind.host;
+  s.bind_port = static_cast<uint16_t>(std::max(0, bind.port));
+  s.advertise_ip = advertise.host;
+  s.advertise_port = static_cast<uint16_t>(std::max(0, advertise.port));
+  s.tags = members::agent_tags(profile, wan);
+  s.knobs = wan ? gossip::wan_settings(c) : gossip::lan_settings(c);
+  s.reconnect_timeout = wan ? c.reconnect_timeout_wan : c.reconnect_timeout;
+  s.default_port = static_cast<uint16_t>(wan ? c.port_serf_wan : c.port_serf_lan);
+  s.allowed_networks = wan ? c.serf_wan_allowed_cidrs : c.serf_lan_allowed_cidrs;
+  if (wan) s.veto = [](const std::vector<members::claim>& all) { return members::objection_wan(all); };
+  else s.veto = [profile, own = s.name](const std::vector<members::claim>& all) { return members::objection_lan(profile, own, all); };
+  if (!c.encrypt.empty()) {
+    auto key = gossip::parse_key(c.encrypt);
+    if (!key) return key.err();
+    s.keys.push_back(std::move(*key));
+  }
+  s.verify_incoming = c.encrypt_verify_incoming;
+  s.verify_outgoing = c.encrypt_verify_outgoing;
+  const auto folder = n.folder->path() + "/serf/" + (wan ? "remote" : "local");
+  if (!c.disable_keyring_file) s.keyring_path = folder + ".keyring";
+  if (!c.dev_mode) s.snapshot_path = folder + ".snapshot";
+  s.rejoin_after_leave = c.rejoin_after_leave;
+  s.coordinates = !c.disable_coordinates;
+  s.log_name = c.server ? "agent.server" : "agent.client";
+  s.seed = fresh_seed();
+  s.board = wan ? n.wan_board : n.lan_board;
+  return s;
+}
+
+status start_pool(node& n, bool wan) {
+  auto setup = setup_of(n, wan);
+  const std::string which = wan ? "WAN" : "LAN";
+  if (!setup) return error{errc::internal, "Failed to start " + which + " Serf: " + setup.err().text};
+  auto pool = gossip::spawn_pool(*n.system, std::move(*setup));
+  if (!pool) return error{errc::internal, "Failed to start " + which + " Serf: " + pool.err().text};
+  (wan ? n.cluster.wan : n.cluster.lan) = *pool;
+  // An actor begins when it is first scheduled: wait for its first answer, so that the board is filled.
+  status out;
+  caf::scoped_actor self{*n.system};
+  self->request(*pool, caf::infinite, pool_keys{members::key_operation::list, {}, 0, true})
+      .receive([](const pool_keys_done&) {}, [&](caf::error& e) { out = error{errc::internal, "Failed to start " + which + " Serf: " + n.system->render(e)}; });
+  return out;
+}
+
+void keep_joining(node& n, bool wan) {
+  const auto& c = n.config;
+  const auto& addresses = wan ? c.retry_join_wan : c.retry_join;
+  const auto& pool = wan ? n.cluster.wan : n.cluster.lan;
+  if (addresses.empty() || !pool) return;
+  members::join_setup s;
+  s.cluster = wan ? "WAN" : "LAN";
+  s.addresses = addresses;
+  s.interval = wan ? c.retry_interval_wan : c.retry_interval;
+  s.most_attempts = wan ? c.retry_max_wan : c.retry_max;
+  if (n.give_up) s.give_up = [end = n.give_up] { end("max join retry exhausted"); };
+  n.pool_actors.push_back(members::spawn_join(*n.system, pool, std::move(s)));
+}
+
+status join_once(node& n, const pool_handle& pool, const std::vector<std::string>& addresses, const char* which) {
+  if (addresses.empty() || !pool) return {};
+  status out;
+  caf::scoped_actor self{*n.system};
+  log::info("agent", "({}) joining: addresses=[{}]", which, fmt::join(addresses, ", "));
+  self->request(pool, caf::infinite, pool_join{addresses})
+      .receive(
+          [&](pool_joined& j) {
+            if (j.reached == 0) out = std::move(j.failure);
+            else log::info("agent", "({}) joined: number_of_nodes={}", which, j.reached);
+          },
+          [&](caf::error& e) { out = error{errc::internal, n.system->render(e)}; });
+  return out;
+}
+
+void leave_one(node& n, const pool_handle& pool) {
+  if (!pool) return;
+  caf::scoped_actor self{*n.system};
+  self->request(pool, most_leave_time, pool_leave{})
+      .receive([](const agent_done&) {}, [&](caf::error& e) { log::warn("agent", "leaving a pool took too long: error=\"{}\"", n.system->render(e)); });
+}
+
+} // namespace
+
+status spawn_pools(node& n) {
+  if (n.config.port_serf_lan > 0)
+    if (auto s = start_pool(n, false); !s) return s;
+  if (n.config.server && n.config.serf_bind_wan.port > 0)
+    if (auto s = start_pool(n, true); !s) return s;
+  if (n.config.server && n.cluster.lan) {
+    members::servers_setup s;
+    s.datacenter = n.config.datacenter;
+    s.lan = n.cluster.lan;
+    s.wan = n.cluster.wan;
+    s.wan_board = n.wan_board;
+    s.raft = caf::actor_cast<servers_sink>(n.raft);
+    n.pool_actors.push_back(members::spawn_servers(*n.system, std::move(s)));
+  }
+  keep_joining(n, false);
+  keep_joining(n, true);
+  return {};
+}
+
+// A keyring file from an earlier start wins over the configuration.
+bool gossip_is_encrypted(const node& n) {
+  return !n.config.encrypt.empty() || (!n.config.disable_keyring_file && std::filesystem::exists(n.folder->path() + "/serf/local.keyring"));
+}
+
+status join_at_start(node& n) {
+  if (auto s = join_once(n, n.cluster.lan, n.config.start_join, "LAN"); !s) return s;
+  return join_once(n, n.cluster.wan, n.config.start_join_wan, "WAN");
+}
+
+// As Consul does: first the other datacenters, then our own.
+void leave_pools(node& n) {
+  leave_one(n, n.cluster.wan);
+  leave_one(n, n.cluster.lan);
+}
 
 } // namespace actord

@@ -32,6 +32,8 @@ struct node {
   std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
   agent_handle agent;
   events_handle events; // hears user events
+  std::vector<caf::actor> pool_actors; // who joins, who finds servers
+  std::function<void(std::string)> give_up; // ends the node; the text says why
   cluster_links cluster; // the fronts and the agent get copies, so it is complete before they start
   std::shared_ptr<pool_board> lan_board = std::make_shared<pool_board>(), wan_board = std::make_shared<pool_board>();
   std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
@@ -44,6 +46,9 @@ struct node {
 uint64_t fresh_seed();
 
 status spawn_pools(node& n);  // boot_pools.cpp: gossip, members, finding servers
+status join_at_start(node& n); // start_join; the failure ends the agent
+void leave_pools(node& n);     // returns when the others know, or when that took too long
+bool gossip_is_encrypted(const node& n);
 status spawn_rpc(node& n);    // boot_rpc.cpp: Consul's RPC, served and (on a client agent) asked
 status spawn_leader(node& n); // boot_leader.cpp: what the leader does beside Raft
 status spawn_events(node& n); // boot_events.cpp: user events, watches, remote execution

@@ -86,7 +86,7 @@ std::string make_compound(std::span<const std::string> parts) {
   std::string lengths, bodies;
   size_t count = 0;
   for (const auto& part : parts) {
-    if (count == compound_limit) break;
+    if (count == compound_parts_max) break;
     if (part.size() > UINT16_MAX) continue;
     lengths.push_back(static_cast<char>(part.size() >> 8));
     lengths.push_back(static_cast<char>(part.size() & 255));
@@ -105,7 +105,7 @@ std::vector<std::string> bundle(std::span<const std::string> parts, size_t budge
   size_t from = 0, size = compound_header;
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto more = parts[i].size() + compound_part;
-    if (i > from && (size + more > budget || i - from == compound_limit)) {
+    if (i > from && (size + more > budget || i - from == compound_parts_max)) {
       out.push_back(make_compound(parts.subspan(from, i - from)));
       from = i;
       size = compound_header;

@@ -1,6 +1,7 @@
 // UDP packets of gossip: message -> compound -> compressed if shorter -> CRC -> sealed, and back (gossip-wire.md sections 4, 5).
 #pragma once
 #include "actors/gossip/core/keyring.hpp"
+#include "actors/gossip/core/message_size.hpp"
 #include "actors/gossip/core/wire.hpp"
 #include <span>
 
@@ -8,8 +9,6 @@ namespace actord::gossip {
 
 constexpr size_t packet_limit = 65'507;  // what one UDP datagram can carry
 constexpr size_t packet_budget = 1'400;  // what senders fill by default, sealing included
-constexpr size_t compound_limit = 127;   // parts; 0.2.2 misreads more
-constexpr size_t compound_header = 2, compound_part = 2; // bytes of a compound, and per part of it
 
 struct packet_options {
   bool compress = true;
@@ -17,7 +16,7 @@ struct packet_options {
   bool opening_clear = false;
 };
 
-// Parts are encoded messages. One part is a packet by itself, several become a compound. More than compound_limit, and parts of
+// Parts are encoded messages. One part is a packet by itself, several become a compound. More than compound_parts_max, and parts of
 // 64 KiB and more, are left out: use bundle().
 std::string make_compound(std::span<const std::string> parts);
 // Splits parts over as few compounds as their order allows, each at most `budget` bytes before compression and sealing (a single

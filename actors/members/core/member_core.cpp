@@ -151,7 +151,8 @@ status member_core::leave(nanos now) {
   take(now, i);
   const auto* us = find(options_.self);
   const size_t others = alive_ - (us != nullptr && us->status == member_status::alive ? 1 : 0);
-  if (others == 0) {
+  leaves_alone_ = others == 0;
+  if (leaves_alone_) {
     next_leave_step(now);
     return {};
   }
@@ -168,7 +169,8 @@ void member_core::next_leave_step(nanos now) {
     out_.push_back(leave_gossip{});
   } else if (phase_ == phase::leaving_gossip) {
     phase_ = phase::spreading_leave;
-    phase_until_ = now + options_.leave_propagate_delay;
+    phase_until_ = leaves_alone_ ? now : now + options_.leave_propagate_delay;
+    if (leaves_alone_) next_leave_step(now);
   } else if (phase_ == phase::spreading_leave) {
     phase_ = phase::left;
     out_.push_back(tell_left{});

@@ -91,6 +91,7 @@ private:
   size_t alive_ = 0;
   phase phase_ = phase::alive;
   uint64_t leave_ticket_ = 0;
+  bool leaves_alone_ = false; // nobody is there who could hear it
   nanos phase_until_{0}, next_reap_{-1}, next_reconnect_{-1}, next_erase_ = nanos::max();
 };
 

@@ -64,6 +64,7 @@ public:
 
   const member_core& members() const { return members_; }
   clock_times clocks() const { return {member_clock_.time() - 1, events_.last_told(), queries_.last_told()}; }
+  clock_times lamport_times() const { return {member_clock_.time(), event_clock_.time(), query_clock_.time()}; }
   nanos default_query_timeout() const { return queries_.default_timeout(); }
 
 private:

@@ -4,6 +4,8 @@
 
 namespace actord::http {
 
+void member_json(json_writer& w, const members::member& m); // handlers/members.cpp
+
 void agent_self(exchange& x);
 void agent_members(exchange& x);
 void agent_metrics(exchange& x);

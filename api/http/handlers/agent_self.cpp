@@ -1,4 +1,4 @@
-// What this agent is: self, members, metrics.
+// What this agent is: self, metrics.
 #include "actors/agent/agent_actor.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 #include "runtime/config/loader.hpp"
@@ -23,40 +23,15 @@ void pairs_json(json_writer& w, string_pairs pairs) {
   w.end_object();
 }
 
-// Serf's tags of a server (reference/gossip-wire.md).
-string_pairs member_tags(const node_config& c, bool wan) {
-  string_pairs t{{"acls", "0"},       {"build", std::string(consul_version) + ":"}, {"dc", c.datacenter},  {"ft_fs", "1"},
-                 {"id", c.node_id},   {"port", std::to_string(c.port_server)},      {"raft_vsn", std::to_string(c.raft_protocol)},
-                 {"role", "consul"},  {"segment", c.segment},                       {"vsn", std::to_string(c.protocol)},
-                 {"vsn_max", "3"},    {"vsn_min", "2"}};
-  if (c.bootstrap) t.emplace_back("bootstrap", "1");
-  if (c.bootstrap_expect > 0) t.emplace_back("expect", std::to_string(c.bootstrap_expect));
-  if (c.non_voting_server) t.emplace_back("nonvoter", "1");
-  if (!wan && c.port_serf_wan > 0) t.emplace_back("wan_join_port", std::to_string(c.port_serf_wan));
-  return t;
-}
-
-void member_json(json_writer& w, const node_config& c, bool wan) {
-  const auto& where = wan ? c.serf_advertise_wan : c.serf_advertise_lan;
-  auto number = [&](std::string_view name, int64_t n) {
-    w.plain_key(name);
-    w.number(n);
-  };
+void place_json(json_writer& w, const coordinate::coordinate& c) {
   w.begin_object();
-  w.plain_key("Name");
-  w.string(wan ? c.node_name + "." + c.datacenter : c.node_name);
-  w.plain_key("Addr");
-  w.string(where.host.empty() ? c.advertise_addr : where.host);
-  number("Port", where.port > 0 ? where.port : wan ? c.port_serf_wan : c.port_serf_lan);
-  w.plain_key("Tags");
-  pairs_json(w, member_tags(c, wan));
-  number("Status", 1);
-  number("ProtocolMin", 1);
-  number("ProtocolMax", 5);
-  number("ProtocolCur", 2);
-  number("DelegateMin", 2);
-  number("DelegateMax", 5);
-  number("DelegateCur", 4);
+  w.plain_key("Vec");
+  w.begin_array();
+  for (const double v : c.vec) w.number(v);
+  w.end_array();
+  w.plain_key("Error"), w.number(c.error);
+  w.plain_key("Adjustment"), w.number(c.adjustment);
+  w.plain_key("Height"), w.number(c.height);
   w.end_object();
 }
 
@@ -66,12 +41,6 @@ int64_t process_status(std::string_view field) {
   for (std::string line; std::getline(in, line);)
     if (line.starts_with(field) && line.size() > field.size() && line[field.size()] == ':') return std::atoll(line.c_str() + field.size() + 1);
   return 0;
-}
-
-string_pairs serf_stats() {
-  return {{"coordinate_resets", "0"}, {"encrypted", "false"}, {"event_queue", "0"}, {"event_time", "1"}, {"failed", "0"}, {"health_score", "0"},
-          {"intent_queue", "0"},      {"left", "0"},          {"member_time", "1"}, {"members", "1"},    {"query_queue", "0"},
-          {"query_time", "1"}};
 }
 
 // Raft's own numbers, and the versions of Consul's Raft that they stand for.
@@ -124,8 +93,8 @@ void stats_json(json_writer& w, const environment& env, const leader_info& leade
   if (env.config.server) group("raft", raft_stats(env, leader));
   group("runtime", {{"arch", "amd64"}, {"cpu_count", cpus}, {"goroutines", std::to_string(process_status("Threads"))},
                     {"max_procs", cpus}, {"os", "linux"}, {"version", "consul-actord"}});
-  group("serf_lan", serf_stats());
-  if (env.config.server) group("serf_wan", serf_stats());
+  if (env.cluster.lan_members) group("serf_lan", env.cluster.lan_members->look()->stats);
+  if (env.cluster.wan) group("serf_wan", env.cluster.wan_members->look()->stats);
   w.end_object();
 }
 
@@ -150,9 +119,12 @@ void self_json(response& out, const environment& env, const leader_info& leader)
   w.plain_key("DebugConfig");
   w.raw(debug_config_json(c));
   w.plain_key("Coord");
-  w.raw(R"({"Vec":[0,0,0,0,0,0,0,0],"Error":1.5,"Adjustment":0,"Height":0.00001})");
+  const auto pool = env.cluster.lan_members ? env.cluster.lan_members->look() : std::make_shared<const pool_view>();
+  if (c.disable_coordinates) w.null();
+  else place_json(w, pool->where);
   w.plain_key("Member");
-  member_json(w, c, false);
+  const auto* own = pool->find(pool->self);
+  member_json(w, own ? *own : members::member{});
   w.plain_key("Stats");
   stats_json(w, env, leader);
   w.plain_key("Meta");
@@ -171,17 +143,6 @@ void agent_self(exchange& x) {
   x.env.self->request(x.env.router, caf::infinite, leader_query{})
       .then([later, env](const leader_info& l) { later.answer([&](response& out) { self_json(out, *env, l); }); },
             [later, env](const caf::error&) { later.answer([&](response& out) { self_json(out, *env, {}); }); });
-}
-
-void agent_members(exchange& x) {
-  const bool wan = !x.req.param("wan").empty();
-  const std::string_view segment = x.req.param("segment");
-  if (wan && !segment.empty() && segment != "_all") return x.out.text(400, "Cannot provide a segment with wan=true");
-  if (!segment.empty() && segment != "_all") return x.out.text(500, "Network segments are not supported in this version of Consul");
-  auto w = x.out.begin_json();
-  w.begin_array();
-  if (!wan || x.env.config.port_serf_wan > 0) member_json(w, x.env.config, wan);
-  w.end_array();
 }
 
 void agent_metrics(exchange& x) {

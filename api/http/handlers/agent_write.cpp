@@ -114,20 +114,6 @@ void agent_reload_config(exchange& x) {
 }
 void agent_leave_cluster(exchange& x) { ask(x, agent_leave{}); }
 
-// A single server is its only member: it can join itself and nobody else.
-void agent_join(exchange& x) {
-  const std::string to(x.req.tail);
-  if (to.empty()) return x.out.text(500, "1 error occurred:\n\t* Failed to resolve : lookup : no such host\n\n");
-  const auto& own = x.req.param("wan").empty() ? x.env.config.serf_advertise_lan : x.env.config.serf_advertise_wan;
-  if (to == own.host_port() || to == own.host) return x.out.empty();
-  x.out.text(500, "1 error occurred:\n\t* Failed to join " + to + ": this server does not join other agents\n\n");
-}
-
-void agent_force_leave(exchange& x) {
-  if (x.req.tail != x.env.config.node_name) return x.out.text(500, "agent: No node found with name '" + std::string(x.req.tail) + "'");
-  x.out.empty();
-}
-
 void agent_token(exchange& x) { x.out.text(401, "ACL support disabled"); }
 
 } // namespace actord::http

@@ -10,7 +10,7 @@ using namespace peers_test;
 namespace {
 
 int connect_to(const std::string& address) {
-  auto to = peer::parse_endpoint(address);
+  auto to = net::parse_endpoint(address);
   REQUIRE(to.ok());
   const int fd = ::socket(to->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   REQUIRE(fd >= 0);
@@ -133,9 +133,9 @@ TEST_CASE("frames of random bytes after a hello harm nobody") {
 
 TEST_CASE("a peer that never reads bounds our memory and delays nobody else") {
   server a("a", 0, [](auto& s) { s.max_queued_bytes = 8 << 20; s.silent_limit = 60s; }), c("c");
-  auto listener = peer::listen_on("127.0.0.1", 0);
+  auto listener = net::listen_on("127.0.0.1", 0);
   REQUIRE(listener.ok());
-  a.want({{"stuck", "127.0.0.1:" + std::to_string(peer::port_of(*listener))}, {"c", c.address()}});
+  a.want({{"stuck", "127.0.0.1:" + std::to_string(net::port_of(*listener))}, {"c", c.address()}});
   pollfd p{*listener, POLLIN, 0};
   REQUIRE(::poll(&p, 1, 10000) == 1);
   const int stuck = ::accept(*listener, nullptr, nullptr);
@@ -159,13 +159,13 @@ TEST_CASE("a peer that never reads bounds our memory and delays nobody else") {
 }
 
 TEST_CASE("a peer that never reads does not hold up the end") {
-  auto listener = peer::listen_on("127.0.0.1", 0);
+  auto listener = net::listen_on("127.0.0.1", 0);
   REQUIRE(listener.ok());
   int stuck = -1;
   const auto start = std::chrono::steady_clock::now();
   {
     server a("a", 0, [](auto& s) { s.silent_limit = 60s; });
-    a.want({{"stuck", "127.0.0.1:" + std::to_string(peer::port_of(*listener))}});
+    a.want({{"stuck", "127.0.0.1:" + std::to_string(net::port_of(*listener))}});
     pollfd p{*listener, POLLIN, 0};
     REQUIRE(::poll(&p, 1, 10000) == 1);
     stuck = ::accept(*listener, nullptr, nullptr);
@@ -183,9 +183,9 @@ TEST_CASE("a peer that never reads does not hold up the end") {
 
 TEST_CASE("a server that says hello and then nothing is given up and dialled again") {
   server a("a", 0, [](auto& s) { s.ping_interval = 50ms; s.silent_limit = 300ms; });
-  auto listener = peer::listen_on("127.0.0.1", 0);
+  auto listener = net::listen_on("127.0.0.1", 0);
   REQUIRE(listener.ok());
-  a.want({{"hung", "127.0.0.1:" + std::to_string(peer::port_of(*listener))}});
+  a.want({{"hung", "127.0.0.1:" + std::to_string(net::port_of(*listener))}});
   peer::hello h;
   h.id = "hung";
   h.datacenter = "dc1";
@@ -203,9 +203,9 @@ TEST_CASE("a server that says hello and then nothing is given up and dialled aga
 
 TEST_CASE("a server that accepts and says nothing costs no more than the time to dial") {
   server a("a", 0, [](auto& s) { s.dial_timeout = 200ms; });
-  auto listener = peer::listen_on("127.0.0.1", 0);
+  auto listener = net::listen_on("127.0.0.1", 0);
   REQUIRE(listener.ok());
-  a.want({{"", "127.0.0.1:" + std::to_string(peer::port_of(*listener))}});
+  a.want({{"", "127.0.0.1:" + std::to_string(net::port_of(*listener))}});
   for (int i = 0; i < 2; ++i) {
     pollfd p{*listener, POLLIN, 0};
     REQUIRE(::poll(&p, 1, 10000) == 1);

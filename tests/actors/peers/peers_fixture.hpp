@@ -2,7 +2,7 @@
 // actor that keeps what it is told.
 #pragma once
 #include "actors/peers/peers_actor.hpp"
-#include "actors/peers/socket.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include <algorithm>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -72,14 +72,14 @@ struct config : caf::actor_system_config {
 
 struct server {
   explicit server(const std::string& id, uint16_t port = 0, std::function<void(peers_setup&)> adjust = {}) : h(std::make_shared<heard>()) {
-    auto fd = peer::listen_on("127.0.0.1", port);
+    auto fd = net::listen_on("127.0.0.1", port);
     REQUIRE_MESSAGE(fd.ok(), (fd ? "" : fd.err().text));
     setup.bind.ip = "127.0.0.1";
     setup.listener = *fd;
     setup.self.id = id;
     setup.self.name = "name-" + id;
     setup.self.datacenter = "dc1";
-    setup.self.address = "127.0.0.1:" + std::to_string(peer::port_of(*fd));
+    setup.self.address = "127.0.0.1:" + std::to_string(net::port_of(*fd));
     std::string pattern = (std::filesystem::temp_directory_path() / "actord-peers-XXXXXX").string();
     setup.data_dir = ::mkdtemp(pattern.data());
     if (adjust) adjust(setup);

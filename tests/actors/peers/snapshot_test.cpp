@@ -13,7 +13,7 @@ namespace {
 class relay {
 public:
   explicit relay(uint16_t to, size_t cut_after) : to_("127.0.0.1:" + std::to_string(to)), cut_after_(cut_after) {
-    auto fd = peer::listen_on("127.0.0.1", 0);
+    auto fd = net::listen_on("127.0.0.1", 0);
     REQUIRE(fd.ok());
     listener_ = *fd;
     thread_ = std::thread([this] { run(); });
@@ -24,7 +24,7 @@ public:
     for (auto& p : pairs_) drop(p);
     ::close(listener_);
   }
-  std::string address() const { return "127.0.0.1:" + std::to_string(peer::port_of(listener_)); }
+  std::string address() const { return "127.0.0.1:" + std::to_string(net::port_of(listener_)); }
   int cuts() const { return cuts_; }
 
 private:
@@ -73,7 +73,7 @@ private:
       std::erase_if(pairs_, [](auto& p) { return p.left < 0; });
       if (fds[0].revents != 0) {
         const int left = ::accept(listener_, nullptr, nullptr);
-        auto to = peer::parse_endpoint(to_);
+        auto to = net::parse_endpoint(to_);
         const int right = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (::connect(right, reinterpret_cast<const sockaddr*>(&to->storage), to->length) == 0) {
           pairs_.push_back({left, right});

@@ -127,12 +127,12 @@ TEST_CASE("an address in use is an error that names it") {
 
 TEST_CASE("servers talk over IPv6") {
   auto on_v6 = [](peers_setup& s) {
-    auto fd = peer::listen_on("::1", 0);
+    auto fd = net::listen_on("::1", 0);
     if (!fd) return; // a machine without IPv6 says the same over IPv4
     ::close(s.listener);
     s.bind.ip = "::1";
     s.listener = *fd;
-    s.self.address = peer::format_endpoint("::1", peer::port_of(*fd));
+    s.self.address = net::format_endpoint("::1", net::port_of(*fd));
   };
   server a("a", 0, on_v6), b("b", 0, on_v6);
   a.want({{"b", b.address()}});

@@ -168,10 +168,10 @@ TEST_CASE("old ACL spellings fill the new settings unless those are set") {
 }
 
 TEST_CASE("a key without effect warns once it asks for one, and not under -dev's own settings") {
-  auto r = load_args({"-dev", "-hcl", "ui_config { enabled = true } raft_protocol = 3 auto_encrypt { tls = false } retry_max = 3 "
+  auto r = load_args({"-dev", "-hcl", "ui_config { enabled = true } auto_encrypt { tls = false } raft_protocol = 2 "
                       "use_streaming_backend = false ae_interval = \"5m\""});
   REQUIRE(r.ok());
-  CHECK(r->warnings == string_list{"ae_interval cannot be set by users and is ignored", "retry_max is accepted but has no effect yet",
+  CHECK(r->warnings == string_list{"ae_interval cannot be set by users and is ignored", "raft_protocol is accepted but has no effect yet",
                                    "ui_config is accepted but has no effect yet"});
   CHECK(r->config.ae_interval == 1min);
 }

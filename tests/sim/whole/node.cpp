@@ -83,7 +83,6 @@ actord::status node::spawn(surroundings& w) {
     setup.options.members.addresses[plan.hello.id] = plan.hello.address;
   }
   setup.hello = plan.hello;
-  setup.join = plan.join;
   setup.hold = plan.hold;
   setup.tick = plan.tick;
   setup.seed = plan.seed;
@@ -109,6 +108,7 @@ actord::status node::spawn(surroundings& w) {
   c.autopilot_max_trailing_logs = 50;
   autopilot_ = spawn_autopilot(*system_, c, raft, *state, status, board);
   caf::anon_send(raft, raft_attach{writer_, peers_});
+  caf::anon_send(caf::actor_cast<servers_sink>(raft), servers_found{plan.found});
   return {};
 }
 

@@ -5,6 +5,7 @@
 // and of those that are not busy a drawn one goes on; so actors overtake one another as threads do, and the log writer's
 // time is the disk's.
 #pragma once
+#include "actors/messages/servers_messages.hpp"
 #include "actors/autopilot/autopilot_board.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/raft/core/types.hpp"
@@ -49,7 +50,7 @@ struct node_plan {
   std::string folder;
   server_hello hello;
   raft::options options;         // without self
-  std::vector<std::string> join;
+  std::vector<found_server> found; // as gossip would
   bool bootstrap = false;
   std::chrono::milliseconds tick{100};
   nanos hold{7'000'000'000};

@@ -120,7 +120,7 @@ void world::boot(uint32_t slot) {
   p.hello.bootstrapped = false;
   p.bootstrap = s.bootstraps;
   for (uint32_t other = 0; other < most_servers; ++other)
-    if (other != slot && servers_[other].started && !servers_[other].gone) p.join.push_back(servers_[other].hello.address);
+    if (other != slot && servers_[other].started && !servers_[other].gone) p.found.push_back({servers_[other].hello.id, servers_[other].hello.name, servers_[other].hello.address, true});
   p.seed = random_();
   p.clock = local_time(s);
   p.full = &s.full;

@@ -206,7 +206,7 @@ TEST_CASE("bundles keep the order, the budget and 127 parts") {
       CHECK(body.size() <= budget);
       auto p = decode_packet(body, nullptr);
       REQUIRE(p.ok());
-      CHECK(p->messages.size() <= compound_limit);
+      CHECK(p->messages.size() <= compound_parts_max);
       for (const auto& m : p->messages) got.push_back(encode(m));
     }
     CHECK(got == parts);

@@ -1,14 +1,15 @@
-// Sockets for the peers actor: none of these calls waits for the network. Addresses are "ip:port" with IPv6 in brackets.
+// Sockets of connections between nodes: none of these calls waits for the network. Addresses are "ip:port" with IPv6 in brackets.
 #pragma once
 #include "runtime/base/error.hpp"
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <sys/socket.h>
 #include <utility>
 #include <vector>
 
-namespace actord::peer {
+namespace actord::net {
 
 struct endpoint {
   sockaddr_storage storage{};
@@ -30,6 +31,9 @@ void tune(int fd);
 // Bytes written to a connection that the other side's kernel has not acknowledged.
 uint64_t unacknowledged(int fd);
 
+// Resolves "name:port" into "ip:port"s in a thread of its own and calls `done` there.
+void resolve_in_background(const std::string& name_and_port, std::function<void(result<std::vector<std::string>>)> done);
+
 // Resolves names in threads that nobody waits for, because getaddrinfo cannot be interrupted: an actor with a thread of
 // its own would hold up the end of the actor system.
 class resolver {
@@ -48,4 +52,4 @@ private:
   std::shared_ptr<shared> shared_;
 };
 
-} // namespace actord::peer
+} // namespace actord::net

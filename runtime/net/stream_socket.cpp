@@ -1,4 +1,4 @@
-#include "actors/peers/socket.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include <algorithm>
 #include <arpa/inet.h>
 #include <charconv>
@@ -13,7 +13,7 @@
 #include <thread>
 #include <unistd.h>
 
-namespace actord::peer {
+namespace actord::net {
 
 namespace {
 
@@ -129,16 +129,8 @@ uint64_t unacknowledged(int fd) {
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
 }
 
-struct resolver::shared {
-  std::mutex lock;
-  std::vector<answer> answers;
-};
-
-resolver::resolver() : shared_(std::make_shared<shared>()) {}
-resolver::~resolver() = default;
-
-void resolver::ask(const std::string& name_and_port) try {
-  std::thread([to = shared_, name_and_port] {
+void resolve_in_background(const std::string& name_and_port, std::function<void(result<std::vector<std::string>>)> done) try {
+  std::thread([done, name_and_port] {
     auto [host, port] = split(name_and_port);
     addrinfo hints{}, *list = nullptr;
     hints.ai_socktype = SOCK_STREAM;
@@ -150,15 +142,26 @@ void resolver::ask(const std::string& name_and_port) try {
       found.push_back(std::string(ip).find(':') == std::string::npos ? std::string(ip) + ":" + digits : "[" + std::string(ip) + "]:" + digits);
     }
     if (list != nullptr) ::freeaddrinfo(list);
-    std::lock_guard hold(to->lock);
-    if (code != 0)
-      to->answers.push_back({name_and_port, error(errc::not_found, ::gai_strerror(code))});
-    else
-      to->answers.push_back({name_and_port, std::move(found)});
+    if (code != 0) done(error(errc::not_found, ::gai_strerror(code)));
+    else done(std::move(found));
   }).detach();
 } catch (const std::system_error& e) { // no thread to be had
-  std::lock_guard hold(shared_->lock);
-  shared_->answers.push_back({name_and_port, error(errc::internal, e.what())});
+  done(error(errc::internal, e.what()));
+}
+
+struct resolver::shared {
+  std::mutex lock;
+  std::vector<answer> answers;
+};
+
+resolver::resolver() : shared_(std::make_shared<shared>()) {}
+resolver::~resolver() = default;
+
+void resolver::ask(const std::string& name_and_port) {
+  resolve_in_background(name_and_port, [to = shared_, name_and_port](result<std::vector<std::string>> found) {
+    std::lock_guard hold(to->lock);
+    to->answers.push_back({name_and_port, std::move(found)});
+  });
 }
 
 std::vector<resolver::answer> resolver::take() {
@@ -166,4 +169,4 @@ std::vector<resolver::answer> resolver::take() {
   return std::exchange(shared_->answers, {});
 }
 
-} // namespace actord::peer
+} // namespace actord::net

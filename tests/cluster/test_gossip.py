@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""Servers that find each other by gossip, each at an address of its own: joining, leaving, a killed and a hanging one, one that comes back
+elsewhere, two of one name, exchanged keys under load with a look at the wire, and packets of strangers.   test_gossip.py [--ghosts N]"""
+import argparse
+import os
+import random
+import socket
+import time
+
+import gossip
+from agent import eventually, main
+from cluster import Cluster
+from gossip import ALIVE, FAILED, LEFT, agree, members
+
+KEYS = ["AAECAwQFBgcICQoLDA0ODw==", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "EBESExQVFhcYGRobHB0eHw=="]
+FAST = ["-hcl", 'gossip_lan { probe_interval = "300ms" probe_timeout = "150ms" gossip_interval = "50ms" suspicion_mult = 6 } '
+                'gossip_wan { probe_interval = "300ms" probe_timeout = "150ms" gossip_interval = "50ms" }']
+began = time.monotonic()
+
+
+def step(words):
+    print(f"  {time.monotonic() - began:5.1f} s  {words}", flush=True)
+
+
+def placed(block):
+    return lambda name: {"ip": f"{block}.{int(name[1:])}"}
+
+
+def statuses(cluster, **others):
+    return {**{s.name: ALIVE for s in cluster.alive()}, **others}
+
+
+def forms(cluster):
+    cluster.start()
+    took = eventually("all see all", 10, lambda: agree(cluster.alive(), statuses(cluster)))
+    step(f"three servers see one another {took:.1f} s after they could be written to")
+    took = eventually("all see all among datacenters", 20, lambda: agree(cluster.alive(), {f"{s.name}.dc1": ALIVE for s in cluster.alive()}, wan=True))
+    step(f"the pool of servers is flooded {took:.1f} s later")
+
+
+def one_is_killed(cluster):
+    victim = cluster.servers[-1]
+    victim.kill()
+    others = cluster.alive()
+    took = eventually("the killed one has failed", 30, lambda: agree(others, statuses(cluster, **{victim.name: FAILED})))
+    step(f"{victim.name} was killed: all see it failed after {took:.1f} s")
+    victim.start()
+    took = eventually("it is back", 30, lambda: agree(cluster.alive(), statuses(cluster)))
+    step(f"it is back, and all see it alive after {took:.1f} s")
+    cluster.wait_writable()
+
+
+def one_flaps(cluster):
+    """Shorter than a suspicion: nobody may be declared dead for it."""
+    victim = cluster.followers()[-1]
+    others = [s for s in cluster.servers if s is not victim]
+    for _ in range(4):
+        victim.freeze()
+        time.sleep(0.7)
+        victim.thaw()
+        time.sleep(0.3)
+        for s in others:
+            assert members(s)[victim.name][0] == ALIVE, f"{victim.name} only flapped, {s.name} sees it dead"
+    eventually("all see all", 10, lambda: agree(cluster.alive(), statuses(cluster)))
+    step(f"{victim.name} flapped and was never declared dead")
+
+
+def one_leaves_and_returns_elsewhere(cluster, block):
+    guest = cluster.add()
+    guest.start()
+    eventually("the guest is seen", 20, lambda: agree(cluster.alive(), statuses(cluster)))
+    assert guest.request("PUT", "/v1/agent/leave")[0] == 200
+    assert guest.process.wait(20) == 0, guest.log()
+    others = cluster.alive()
+    took = eventually("the guest has left", 10, lambda: agree(others, statuses(cluster, **{guest.name: LEFT})))
+    step(f"{guest.name} left: all see so {took:.1f} s after its end")
+    eventually("it is out of Raft", 20, lambda: guest.name not in cluster.configuration())
+    guest.ip = f"{block}.99"
+    guest.start()
+    eventually("the guest is back at another address", 20, lambda: all(members(s).get(guest.name) == (ALIVE, guest.ip) for s in others))
+    cluster.wait_writable(30)
+    eventually("it is in Raft again", 30, lambda: guest.name in cluster.configuration())
+    step(f"{guest.name} is back at another address")
+    guest.kill()
+    eventually("it has failed", 30, lambda: agree(others, statuses(cluster, **{guest.name: FAILED})))
+    status, _, text = others[0].request("PUT", "/v1/agent/force-leave/nobody")
+    assert (status, text) == (500, b"agent: No node found with name 'nobody'"), text
+    assert others[0].request("PUT", f"/v1/agent/force-leave/{guest.name}")[0] == 200
+    eventually("it was forced to leave", 10, lambda: agree(others, statuses(cluster, **{guest.name: LEFT})))
+    assert others[1].request("PUT", f"/v1/agent/force-leave/{guest.name}?prune")[0] == 200
+    eventually("it is forgotten", 10, lambda: agree(others, statuses(cluster)))
+    step("killed, forced to leave, pruned")
+    cluster.remove(guest)
+    return guest
+
+
+def two_of_one_name(cluster, block):
+    """The one who comes later is not taken in, whoever it asks."""
+    double = Cluster(0, binary=cluster.binary, extra=FAST)
+    with double:
+        thief = double.add(["-bootstrap-expect=3", f"-retry-join={cluster.servers[0].join_address()}"])
+        thief.name, thief.ip, thief.ports = cluster.servers[1].name, f"{block}.77", dict(cluster.servers[1].ports)
+        thief.start()
+        eventually("the double looks around", 10, lambda: members(thief))
+        time.sleep(3)
+        for s in cluster.alive():
+            assert members(s)[thief.name] == (ALIVE, cluster.servers[1].ip), members(s)
+    eventually("all see all", 20, lambda: agree(cluster.alive(), statuses(cluster)))
+    step("a second agent of the same name changed nothing")
+
+
+def strangers(cluster, ghosts):
+    """Garbage, bombs and lies. Nobody dies of them; what strangers announce takes bounded memory."""
+    rng = random.Random(1)
+    target, victim = cluster.servers[0], cluster.servers[1]
+    to = (target.ip, target.ports["serf_lan"])
+    before = target.rss()
+    out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for _ in range(3000):
+        out.sendto(rng.randbytes(rng.randrange(1, 1400)), to)
+        out.sendto(bytes([rng.randrange(14)]) + rng.randbytes(rng.randrange(200)), to)
+    bomb = gossip.compressed(b"\x08" + bytes(20_000_000))[:60_000]
+    nested = gossip.alive("n")
+    for _ in range(12):
+        nested = gossip.compound([nested] * 3)[:60_000]
+    for packet in (bomb, gossip.compressed(b"\x08" + bytes(60_000_00)), nested, gossip.compound([b""] * 255), gossip.compound([b"\x04"] * 20, 200)):
+        for _ in range(50):
+            out.sendto(packet[:65_000], to)
+    for kind in (gossip.dead, gossip.suspect):
+        for inc in (0, 1, 2, 1000, 1 << 31, 0xffffffff):
+            out.sendto(kind(victim.name, inc, "stranger"), to)
+            out.sendto(kind(target.name, inc, "stranger"), to)
+    out.sendto(gossip.alive(victim.name, "127.9.9.9", 9, 1 << 30), to)
+    out.sendto(gossip.alive("wrong-dc", meta=b"\xff" + gossip.raw({"role": "node", "dc": "elsewhere", "id": "x"})), to)
+    streams = []
+    for n in range(300):
+        s = socket.socket()
+        s.settimeout(1)
+        try:
+            s.connect(to)
+            s.send((b"", b"\x06", b"\x0a\xff\xff\xff\xff", b"\x06" + gossip.raw({"Join": True, "Nodes": 1 << 30, "UserStateLen": 1 << 40}), rng.randbytes(500))[n % 5])
+        except OSError:
+            pass
+        streams.append(s)
+    for _ in range(10):  # longer than a suspicion that nobody refutes
+        time.sleep(0.5)
+        assert agree(cluster.alive(), statuses(cluster)), [members(s) for s in cluster.alive()]
+    for s in streams:
+        s.close()
+    assert cluster.alive() == cluster.servers, cluster.logs()
+    cluster.wait_writable()
+    step(f"garbage, bombs, lies and half streams harmed nobody; RSS {before >> 20} -> {target.rss() >> 20} MiB")
+    for n in range(ghosts):
+        out.sendto(gossip.alive(f"ghost{n:07}", "127.0.0.1", 9), to)
+        if n % 50 == 49:
+            time.sleep(0.002)
+    out.close()
+    for s in cluster.alive():
+        seen = members(s)
+        for other in cluster.alive():
+            assert seen[other.name][0] == ALIVE, f"{s.name} sees {other.name} as {seen[other.name]}"
+        assert s.rss() < before + (600 << 20), f"{s.name}: {s.rss() >> 20} MiB"
+    cluster.wait_writable(30)
+    step(f"{ghosts} spoofed members: {len(members(target))} kept, RSS {before >> 20} -> {target.rss() >> 20} MiB, no server died of them")
+
+
+def keys_are_exchanged(binary):
+    """Under load, again and again; nobody is lost and nothing goes in clear."""
+    block = gossip.block()
+    with Cluster(3, binary=binary, extra=FAST + [f"-encrypt={KEYS[0]}"], place=placed(block)) as cluster:
+        ports = [s.ports[p] for s in cluster.servers for p in ("serf_lan", "serf_wan")]
+        look = gossip.Wire.possible()
+        wire = gossip.Wire([s.ip for s in cluster.servers], ports)
+        if look:
+            wire.__enter__()
+        cluster.start()
+        eventually("all see all", 20, lambda: agree(cluster.alive(), statuses(cluster)))
+        eventually("all see all among datacenters", 30, lambda: agree(cluster.alive(), {f"{s.name}.dc1": ALIVE for s in cluster.alive()}, wan=True))
+        assert "Gossip: true" in open(cluster.servers[0].log_path).read(), "the banner does not tell of encryption"
+        at = cluster.servers[0]
+        current = KEYS[0]
+        for turn in range(6):
+            fresh = KEYS[(turn + 1) % len(KEYS)]
+            for method, key in (("POST", fresh), ("PUT", fresh), ("DELETE", current)):
+                status, _, text = at.request(method, "/v1/operator/keyring", body=f'{{"Key": "{key}"}}', timeout=20)
+                assert status == 200, (method, text)
+                for s in cluster.alive():
+                    seen = {name: state for name, (state, _) in members(s).items()}
+                    assert seen == statuses(cluster), f"{s.name} sees {seen} while keys are exchanged"
+            current = fresh
+            rings = at.json("GET", "/v1/operator/keyring", timeout=20)
+            assert [(r["WAN"], r["Keys"], r["PrimaryKeys"], r["NumNodes"]) for r in rings] == \
+                [(True, {current: 3}, {current: 3}, 3), (False, {current: 3}, {current: 3}, 3)], rings
+        status, _, text = at.request("DELETE", "/v1/operator/keyring", body=f'{{"Key": "{current}"}}', timeout=20)
+        assert status == 500 and b"Removing the primary key is not allowed" in text, text
+        for s in cluster.servers:
+            for file in ("local.keyring", "remote.keyring"):
+                path = os.path.join(s.data_dir, "serf", file)
+                assert open(path).read() == f'[\n  "{current}"\n]', path
+                assert os.stat(path).st_mode & 0o777 == 0o600, path
+        # The keyring file wins over the configuration's key, which nobody knows any more.
+        victim = cluster.followers()[-1]
+        victim.kill()
+        victim.start()
+        eventually("who restarts has the present key", 30, lambda: agree(cluster.alive(), statuses(cluster)))
+        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for s in cluster.servers:
+            for n in range(200):
+                out.sendto(gossip.alive(f"ghost{n}"), (s.ip, s.ports["serf_lan"]))
+            for replayed in wire.packets[:500]:
+                out.sendto(replayed[3], (s.ip, s.ports["serf_lan"]))
+        time.sleep(1)
+        assert agree(cluster.alive(), statuses(cluster)), [members(s) for s in cluster.alive()]
+        out.close()
+        if look:
+            ours = {s.ports[p] for s in cluster.servers for p in ("serf_lan", "serf_wan")}
+            wire.__exit__()
+            sent = [p for p in wire.packets if p[1] in ours]
+            names = [s.name.encode() for s in cluster.servers]
+            clear = [p for p in sent if p[3][:1] != b"\x01" or any(b"\xa2" + n in p[3] for n in names)]
+            first = [s for s in wire.streams if s[3][:1] in (b"\x06", b"\x09", b"\x00")]
+            assert sent and not clear, clear[:3]
+            assert not first, first[:3]
+            step(f"keys exchanged 6 times, nobody was lost; {len(sent)} packets and {len(wire.streams)} pieces of streams, none in clear")
+        else:
+            step("keys exchanged 6 times, nobody was lost (the wire may not be looked at here)")
+
+
+def run(args):
+    block = gossip.block()
+    with Cluster(3, extra=FAST, place=placed(block)) as cluster:
+        forms(cluster)
+        one_is_killed(cluster)
+        one_flaps(cluster)
+        one_leaves_and_returns_elsewhere(cluster, block)
+        two_of_one_name(cluster, block)
+        strangers(cluster, args.ghosts)
+    keys_are_exchanged(None)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ghosts", type=int, default=3000)
+    main(run, parser.parse_args())
