@@ -1,6 +1,7 @@
 #include "actors/events/event_actor.hpp"
 #include "actors/events/core/wire.hpp"
 #include "actors/events/remote_exec.hpp"
+#include "actors/messages/client_messages.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/stateful_actor.hpp>
 #include <algorithm>
@@ -85,6 +86,7 @@ private:
   }
   void new_leader(const std::string& who) {
     log::info("agent.server", "New leader elected: payload={}", who);
+    if (agent_) caf::anon_send(caf::actor_cast<caf::actor>(agent_), agent_ticked{agent_compares_soon});
   }
 
   events_self self_;
