@@ -112,7 +112,7 @@ std::string http_client::url_of(const api_request& r) const { return s_->shown +
 result<api_response> http_client::exchange(const api_request& r, const std::string& bytes, bool& nothing_came) {
   auto& s = *s_;
   if (!s.open) {
-    auto opened = s.unix_path.empty() ? connect_tcp(s.url.host, s.url.port) : connect_unix(s.unix_path);
+    auto opened = s.unix_path.empty() ? connect_tcp(s.url.host, s.url.port, s.settings.patience) : connect_unix(s.unix_path);
     if (!opened) return opened.err();
     if (auto kept = s.replace(std::move(*opened)); !kept) return kept.err();
     if (s.tls)
@@ -166,8 +166,9 @@ result<api_response> http_client::send(const api_request& r) {
   net::http_request wire;
   wire.method = r.method;
   wire.host = s_->url.authority();
-  wire.target = target_of(r);
+  wire.target = r.raw_target.empty() ? target_of(r) : r.raw_target;
   wire.body = r.body;
+  wire.headers = r.headers;
   if (!s_->settings.token.empty()) wire.headers.push_back({"X-Consul-Token", s_->settings.token});
   if (!s_->settings.user_password.empty()) {
     std::string encoded;

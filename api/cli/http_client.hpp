@@ -1,6 +1,7 @@
 // A blocking client of the HTTP API over TCP, TLS or a unix socket. One request at a time; the connection is kept and
 // used again. Error texts are those of Consul's Go client: `Get "http://…": dial tcp …: connect: connection refused`.
 #pragma once
+#include "runtime/base/duration.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/net/http_exchange.hpp"
 #include <functional>
@@ -20,6 +21,7 @@ struct client_settings {
   std::string user_password; // "user:pw" for basic authentication
   bool tls = false;          // https unless the address says otherwise
   bool verify = true;
+  nanos patience{0};         // for connecting and for each read; 0: for ever
 };
 
 struct api_request {
@@ -27,6 +29,8 @@ struct api_request {
   std::string path = {}; // unescaped; every byte outside Go's path set is escaped when sent
   query_list query = {};
   std::string body = {};
+  std::string raw_target = {};         // sent as it is, instead of path and query
+  net::http_headers headers = {};      // further ones
   std::function<bool(std::string_view)> on_body = {}; // streams a 200's body; false ends the request
 };
 

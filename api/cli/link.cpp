@@ -32,10 +32,16 @@ std::string join_host_port(const std::string& host, uint16_t port) {
   return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 
-result<std::unique_ptr<connection>> connect_to(int family, const sockaddr* address, socklen_t length, const std::string& shown) {
+result<std::unique_ptr<connection>> connect_to(int family, const sockaddr* address, socklen_t length, const std::string& shown, nanos patience = nanos(0)) {
   int fd = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return error{errc::internal, "dial " + shown + ": socket: " + go_errno_text(errno)};
   auto made = std::make_unique<connection>(fd);
+  if (patience > nanos(0)) { // of connecting, too
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(patience).count();
+    const timeval limit{us / 1000000, us % 1000000};
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
   int rc;
   do rc = ::connect(fd, address, length);
   while (rc != 0 && errno == EINTR);
@@ -84,12 +90,13 @@ result<std::string> connection::read() {
     }
     ssize_t n = ::recv(fd_, out.data(), out.size(), 0);
     if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) return error{errc::internal, "context deadline exceeded"};
     if (n < 0) return error{errc::internal, "read: " + go_errno_text(errno)};
     return out.resize(static_cast<size_t>(n)), out;
   }
 }
 
-result<std::unique_ptr<connection>> connect_tcp(const std::string& host, uint16_t port) {
+result<std::unique_ptr<connection>> connect_tcp(const std::string& host, uint16_t port, nanos patience) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
@@ -102,7 +109,7 @@ result<std::unique_ptr<connection>> connect_tcp(const std::string& host, uint16_
   for (auto* a = found; a; a = a->ai_next) {
     char ip[INET6_ADDRSTRLEN + 16] = "";
     ::getnameinfo(a->ai_addr, a->ai_addrlen, ip, sizeof ip, nullptr, 0, NI_NUMERICHOST);
-    outcome = connect_to(a->ai_family, a->ai_addr, a->ai_addrlen, "tcp " + join_host_port(ip, port));
+    outcome = connect_to(a->ai_family, a->ai_addr, a->ai_addrlen, "tcp " + join_host_port(ip, port), patience);
     if (outcome) break;
   }
   ::freeaddrinfo(found);

@@ -1,5 +1,6 @@
 // One blocking byte stream to an agent, plain or TLS. Errors are worded as Go's net and crypto/tls word them.
 #pragma once
+#include "runtime/base/duration.hpp"
 #include "runtime/base/errno_text.hpp"
 #include "runtime/base/error.hpp"
 #include <memory>
@@ -32,7 +33,7 @@ private:
   ssl_st* ssl_ = nullptr;
 };
 
-result<std::unique_ptr<connection>> connect_tcp(const std::string& host, uint16_t port);
+result<std::unique_ptr<connection>> connect_tcp(const std::string& host, uint16_t port, nanos patience = nanos(0));
 result<std::unique_ptr<connection>> connect_unix(const std::string& path);
 
 // Certificates and the rules of verification, loaded once.

@@ -58,7 +58,7 @@ static void add_limits(rows& to) {
 }
 
 static void add_checks(rows& to) {
-  add(to, row_maker("watches", &c::watches, "Views to watch, each with a handler that is run at every change.").go("Watches").reload().inert());
+  add(to, row_maker("watches", &c::watches, "Views to watch, each with a handler that is run at every change.").go("Watches").reload());
   add(to, row_maker("enable_script_checks", &c::enable_script_checks, "Run scripts as checks, whoever registered them.").flag("enable-script-checks").go("EnableRemoteScriptChecks"));
   add(to, row_maker("enable_local_script_checks", &c::enable_local_script_checks, "Run scripts as checks when they stand in configuration files.").flag("enable-local-script-checks").go("EnableLocalScriptChecks"));
   add(to, row_maker("check_update_interval", &c::check_update_interval, "How long a change of a check's output alone is held back.").go("CheckUpdateInterval"));
@@ -67,7 +67,7 @@ static void add_checks(rows& to) {
   add(to, row_maker("check_deregister_interval_min", &c::check_deregister_interval_min, "Least time before a critical service is deregistered.").go("CheckDeregisterIntervalMin").internal());
   add(to, row_maker("check_reap_interval", &c::check_reap_interval, "How often critical services are looked for.").go("CheckReapInterval").internal());
   add(to, row_maker("ae_interval", &c::ae_interval, "Time between two full comparisons of agent and catalog.").go("AEInterval").internal());
-  add(to, row_maker("disable_remote_exec", &c::disable_remote_exec, "Do not run commands sent by consul exec.").go("DisableRemoteExec").inert());
+  add(to, row_maker("disable_remote_exec", &c::disable_remote_exec, "Do not run commands sent by consul exec.").go("DisableRemoteExec"));
 }
 
 static void add_telemetry(rows& to) {

@@ -163,6 +163,7 @@ status spawn_core(node& n) {
 // Listeners first, so that nobody is told something by half a node; then the actors; then the stores, which mark a
 // clean stop.
 void take_down(node& n) {
+  n.watches.stop();
   if (n.http) n.http->stop();
   if (n.dns) n.dns->stop();
   n.http.reset();
@@ -326,6 +327,7 @@ void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
     if (!again) return again.err();
     auto config = apply_reload(n.config, again->config);
     if (n.dns) n.dns->reload(config);
+    if (auto s = start_watches(n, config); !s) return error{s.err().code, "Failed reloading watches: " + s.err().text};
     return config;
   };
   deps.start_checks = [&c = n.config](caf::actor_system& system, caf::strong_actor_ptr sink, uint64_t seed) -> result<std::unique_ptr<check_runner>> {
@@ -383,7 +385,8 @@ status start(node& n, event_source& events, const reload_fn& reload) {
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
   await_leadership(n);
   if (auto s = start_fronts(n); !s) return s;
-  return join_at_start(n);
+  if (auto s = join_at_start(n); !s) return s;
+  return start_watches(n, n.config);
 }
 
 } // namespace

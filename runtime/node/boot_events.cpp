@@ -1,4 +1,5 @@
 #include "actors/events/event_actor.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/node/node.hpp"
 
 namespace actord {
@@ -19,6 +20,15 @@ status spawn_events(node& n) {
   };
   n.events = spawn_events_actor(*n.system, std::move(s));
   n.cluster.events = std::move(board);
+  return {};
+}
+
+status start_watches(node& n, const node_config& config) {
+  std::vector<std::string> warnings;
+  auto read = watch::read_watches(config, &warnings);
+  for (auto& w : warnings) log::warn("agent", "{}", w);
+  if (!read) return read.err();
+  n.watches.replace(std::move(*read), watch::own_api(config));
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include "actors/messages/event_messages.hpp"
 #include "api/dns/dns_server.hpp"
 #include "api/http/http_server.hpp"
+#include "api/watch/agent_watches.hpp"
 #include "runtime/node/data_folder.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/state/store.hpp"
@@ -41,6 +42,7 @@ struct node {
   caf::actor supervisor;
   std::unique_ptr<http::http_server> http;
   std::unique_ptr<dns::dns_server> dns;
+  watch::agent_watches watches; // of the configuration
 };
 
 uint64_t fresh_seed();
@@ -51,7 +53,8 @@ void leave_pools(node& n);     // returns when the others know, or when that too
 bool gossip_is_encrypted(const node& n);
 status spawn_rpc(node& n);    // boot_rpc.cpp: Consul's RPC, served and (on a client agent) asked
 status spawn_leader(node& n); // boot_leader.cpp: what the leader does beside Raft
-status spawn_events(node& n); // boot_events.cpp: user events, watches, remote execution
+status spawn_events(node& n); // boot_events.cpp: user events, remote execution
+status start_watches(node& n, const node_config& config); // the watches of this configuration instead of those that run
 status spawn_client(node& n); // boot_client.cpp: a client agent's way to the servers; after the pools
 void watch_servers(node& n);  // the local agent hears of new servers; after it was spawned
 void release_start_memory();  // what only the start needed goes back to the kernel
