@@ -8,8 +8,9 @@ namespace {
 
 error refuse(std::string why) { return {errc::bad_request, std::move(why)}; }
 
-// A value as Go's %#v shows it; a list of one element is shown as Consul's own reading leaves it, without its list.
-std::string go_value(const config_value& v) {
+// A value as Go's %#v shows it; a list of one element right in a watch is shown without its list, as Consul's own reading
+// leaves it.
+std::string go_value(const config_value& v, int depth = 0) {
   using kind = config_value::kind;
   switch (v.type) {
   case kind::null: return "interface {}(nil)";
@@ -18,14 +19,14 @@ std::string go_value(const config_value& v) {
   case kind::real: return to_json(v);
   case kind::string: return to_json(v);
   case kind::list: {
-    if (v.list.size() == 1) return go_value(v.list[0]);
+    if (v.list.size() == 1 && depth == 1) return go_value(v.list[0], depth);
     std::string out = "[]interface {}{";
-    for (size_t i = 0; i < v.list.size(); ++i) out += (i > 0 ? ", " : "") + go_value(v.list[i]);
+    for (size_t i = 0; i < v.list.size(); ++i) out += (i > 0 ? ", " : "") + go_value(v.list[i], depth + 1);
     return out + "}";
   }
   case kind::object: {
     std::map<std::string, std::string> sorted;
-    for (auto& [k, m] : v.object) sorted[k] = go_value(m);
+    for (auto& [k, m] : v.object) sorted[k] = go_value(m, depth + 1);
     std::string out = "map[string]interface {}{";
     for (auto& [k, text] : sorted) out += (out.ends_with('{') ? "\"" : ", \"") + k + "\":" + text;
     return out + "}";

@@ -5,7 +5,7 @@ from steps import case, cli, put
 HELP = ("stdout", "stderr")
 GROUPS = ["kv", "catalog", "services"]
 COMMANDS = ["agent", "version", "validate", "members", "info", "kv get", "kv put", "kv delete", "kv export", "kv import", "catalog nodes",
-            "catalog services", "catalog datacenters", "services register", "services deregister", "maint", "reload", "leave", "monitor"]
+            "catalog services", "catalog datacenters", "services register", "services deregister", "maint", "reload", "leave", "monitor", "join", "force-leave", "keygen", "keyring", "event", "exec", "lock", "watch"]
 WEB = '{"service": {"name": "file-web", "id": "fw", "port": 88, "tags": ["x"], "meta": {"k": "v"}}}'
 WEB_HCL = 'service {\n name = "hcl-web"\n port = 89\n check { ttl = "1h" }\n}\n'
 # Without it both ask for an address where the machine has several private ones, before they look at anything else.
@@ -72,5 +72,19 @@ cases = [
     case("-http-addr as a URL", cli("kv", "get", "-http-addr=http://<<host>>", "a/b", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
     case("watch", put("/v1/kv/w/1", "x"), cli("watch", "-type=key", "-key=w/1"), cli("watch", "-type=keyprefix", "-prefix=w/"), cli("watch", "-type=services"),
          cli("watch", "-type=odd"), cli("watch", loose=HELP)),
+    case("watch of other kinds", put("/v1/kv/w/2", "x"), cli("watch", "-type=nodes", loose=["stdout"]), cli("watch", "-type=key"), cli("watch", "-type=keyprefix"), cli("watch", "-type=service"),
+         cli("watch", "-type=checks", "-service=a", "-state=any"), cli("watch", "-type=key", "-key=none"), cli("watch", "-type=services", "-key=x"),
+         cli("watch", "-type=connect_roots"), cli("watch", "-type=connect_leaf"), cli("watch", "-type=agent_service"), cli("watch", "-type=service", "-service=a", "-passingonly=maybe"),
+         cli("watch", "-type=key", "-key=w/2", "cat; exit 3", loose=["stdout"]), cli("watch", "-type=key", "-key=w/2", "-shell=false", "no-such-program"),
+         cli("watch", "-type=key", "-key=w/2", "kill -9 $$")),
+    case("event, what is refused", cli("event", loose=HELP), cli("event", "-name=x", "a", "b", loose=HELP), cli("event", "-name=x", "-tag=t"), cli("event", "-name=x", "-node=["),
+         cli("event", "-name=x", "-service=("), cli("event", "-name=x", "-service=a", "-tag=*"), cli("event", "-name=x", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
+    case("keyring, what is refused", cli("keyring", loose=HELP), cli("keyring", "-list", "-use=x"), cli("keyring", "-list", "-relay-factor=6"), cli("keyring", "-list", "-relay-factor=-1"),
+         cli("keyring", "-use=x", "-local-only"), cli("keyring", "-list", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"}), cli("keyring", "-install=x", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
+    case("exec, what is refused", cli("exec", loose=HELP), cli("exec", "-node=[", "x"), cli("exec", "-tag=x", "y"), cli("exec", "-shell=false", "-"), cli("exec", "-wait=x", "y", loose=HELP),
+         cli("exec", "x", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
+    case("lock, what is refused", cli("lock"), cli("lock", "x"), cli("lock", "-n=0", "x", "y"), cli("lock", "-timeout=-1s", "x", "y"), cli("lock", "-monitor-retry=-1", "x", "y"),
+         cli("lock", "-timeout=x", "x", "y", loose=HELP), cli("lock", "x", "y", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
+    case("force-leave and join, what is refused", cli("force-leave", loose=HELP), cli("force-leave", "a", "b", loose=HELP), cli("force-leave", "nobody"), cli("join", loose=HELP)),
     case("leave comes last", cli("leave", "extra", loose=["stdout"]), cli("leave")),
 ]
