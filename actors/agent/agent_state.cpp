@@ -211,9 +211,11 @@ void agent_state::checks_ran(check_results& m) {
 void agent_state::catalog_answered(const proposals_done& m) {
   const nanos t = now();
   for (auto& o : m.outcomes) {
-    const bool done = o.result.failure.code == errc::none;
-    if (!done) log::warn("agent", "Syncing the catalog failed: error=\"{}\"", o.result.failure.text);
-    sync_->finished(*local_, o.id, done, t);
+    const bool done = o.result.failure.code == errc::none, blocked = o.result.failure.code == errc::permission;
+    if (!done) log::warn("agent", "Syncing the catalog {}: error=\"{}\"", blocked ? "is blocked by ACLs" : "failed", o.result.failure.text);
+    // What ACLs forbid counts as done until the next comparison: trying again at once would not help.
+    sync_->finished(*local_, o.id, done || blocked, t);
+    if (blocked) (void)sync_->drain_log();
   }
   for (auto& line : sync_->drain_log()) log::info("agent", "{}", line);
   (void)perform_effects();

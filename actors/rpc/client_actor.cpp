@@ -76,6 +76,7 @@ void client_state::news(const pool_news& n) {
     } else if (!here && route_.remove(server->name)) {
       log::info(log_name, "removing server: server=\"{} (Addr: tcp/{}) (DC: {})\"", server->name, server->address, setup_.datacenter);
       any = true;
+      if (e.change == members::member_change::failed) drop(server->address);
     }
   }
   if (any) changed(came);
@@ -84,6 +85,12 @@ void client_state::news(const pool_news& n) {
       log::info(log_name, "New leader elected: payload={}", e.payload);
       tell_watcher();
     }
+}
+
+// The pool knows sooner than the connection that a server hangs: reads go elsewhere at once.
+void client_state::drop(const std::string& address) {
+  for (auto& [number, l] : links_)
+    if (l.address == address) return close(number, "EOF");
 }
 
 void client_state::changed(bool came) {

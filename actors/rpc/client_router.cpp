@@ -257,10 +257,13 @@ command_call call_of_command(std::string_view command, const std::string& datace
   switch (out.kind) {
   case command_kind::catalog_register: out.call = {"Catalog.Register", in_datacenter<register_request>(record, datacenter), nanos(0), false}; break;
   case command_kind::catalog_deregister: out.call = {"Catalog.Deregister", in_datacenter<deregister_request>(record, datacenter), nanos(0), false}; break;
-  case command_kind::autopilot_set:
-    out.conditional = true;
+  case command_kind::autopilot_set: {
+    autopilot_request r;
+    if (!from_msgpack(record, r)) break;
+    out.conditional = r.cas;
     out.call = {"Operator.AutopilotSetConfiguration", in_datacenter<autopilot_request>(record, datacenter), nanos(0), false};
     break;
+  }
   case command_kind::kv: {
     kv_request r;
     if (!from_msgpack(record, r)) break;

@@ -76,6 +76,7 @@ private:
   void settle(uint64_t id, attempt how, const std::string& refusal, std::string body, const std::string& transport);
   void finish(outstanding& c, rpc_answer a);
   void ping_first();
+  void drop(const std::string& address);
   void changed(bool came);
   void tell_watcher();
   void arm();

@@ -10,18 +10,23 @@ import time
 import groups
 from normal import differences, normalise
 from play import Player
-from server import Server
+from server import Client, Server
 
 
 def check(options, name, module, cases):
     """[(case, step number, step, [differences])] of one group, each played step one element."""
-    with open(os.path.join(groups.FOLDER, "golden", name + ".json")) as file:
+    path = os.path.join(groups.FOLDER, "golden", *(["client"] if options.client else []), name + ".json")
+    if options.client and not os.path.exists(path):
+        return []  # what a client agent answers otherwise only by chance is not recorded
+    with open(path) as file:
         golden = json.load(file)
     results, server = [], None
     try:
         for each in cases:
             steps = [s for s in each["steps"] if s["kind"] not in ("background", "pause")]
             want = golden.get(each["name"])
+            if want is None and options.client:
+                continue
             if want is None or len(want) != len(steps):
                 results.append((each["name"], 0, steps[0], ["golden answers are missing: run record.py"]))
                 continue
@@ -29,11 +34,12 @@ def check(options, name, module, cases):
                 if server is not None:
                     server.stop()
                 try:
-                    server = Server(options.binary, getattr(module, "hcl", ""))
+                    hcl = getattr(module, "hcl", "")
+                    server = Client(options.binary, hcl, options.server) if options.client else Server(options.binary, hcl)
                 except RuntimeError as error:
                     return results + [(each["name"], 0, steps[0], [str(error)])]
             command = [options.cli or server.binary]
-            got = normalise(Player(server, command).play(each["steps"]), server.ports)
+            got = normalise(Player(server, command).play(each["steps"]), server.known_ports())
             for number, (step, left, right) in enumerate(zip(steps, want, got), 1):
                 found = differences(left, right, rank_slack=step.get("rank_slack", 0))
                 if not server.alive():
@@ -45,9 +51,9 @@ def check(options, name, module, cases):
     return results
 
 
-def known_differences(found):
+def known_differences(found, client):
     """{(group, case, step number): reason} of what is meant to differ, as far as it is played in this run."""
-    with open(os.path.join(groups.FOLDER, "differences.json")) as file:
+    with open(os.path.join(groups.FOLDER, "differences_client.json" if client else "differences.json")) as file:
         listed = json.load(file)
     played = {(name, each["name"]) for name, _, cases in found for each in cases}
     known, every = {}, {f"{name}/{each['name']}" for name, _, cases in groups.load([]) for each in cases}
@@ -73,6 +79,8 @@ def describe(step):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True)
+    parser.add_argument("--client", action="store_true", help="send the requests to a client agent of a server, and compare with what the real one's answers were")
+    parser.add_argument("--server", help="another binary for the server behind --client (such as the real Consul)")
     parser.add_argument("--cli", help="another binary for the command line cases (such as the real Consul)")
     parser.add_argument("--only", action="append", default=[], help="only groups or cases whose name holds this")
     parser.add_argument("--jobs", type=int, default=3, help="servers that run at the same time")
@@ -80,7 +88,7 @@ def main():
     options = parser.parse_args()
     started, passed, failed, differing = time.monotonic(), 0, 0, 0
     found = groups.load(options.only)
-    known = known_differences(found)
+    known = known_differences(found, options.client)
     for name, results in groups.in_parallel(found, lambda *g: check(options, *g), options.jobs):
         group_passed = group_failed = 0
         for case, number, step, wrong in results:

@@ -43,11 +43,17 @@ class Server:
         self.process = None
         self.start()
 
+    def known_ports(self):
+        return self.ports
+
+    def role(self):
+        return ["-server", "-bootstrap-expect=1", f"-node-id={NODE_ID}"]
+
     def start(self):
         ports = " ".join(f"{name} = {port}" for name, port in self.ports.items())
         arguments = [
-            self.binary, "agent", "-server", "-bootstrap-expect=1", f"-data-dir={self.folder}/data",
-            f"-node={self.node}", f"-node-id={NODE_ID}", "-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=err",
+            self.binary, "agent", *self.role(), f"-data-dir={self.folder}/data",
+            f"-node={self.node}", "-bind=127.0.0.1", "-client=127.0.0.1", "-log-level=err",
             "-hcl", "ports { " + ports + " }", "-hcl", "performance { raft_multiplier = 1 }",
         ]
         if self.hcl:
@@ -97,3 +103,46 @@ class Server:
                 pass
             self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Client(Server):
+    """A client agent of a server that nobody asks directly. Both are of the one binary, or the server of another."""
+
+    def __init__(self, binary, hcl="", server_binary=None):
+        self.behind = None
+        self.behind = Server(server_binary or binary, hcl, node="conf-server")
+        try:
+            super().__init__(binary, hcl)
+        except RuntimeError:
+            self.behind.stop()
+            raise
+
+    def known_ports(self):
+        return {**self.ports, **{"server's " + name: port for name, port in self.behind.ports.items()}}
+
+    def role(self):
+        return ["-node-id=22222222-3333-4444-5555-666666666666", f"-retry-join=127.0.0.1:{self.behind.ports['serf_lan']}", "-retry-interval=1s"]
+
+    def wait_ready(self):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{self.binary} ended with {self.process.returncode}:\n{self.log()[-2000:]}")
+            try:
+                nodes = json.loads(self.fetch("/v1/health/node/" + self.node))
+                row = json.loads(self.fetch("/v1/catalog/node/" + self.node))
+                if nodes and row and row["Node"]["TaggedAddresses"]:
+                    time.sleep(0.5)
+                    return
+            except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+                pass
+            time.sleep(0.05)
+        raise RuntimeError(f"{self.binary} was not ready within 30 s:\n{self.log()[-2000:]}")
+
+    def alive(self):
+        return super().alive() and self.behind.alive()
+
+    def stop(self):
+        super().stop()
+        if self.behind is not None:
+            self.behind.stop()

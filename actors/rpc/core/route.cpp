@@ -97,7 +97,9 @@ void route::rebalanced(nanos now, size_t members) {
 }
 
 std::optional<nanos> retries::after(attempt a, const std::string& error, const std::string& address, size_t servers, nanos now, prng& random) {
-  const bool no_leader = a == attempt::answered && has(error, "No cluster leader");
+  // The server had no leader to turn to, or could not reach the one it knew: nothing was done, and soon there is another.
+  const bool no_leader = a == attempt::answered && (has(error, "No cluster leader") || has(error, "failed to get conn") ||
+                                                    (reads_ && has(error, "Not ready to serve consistent reads")));
   if (a == attempt::answered && !no_leader) return {};
   if (a == attempt::timed_out) return {};
   if (a == attempt::lost && !reads_) return {}; // it may have been carried out

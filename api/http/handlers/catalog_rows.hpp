@@ -2,7 +2,7 @@
 // them (lists that are never null).
 #pragma once
 #include "api/http/core/filter.hpp"
-#include "api/http/handler.hpp"
+#include "api/http/handlers/refusal.hpp"
 #include "storage/model/catalog.hpp"
 
 namespace actord::http {
@@ -14,7 +14,7 @@ bool has_tags(const query& q, const string_slice& tags);              // every ?
 template <class Record> bool compile_filter(query& q, filter& out) {
   auto f = filter::compile<Record>(q.options.filter);
   if (!f) {
-    q.out.fail(f.err());
+    q.out.fail({f.err().code, as_server(q.env, f.err().text)});
     return false;
   }
   out = *f;

@@ -1,4 +1,5 @@
 // /v1/catalog/register and deregister: what Consul checks before it proposes; the rest is the state's.
+#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/registration_rules.hpp"
 
@@ -32,7 +33,7 @@ void catalog_register(exchange& x) {
   register_request r;
   if (!decode(x, r)) return;
   if (r.datacenter.empty()) r.datacenter = x.req.param("dc");
-  if (auto fault = prepare_registration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, fault);
+  if (auto fault = prepare_registration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, as_server(x.env, fault));
   x.propose(encode_command(command_kind::catalog_register, r), say_true);
 }
 
@@ -41,7 +42,7 @@ void catalog_deregister(exchange& x) {
   if (!decode(x, body)) return;
   deregister_request& r = body;
   if (r.datacenter.empty()) r.datacenter = x.req.param("dc");
-  if (auto fault = prepare_deregistration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, fault);
+  if (auto fault = prepare_deregistration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, as_server(x.env, fault));
   x.propose(encode_command(command_kind::catalog_deregister, r), say_true);
 }
 

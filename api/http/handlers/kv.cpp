@@ -1,4 +1,5 @@
 // /v1/kv/: one key, a prefix, its keys; set, cas, lock, delete.
+#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
 #include <algorithm>
@@ -93,7 +94,7 @@ bool number_param(exchange& x, std::string_view name, uint64_t& out) {
 
 bool own_datacenter(exchange& x, const query_options& o) {
   if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
-  x.out.text(500, "No path to datacenter");
+  x.out.text(500, as_server(x.env, "No path to datacenter"));
   return false;
 }
 

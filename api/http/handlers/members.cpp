@@ -38,6 +38,8 @@ void agent_members(exchange& x) {
   const bool wan = !x.req.param("wan").empty();
   const std::string_view segment = x.req.param("segment");
   if (wan && !segment.empty() && segment != "_all") return x.out.text(400, "Cannot provide a segment with wan=true");
+  if (!x.env.config.server && !segment.empty() && segment != "_all")
+    return x.out.text(500, "segment \"" + std::string(segment) + "\" not found");
   if (!segment.empty() && segment != "_all") return x.out.text(500, "Network segments are not supported in this version of Consul");
   const auto& board = wan ? x.env.cluster.wan_members : x.env.cluster.lan_members;
   auto w = x.out.begin_json();

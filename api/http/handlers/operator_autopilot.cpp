@@ -1,6 +1,7 @@
 // /v1/operator/autopilot/: its configuration, and what it thinks of the servers.
 #include "actors/agent/agent_actor.hpp"
 #include "actors/autopilot/autopilot_actor.hpp"
+#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
 #include <algorithm>
@@ -45,7 +46,7 @@ void put_config(exchange& x) {
     }
     r.cas = true;
   }
-  if (!o.datacenter.empty() && o.datacenter != r.datacenter) return x.out.text(500, "No path to datacenter");
+  if (!o.datacenter.empty() && o.datacenter != r.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
   x.propose(encode_command(command_kind::autopilot_set, r), say_done);
 }
 
@@ -56,7 +57,7 @@ using autopilot::server_health;
 std::shared_ptr<const cluster_view> last_view(exchange& x) {
   query_options o;
   if (!x.options(o)) return nullptr;
-  if (!o.datacenter.empty() && o.datacenter != x.env.config.datacenter) return x.out.text(500, "No path to datacenter"), nullptr;
+  if (!o.datacenter.empty() && o.datacenter != x.env.config.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter")), nullptr;
   auto view = x.env.autopilot ? x.env.autopilot->view() : nullptr;
   if (!view || !view->known) return x.out.text(500, "No cluster leader"), nullptr;
   return view;

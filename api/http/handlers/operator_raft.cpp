@@ -1,4 +1,5 @@
 // /v1/operator/raft/: who replicates the data, and changes of that; and /v1/status/, which tells less of the same.
+#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 
 namespace actord::http {
@@ -9,7 +10,7 @@ bool accept(exchange& x) {
   query_options o;
   if (!x.options(o)) return false;
   if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
-  x.out.text(500, "No path to datacenter");
+  x.out.text(500, as_server(x.env, "No path to datacenter"));
   return false;
 }
 
@@ -94,7 +95,7 @@ void operator_raft_peer(exchange& x) {
   c.id = x.req.param("id");
   c.address = x.req.param("address");
   if (c.id.empty() && c.address.empty())
-    return x.out.text(500, std::string(id ? "id" : "address") + " \"\" was not found in the Raft configuration");
+    return x.out.text(500, as_server(x.env, std::string(id ? "id" : "address") + " \"\" was not found in the Raft configuration"));
   change(x, std::move(c), [](response& out) { out.empty(); });
 }
 

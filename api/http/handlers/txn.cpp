@@ -1,4 +1,5 @@
 // /v1/txn: operations in the API's form to a command, or, when all of them only read, to an answer from the state.
+#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
 #include <algorithm>
@@ -231,7 +232,7 @@ void txn_endpoint(exchange& x) {
   if (!convert(x, ops, t, writes, refused.errors)) return;
   if (!x.options(o)) return;
   t.datacenter = x.env.config.datacenter;
-  if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, "No path to datacenter");
+  if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
   if (!refused.errors.empty()) return write_response(refused, !writes, x.out);
   if (writes) return x.propose(encode_command(command_kind::txn, t), written);
   // Where this server cannot know that its state is current, the log says it: the transaction goes through it.

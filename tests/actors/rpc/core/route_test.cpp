@@ -70,6 +70,18 @@ TEST_CASE("without a leader reads and writes alike are tried again within the ho
   }
 }
 
+TEST_CASE("a server that cannot reach the leader it knows is asked again, since it did nothing") {
+  prng random(7);
+  const std::string lost = "rpc error getting client: failed to get conn: dial tcp 10.0.0.3:0->10.0.0.1:8300: connect: connection refused";
+  for (bool reads : {true, false}) {
+    retries t({}, reads, 100s);
+    CHECK(t.after(attempt::answered, lost, "a:1", 3, 100s, random));
+  }
+  retries reads({}, true, 100s), writes({}, false, 100s);
+  CHECK(reads.after(attempt::answered, "Not ready to serve consistent reads", "a:1", 3, 100s, random));
+  CHECK_FALSE(writes.after(attempt::answered, "Not ready to serve consistent reads", "a:1", 3, 100s, random));
+}
+
 TEST_CASE("any other answer of a server stands") {
   prng random(7);
   retries t({}, true, 100s);
