@@ -39,8 +39,13 @@ hello peers_state::own_hello(peer::purpose p) const {
   return h;
 }
 
-void peers_state::accepted(caf::io::connection_handle h) {
+void peers_state::adopt(int fd) {
+  if (fd >= 0) accepted(self->add_scribe(fd), true);
+}
+
+void peers_state::accepted(caf::io::connection_handle h, bool typed) {
   auto& l = links[++next_number];
+  l.typed = typed;
   l.number = next_number;
   l.handle = h;
   l.address = format_endpoint(self->remote_addr(h), self->remote_port(h));

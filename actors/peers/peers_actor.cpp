@@ -1,3 +1,4 @@
+#include "actors/messages/port_messages.hpp"
 #include "actors/peers/peers_state.hpp"
 #include "actors/raft/core/wire.hpp"
 #include "runtime/base/log.hpp"
@@ -32,6 +33,7 @@ caf::behavior peers_behavior(peers_state::pointer self, peers_setup setup, raft_
       [&s](const peers_send_snapshot& m) { s.send_snapshot(m); },
       [&s](disk_read_done& d) { s.was_read(d); },
       [&s](const disk_write_done& d) { s.was_written(d); },
+      [&s](const port_connection& c) { s.adopt(c.socket->take()); },
       [&s](peers_ticked) { s.tick(); },
       [&s](const caf::io::new_connection_msg& m) { s.accepted(m.handle); },
       [&s](const caf::io::new_data_msg& m) { s.received(m); },
@@ -69,7 +71,7 @@ void peers_state::start(peers_setup s, raft_handle r, int listener) {
     if (d.source == raft.address()) stop(caf::exit_reason::user_shutdown);
   });
   self->set_exit_handler([this](const caf::exit_msg& e) { stop(e.reason); });
-  self->add_doorman(listener);
+  if (listener >= 0) self->add_doorman(listener);
   ticked = now();
   self->delayed_send(self, setup.tick, peers_ticked{});
 }
@@ -205,7 +207,7 @@ result<peers_handle> spawn_peers_actor(caf::actor_system& system, peers_setup se
   if (!system.has_middleman()) return error(errc::internal, "the actor system has no network layer");
   if (!setup.data_dir.empty()) peer::remove_partial_snapshots(setup.data_dir);
   int listener = setup.listener;
-  if (listener < 0) {
+  if (listener < 0 && setup.listens) {
     auto fd = net::listen_on(setup.bind.ip, setup.bind.port);
     if (!fd) return fd.err();
     listener = *fd;

@@ -1,6 +1,6 @@
 // All connections of this server's server port: to and from the other servers.
 // Owns: the listener, the connections, what waits to be written to them, questions without an answer, snapshots on their way.
-// Talks to: the raft actor. Spawned by: boot. Dies with: the raft actor.
+// Talks to: the raft actor; gets accepted connections from who listens at the server port. Spawned by: boot. Dies with: the raft actor.
 // Timers: one, for dials, signs of life and time-outs.
 // Flooded: what is queued for a peer is bounded per lane (core/outbox), what a peer can make us hold is bounded per
 // connection (core/frames), and the number of connections is bounded.
@@ -22,6 +22,7 @@ struct bind_address {
 struct peers_setup {
   bind_address bind;
   int listener = -1;    // a listening descriptor to take over instead of opening `bind`; -1: none
+  bool listens = true;  // false: somebody else accepts at `bind` and sends port_connection (port_messages.hpp)
   server_hello self;
   std::string data_dir; // for <data_dir>/snapshot-in-<n>.part; those found at the start are removed
   uint64_t seed = 1;

@@ -89,7 +89,8 @@ struct peers_state {
   void settle_ask(uint64_t id, error failure, std::string body = {});
 
   // ---- links.cpp: connections
-  void accepted(caf::io::connection_handle h);
+  void accepted(caf::io::connection_handle h, bool typed = false); // typed: its first byte was read
+  void adopt(int fd);                                             // accepted by somebody else, typed
   void dial(const dial_plan::dial& d);
   link* open_link(const std::string& address); // a connection on its way, with our greeting; null when that failed at once
   void received(const caf::io::new_data_msg& m);

@@ -49,7 +49,8 @@ value_extent::verdict value_extent::scan(std::string_view in) {
     if (at_ + 1 + i.wide > in.size()) return verdict::unfinished;
     for (size_t b = 1; b <= i.wide; ++b) i.length = i.length << 8 | static_cast<unsigned char>(in[at_ + b]);
     end_ += i.length * (i.raw + i.items);
-    if (end_ > limit_) return verdict::too_large;
+    values_ += i.length * i.items;
+    if (end_ > limit_ || values_ > most_values_) return verdict::too_large;
     const auto next = at_ + 1 + i.wide + i.length * i.raw;
     if (next > in.size()) return verdict::unfinished;
     at_ = next;

@@ -134,6 +134,7 @@ status spawn_core(node& n) {
   auto setup = setup_of(n.config);
   peers_setup ps;
   ps.bind = {n.config.rpc_bind.host, static_cast<uint16_t>(n.config.rpc_bind.port)};
+  ps.listens = false; // the RPC server accepts for both
   ps.self = setup.hello;
   ps.data_dir = n.folder->path();
   ps.seed = fresh_seed();
@@ -166,8 +167,11 @@ void take_down(node& n) {
   n.watches.stop();
   if (n.http) n.http->stop();
   if (n.dns) n.dns->stop();
+  if (n.rpc_server) n.rpc_server->stop();
   n.http.reset();
   n.dns.reset();
+  n.cluster.rpc = nullptr;
+  n.rpc_server.reset();
   if (n.supervisor) caf::anon_send_exit(n.supervisor, caf::exit_reason::user_shutdown);
   n.supervisor = nullptr;
   auto end = [](auto& handle) {
@@ -370,7 +374,7 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   n.cluster.lan_members = n.lan_board;
   n.cluster.wan_members = n.wan_board;
   const bool serves = n.config.server;
-  for (auto step : {spawn_pools, serves ? spawn_rpc : spawn_client, serves ? spawn_leader : nullptr, spawn_events})
+  for (auto step : {spawn_pools, serves ? spawn_leader : nullptr, serves ? spawn_rpc : spawn_client, spawn_events})
     if (step)
       if (auto s = step(n); !s) return s;
   spawn_local_agent(n, events, reload);

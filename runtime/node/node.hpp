@@ -4,6 +4,7 @@
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/messages/event_messages.hpp"
+#include "api/consul_rpc/rpc_server.hpp"
 #include "api/dns/dns_server.hpp"
 #include "api/http/http_server.hpp"
 #include "api/watch/agent_watches.hpp"
@@ -40,6 +41,7 @@ struct node {
   std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
   autopilot_handle autopilot;
   caf::actor supervisor;
+  std::unique_ptr<consul_rpc::rpc_server> rpc_server; // on servers
   std::unique_ptr<http::http_server> http;
   std::unique_ptr<dns::dns_server> dns;
   watch::agent_watches watches; // of the configuration

@@ -33,6 +33,32 @@ std::string_view type_of(const check_definition_record& d) {
   return {};
 }
 
+std::string node_fault(std::string_view name, std::string_view id) {
+  if (name.empty()) return "Must provide node";
+  auto fault = id.empty() ? "" : uuid_fault(id);
+  return fault.empty() ? fault : "Bad node ID: " + fault;
+}
+
+void prepare_check(health_check& c) {
+  if (c.check_id.empty()) c.check_id = c.name;
+  if (c.status.empty()) c.status = health_critical;
+  if (c.type.empty()) c.type = type_of(c.definition);
+}
+
+std::string prepare_operation(txn_op& op, std::string_view datacenter) {
+  if (op.kv) return op.kv->entry.key.empty() && op.kv->verb != kv_delete_tree && op.kv->verb != kv_get_tree ? "Must provide key" : "";
+  if (op.node) {
+    if (op.node->node.datacenter.empty()) op.node->node.datacenter = datacenter;
+    return op.node->verb == kv_get ? "" : node_fault(op.node->node.node, op.node->node.id);
+  }
+  if (op.service) {
+    auto fault = prepare_service(op.service->service);
+    return op.service->verb == kv_get ? "" : fault;
+  }
+  if (op.check) prepare_check(op.check->check);
+  return {};
+}
+
 } // namespace
 
 std::string prepare_registration(register_request& r, std::string_view datacenter) {
@@ -40,8 +66,7 @@ std::string prepare_registration(register_request& r, std::string_view datacente
   if (r.datacenter != datacenter) return "No path to datacenter";
   if (r.node.empty()) return "Must provide node";
   if (r.address.empty() && !r.skip_node_update) return "Must provide address if SkipNodeUpdate is not set";
-  if (!r.id.empty())
-    if (auto fault = uuid_fault(r.id); !fault.empty()) return "Bad node ID: " + fault;
+  if (auto fault = node_fault(r.node, r.id); !fault.empty()) return fault;
   if (r.service)
     if (auto fault = prepare_service(*r.service); !fault.empty()) return fault;
   if (r.check) {
@@ -49,10 +74,8 @@ std::string prepare_registration(register_request& r, std::string_view datacente
     r.check.reset();
   }
   for (auto& c : r.checks) {
-    if (c.check_id.empty()) c.check_id = c.name;
     if (c.node.empty()) c.node = r.node;
-    if (c.status.empty()) c.status = health_critical;
-    if (c.type.empty()) c.type = type_of(c.definition);
+    prepare_check(c);
   }
   return {};
 }
@@ -69,6 +92,13 @@ std::string prepare_service(node_service& s) {
   if (is_any_address(s.address)) return "Invalid service address";
   if (!s.weights) s.weights.emplace();
   return {};
+}
+
+std::vector<txn_error> prepare_transaction(txn_request& r, std::string_view datacenter) {
+  std::vector<txn_error> faults;
+  for (size_t i = 0; i < r.ops.size(); ++i)
+    if (auto fault = prepare_operation(r.ops[i], datacenter); !fault.empty()) faults.push_back({i, std::move(fault)});
+  return faults;
 }
 
 } // namespace actord

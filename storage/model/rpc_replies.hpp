@@ -76,6 +76,16 @@ struct meta_reply { // Internal.EventFire
   template <class V, class Self> static void fields(V&& v, Self& s) { reply_meta::fields(v, s.meta); }
 };
 
+// What a server says before it sends or takes a snapshot (section 8).
+struct snapshot_reply {
+  std::string failure;
+  reply_meta meta;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Error", s.failure);
+    reply_meta::fields(v, s.meta);
+  }
+};
+
 struct datacenter_coordinates { // Coordinate.ListDatacenters answers a list of these
   std::string datacenter, area;
   list_of<coordinate_record> coordinates;

@@ -94,19 +94,19 @@ status pair_reader::feed(std::string_view in, const std::function<bool(std::stri
     if (verdict != value_extent::verdict::whole) {
       held_.erase(0, start);
       if (verdict == value_extent::verdict::malformed) return error(errc::corrupt, "msgpack decode error: not msgpack");
-      return error(errc::too_large, std::string(in_body_ ? "a body" : "a header") + " of more than " + std::to_string(in_body_ ? body_limit_ : header_limit) + " bytes");
+      return error(errc::too_large, std::string(in_body_ ? "a body" : "a header") + " of more than " + std::to_string(in_body_ ? body_limit_ : header_limit) + " bytes, or of too many values");
     }
     if (!in_body_) {
       header_end_ = extent_.end();
       in_body_ = true;
-      extent_ = value_extent(body_limit_);
+      extent_ = value_extent(body_limit_, most_values_);
       continue;
     }
     const auto size = extent_.end();
     go_on = take(rest.substr(0, header_end_), rest.substr(header_end_, size));
     start += header_end_ + size;
     in_body_ = false;
-    extent_ = value_extent(header_limit);
+    extent_ = value_extent(header_limit, header_values);
   }
   if (start == held_.size()) held_ = {}; // an idle stream holds nothing
   else held_.erase(0, start);

@@ -11,6 +11,7 @@ namespace actord::rpc {
 
 constexpr size_t header_limit = 64 << 10;    // bytes of a header; an answer's holds an error's text
 constexpr size_t request_limit = 4 << 20;    // bytes of a request's body; a transaction of 512 KiB in base64 stays far below
+constexpr size_t request_values = 64 << 10;  // values in a request: each takes more memory than the byte that it may be
 constexpr size_t answer_limit = 64 << 20;   // bytes of an answer's body
 
 struct request_header {
@@ -36,7 +37,7 @@ result<answer_header> decode_answer_header(std::string_view value);
 // Cuts a stream into pairs of values.
 class pair_reader {
 public:
-  explicit pair_reader(size_t body_limit) : body_limit_(body_limit), extent_(header_limit) {}
+  explicit pair_reader(size_t body_limit, size_t most_values = ~size_t{0}) : body_limit_(body_limit), most_values_(most_values), extent_(header_limit, header_values) {}
   // Hands over each whole pair, by views that last for that call; false from `take` makes the pairs behind wait for the next feed()
   // (of nothing, perhaps). An error, errc::corrupt or errc::too_large, is final: there is no telling where the next value starts.
   status feed(std::string_view in, const std::function<bool(std::string_view header, std::string_view body)>& take);
@@ -45,7 +46,8 @@ public:
   std::string_view header_so_far() const { return in_body_ ? std::string_view(held_).substr(0, header_end_) : std::string_view{}; }
 
 private:
-  size_t body_limit_;
+  static constexpr size_t header_values = 64;
+  size_t body_limit_, most_values_;
   value_extent extent_;
   std::string held_;
   size_t header_end_ = 0;

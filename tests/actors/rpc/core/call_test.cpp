@@ -105,6 +105,18 @@ TEST_CASE("what is too large is refused by its announced length, before it comes
   CHECK(got.empty());
 }
 
+TEST_CASE("a request of too many values is refused, however few bytes they take") {
+  pairs got;
+  pair_reader reader(request_limit, 1000);
+  std::string nils = "\xdc\x03\xe7"s + std::string(999, '\xc0');
+  CHECK(read_all(reader, encode_request({1, "A.B"}, nils), got));
+  CHECK(got.size() == 1);
+  nils = "\xdc\x03\xe8"s + std::string(1000, '\xc0');
+  auto s = read_all(reader, encode_request({1, "A.B"}, nils), got);
+  REQUIRE(!s);
+  CHECK(s.err().code == errc::too_large);
+}
+
 TEST_CASE("what is no msgpack is refused") {
   pairs got;
   pair_reader reader(1000);

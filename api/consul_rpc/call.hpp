@@ -1,0 +1,133 @@
+// One call of Consul's RPC while it is carried out. A method decodes the arguments, then does one of these, in the loop's thread:
+// reads (`read`, which waits for consistency and for changes as the options ask), proposes a command, asks an actor and answers
+// later, answers, or fails. Methods never block.
+#pragma once
+#include "actors/interfaces.hpp"
+#include "runtime/base/msgpack_codec.hpp"
+#include "runtime/config/node_config.hpp"
+#include "runtime/net/loop_actor.hpp"
+#include "storage/model/rpc_fields.hpp"
+#include "storage/state/read_view.hpp"
+
+namespace actord {
+class autopilot_board;
+}
+
+namespace actord::consul_rpc {
+
+class front;
+
+// What methods use. References live as long as the server.
+struct environment {
+  const node_config& config;
+  net::loop_actor_ptr self; // an actor in this thread: self->request(…).then(…)
+  router_handle router;
+  watch_handle watch;
+  node_status& status;
+  std::shared_ptr<const autopilot_board> autopilot; // null in tests that need none
+  cluster_links cluster;
+};
+
+struct answer {
+  std::string failure; // "" when it went well
+  std::string body;    // msgpack; left out after a failure
+  bool ends_stream = false; // Consul closes after a request that was none
+};
+
+// Who made the call: a connection's stream, or an actor of this process.
+class asker {
+public:
+  virtual ~asker() = default;
+  virtual void answered(uint64_t ticket, answer a) = 0;
+  // False: too many answers wait to be read. The call is then held, and front::resume gets it back.
+  virtual bool has_room() { return true; }
+  virtual void hold(std::shared_ptr<class call>) {}
+};
+
+// One look at the state on behalf of a call. It may be repeated when what it waits for has changed.
+struct look {
+  const read_view& view;
+  query_meta& meta;     // pass it to the view's calls: it gathers index and topics
+  rpc::reply_meta reply; // to go into the answer; its index is meta's, filled in afterwards
+  std::string out;      // msgpack of the answer
+  bool plain = false;   // the answer has no index, and there is nothing to wait for
+};
+// Fills in what is not the answer's encoding; then `encode` is called unless the answer would not be sent yet.
+using look_fn = std::function<status(look&, const std::function<bool()>& wanted)>;
+using applied_fn = void (*)(call&, const apply_result&);
+
+class call : public std::enable_shared_from_this<call> {
+public:
+  call(front& f, const environment& e, std::weak_ptr<asker> who, uint64_t ticket, std::string name, std::string body)
+      : method(std::move(name)), arguments(std::move(body)), env(e), front_(f), asker_(std::move(who)), ticket_(ticket) {}
+
+  std::string method;
+  std::string arguments; // msgpack
+  const environment& env;
+
+  // False when the arguments do not decode: that is answered.
+  template <class Args> bool decode(Args& args) {
+    if (from_msgpack(arguments, args)) return true;
+    malformed("msgpack decode error: the arguments of " + method + " do not decode");
+    return false;
+  }
+  // False when another datacenter is meant: that is answered.
+  bool is_local(const std::string& datacenter) {
+    if (datacenter == env.config.datacenter) return true;
+    fail("No path to datacenter");
+    return false;
+  }
+
+  void answer_with(std::string body);
+  template <class Reply> void reply(const Reply& r) { answer_with(to_msgpack(r)); }
+  void fail(std::string text);
+  void malformed(std::string text); // and the stream ends
+  bool over() const { return over_; } // answered, or nobody waits for the answer any more
+
+  void read(const rpc::read_options& o, look_fn f);
+  // Hands a command (encode_command) to Raft; `then` turns the result of one that was not refused into the answer.
+  void propose(std::string command, applied_fn then);
+
+private:
+  friend class front;
+  void finish(answer a);
+  front& front_;
+  std::weak_ptr<asker> asker_;
+  uint64_t ticket_;
+  bool over_ = false;
+  // Of a read:
+  look_fn look_;
+  rpc::read_options options_;
+  uint64_t watch_ = 0, waiting_ = 0; // numbers in the front's tables; 0: not there
+  net::timer_id deadline_ = 0;
+  bool last_ = false; // the time to wait is over: answer whatever there is
+};
+
+using method_fn = void (*)(call&);
+struct method {
+  std::string_view name;
+  method_fn run;
+};
+
+// ---- rows --------------------------------------------------------------------------------------------------------
+
+// reads<fill>, with `status fill(const Args&, look&, Reply&)`; Args has datacenter and options, Reply a meta.
+template <class Args, class Reply> void read_with(call& c, status (*fill)(const Args&, look&, Reply&)) {
+  Args args;
+  if (!c.decode(args)) return;
+  if constexpr (requires { args.datacenter; })
+    if (!c.is_local(args.datacenter)) return;
+  auto options = args.options;
+  c.read(options, [args = std::move(args), fill](look& at, const std::function<bool()>& wanted) -> status {
+    Reply reply;
+    if (auto s = fill(args, at, reply); !s) return s;
+    if (!wanted()) return {};
+    at.reply.index = at.meta.index;
+    reply.meta = at.reply;
+    msgpack_encode(at.out, reply);
+    return {};
+  });
+}
+template <auto Fill> void reads(call& c) { read_with(c, Fill); }
+
+} // namespace actord::consul_rpc

@@ -1,0 +1,111 @@
+// One loop's share of the RPC server: its connections and the calls that are under way. Everything in here runs in the
+// loop's thread.
+#pragma once
+#include "actors/messages/port_messages.hpp"
+#include "api/consul_rpc/call.hpp"
+#include "runtime/base/prng.hpp"
+#include <mutex>
+#include <unordered_map>
+
+namespace actord {
+class state_store;
+}
+
+namespace actord::consul_rpc {
+
+class connection;
+
+// Open connections per client address, for limits.rpc_max_conns_per_client; shared by the loops.
+class client_counts {
+public:
+  bool enter(const std::string& ip, int limit); // false: over the limit
+  void leave(const std::string& ip);
+
+private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, int> open_; // guarded by mutex_
+};
+
+struct front_parts {
+  const node_config& config;
+  caf::actor_system& system;
+  router_handle router;
+  watch_handle watch;
+  state_store& store;
+  std::shared_ptr<node_status> status;
+  std::shared_ptr<const autopilot_board> autopilot;
+  cluster_links cluster;
+  port_handle peers; // gets the connections of other servers; null: they are closed
+  std::shared_ptr<client_counts> clients;
+  uint64_t seed;
+  size_t memory; // bytes that all connections together may make us hold
+};
+
+class front {
+public:
+  front(net::io_loop& loop, front_parts parts);
+  ~front();
+
+  void accept(int fd, std::string peer); // takes the descriptor
+  void shutdown();
+  net::io_loop& loop() { return loop_; }
+  const front_parts& parts() const { return parts_; }
+  const net::loop_actor_ptr& self() const { return self_; }
+
+  // ---- for connections and other askers ----
+  // `ticket` comes back with the answer, which may come before this returns.
+  std::shared_ptr<call> begin(std::weak_ptr<asker> who, uint64_t ticket, std::string method, std::string arguments);
+  void run(const std::shared_ptr<call>& c); // starts one that begin() made
+  void resume(const std::shared_ptr<call>& c); // one that was held
+  void abandon(call& c);                    // nobody waits for its answer any more
+  void closed(connection& c);
+  void give_to_peers(int fd);
+  void wants_flush(connection& c);          // before the iteration ends
+  void account(connection& c, size_t before, size_t now); // bytes that it makes us hold
+  std::string& read_buffer() { return read_buffer_; }
+
+  // ---- for calls ----
+  void read(const std::shared_ptr<call>& c);
+  void propose(const std::shared_ptr<call>& c, std::string command, applied_fn then);
+  void forget(call& c); // from all tables
+
+private:
+  struct pending_write {
+    std::shared_ptr<call> who;
+    applied_fn then;
+    net::io_loop::clock::time_point deadline;
+  };
+  caf::behavior handlers();
+  bool is_current(const rpc::read_options& o) const;
+  uint64_t silence_ms() const;
+  void look_again(const std::shared_ptr<call>& c);
+  nanos wait_of(const rpc::read_options& o);
+  void end_of_iteration();
+  void applied(const proposals_done& m);
+  void allowed(const reads_allowed& m);
+  void fired(const watch_fired& m);
+  void sweep();
+  void take_turn();
+
+  net::io_loop& loop_;
+  front_parts parts_;
+  net::loop_actor_ptr self_;
+  environment env_;
+  struct local_desk;
+  std::shared_ptr<local_desk> local_;
+  reader views_;
+  prng random_;
+  std::unordered_map<connection*, std::shared_ptr<connection>> connections_;
+  std::vector<std::weak_ptr<connection>> dirty_;
+  std::string read_buffer_;
+  std::unordered_map<uint64_t, std::shared_ptr<call>> reads_, watches_; // wait for consistency; for a change
+  std::unordered_map<uint64_t, pending_write> writes_;
+  std::vector<proposal> gathered_;
+  std::vector<uint64_t> unwatched_;
+  std::vector<topic> topics_;
+  uint64_t next_ = 1;
+  size_t held_ = 0;
+  bool sweeping_ = false, ended_ = false;
+};
+
+} // namespace actord::consul_rpc

@@ -1,0 +1,84 @@
+// KVS.* and Txn.*.
+#include "api/consul_rpc/methods.hpp"
+#include "storage/command/registration_rules.hpp"
+#include "storage/model/rpc_replies.hpp"
+#include "storage/model/rpc_requests.hpp"
+
+namespace actord::consul_rpc {
+namespace {
+
+using read_request = rpc::txn_read_request<txn_op>;
+
+status get(const rpc::key_request& q, look& at, rpc::entries_reply& r) {
+  kv_entry e;
+  if (at.view.kv_get(q.key, e, at.meta)) r.entries.push_back(std::move(e));
+  return {};
+}
+
+status list(const rpc::key_request& q, look& at, rpc::entries_reply& r) {
+  at.view.kv_list(q.key, at.meta, [&](const kv_entry& e) {
+    r.entries.push_back(e);
+    return true;
+  });
+  return {};
+}
+
+status list_keys(const rpc::key_list_request& q, look& at, rpc::keys_reply& r) {
+  r.keys = at.view.kv_keys(q.prefix, q.separator, at.meta);
+  if (r.keys.empty()) r.keys.set = false;
+  return {};
+}
+
+void say_value(call& c, const apply_result& r) { c.reply(r.value); }
+void say_false(call& c, const apply_result&) { c.reply(false); }
+
+void apply(call& c) {
+  kv_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  if (r.entry.key.empty() && r.op != kv_delete_tree) return c.fail("Must provide key");
+  const bool conditional = r.op == kv_cas || r.op == kv_delete_cas || r.op == kv_lock || r.op == kv_unlock;
+  c.propose(encode_command(command_kind::kv, r), conditional ? say_value : say_false);
+}
+
+rpc::txn_apply_reply shape(const txn_response& t) {
+  rpc::txn_apply_reply out;
+  if (!t.errors.empty()) {
+    for (auto& e : t.errors) out.errors.push_back({static_cast<int64_t>(e.op_index), e.what});
+    return out;
+  }
+  for (auto& r : t.results) out.results.push_back({r.kv, r.node, r.service, r.check});
+  return out;
+}
+
+void say_transaction(call& c, const apply_result& r) { c.reply(shape(r.txn ? *r.txn : txn_response{})); }
+
+void apply_txn(call& c) {
+  txn_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  txn_response refused;
+  refused.errors = prepare_transaction(r, c.env.config.datacenter);
+  if (!refused.errors.empty()) return c.reply(shape(refused));
+  c.propose(encode_command(command_kind::txn, r), say_transaction);
+}
+
+status read_txn(const read_request& q, look& at, rpc::txn_read_reply& r) {
+  at.plain = true;
+  txn_request t;
+  t.ops = q.ops;
+  txn_response refused;
+  refused.errors = prepare_transaction(t, q.datacenter);
+  r.txn = shape(refused.errors.empty() ? at.view.read_txn(t) : refused);
+  return {};
+}
+
+} // namespace
+
+std::span<const method> kv_methods() {
+  static constexpr method rows[] = {
+      {"KVS.Apply", apply}, {"KVS.Get", reads<get>},        {"KVS.List", reads<list>},
+      {"KVS.ListKeys", reads<list_keys>}, {"Txn.Apply", apply_txn}, {"Txn.Read", reads<read_txn>},
+  };
+  return rows;
+}
+
+} // namespace actord::consul_rpc

@@ -1,0 +1,111 @@
+// Operator.*: the Raft configuration, and autopilot.
+#include "actors/agent/agent_actor.hpp"
+#include "actors/autopilot/autopilot_board.hpp"
+#include "api/consul_rpc/methods.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/rpc_replies.hpp"
+#include "storage/model/rpc_requests.hpp"
+
+namespace actord::consul_rpc {
+namespace {
+
+rpc::raft_configuration_reply shape(const leader_info& i) {
+  rpc::raft_configuration_reply out;
+  out.index = i.configuration_index;
+  for (auto& s : i.servers) out.servers.push_back({s.id, s.name.empty() ? "(unknown)" : s.name, s.address, s.leader, "3", s.voter});
+  return out;
+}
+
+void raft_configuration(call& c) {
+  rpc::datacenter_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  const bool ask_leader = !r.options.allow_stale;
+  c.env.self->request(c.env.router, caf::infinite, leader_query{ask_leader})
+      .then([who = c.shared_from_this(), ask_leader](leader_info& i) {
+              if (ask_leader && i.leader_id.empty()) who->fail("No cluster leader");
+              else who->reply(shape(i));
+            },
+            [who = c.shared_from_this()](caf::error&) { who->fail("No cluster leader"); });
+}
+
+void remove_peer(call& c, bool by_id) {
+  rpc::raft_remove_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  membership_change m;
+  m.what = membership_change::kind::remove;
+  (by_id ? m.id : m.address) = by_id ? r.id : r.address;
+  if (m.id.empty() && m.address.empty()) return c.fail(std::string(by_id ? "id" : "address") + " \"\" was not found in the Raft configuration");
+  c.env.self->request(c.env.router, caf::infinite, std::move(m))
+      .then([who = c.shared_from_this()](apply_outcome& o) {
+              if (o.result.failure.code != errc::none) who->fail(o.result.failure.text);
+              else who->reply(rpc::nothing{});
+            },
+            [who = c.shared_from_this()](caf::error&) { who->fail("No cluster leader"); });
+}
+void remove_peer_by_id(call& c) { remove_peer(c, true); }
+void remove_peer_by_address(call& c) { remove_peer(c, false); }
+
+// The answer is the record itself, without a meta.
+void autopilot_configuration(call& c) {
+  rpc::datacenter_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  auto options = r.options;
+  options.min_query_index = 0;
+  c.read(options, [&env = c.env](look& at, const std::function<bool()>& wanted) -> status {
+    auto config = at.view.autopilot(at.meta);
+    if (!wanted()) return {};
+    if (!config) return error(errc::internal, "No cluster leader");
+    msgpack_encode(at.out, *config);
+    return {};
+  });
+}
+
+void set_autopilot_configuration(call& c) {
+  autopilot_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  const bool conditional = r.cas;
+  c.propose(encode_command(command_kind::autopilot_set, r), conditional ? applied_fn([](call& who, const apply_result& done) { who.reply(done.value); })
+                                                                       : applied_fn([](call& who, const apply_result&) { who.reply(false); }));
+}
+
+void server_health(call& c) {
+  rpc::datacenter_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  auto view = c.env.autopilot ? c.env.autopilot->view() : nullptr;
+  if (!view || !view->known) return c.fail("No cluster leader");
+  rpc::server_health_reply out;
+  out.healthy = view->healthy;
+  out.failure_tolerance = view->failure_tolerance;
+  for (auto& s : view->servers) {
+    auto& o = out.servers.emplace_back();
+    o.id = s.id;
+    o.name = s.name;
+    o.address = s.address;
+    o.serf_status = s.alive ? 1 : 4;
+    o.version = consul_version;
+    o.leader = s.leader;
+    o.last_contact = std::chrono::milliseconds(std::max<int64_t>(s.last_contact_ms, 0));
+    o.last_term = s.last_term;
+    o.last_index = s.last_index;
+    o.healthy = s.healthy;
+    o.voter = s.voter;
+    o.stable_since.seconds = s.stable_since;
+  }
+  c.reply(out);
+}
+
+} // namespace
+
+std::span<const method> operator_methods() {
+  static constexpr method rows[] = {
+      {"Operator.AutopilotGetConfiguration", autopilot_configuration},
+      {"Operator.AutopilotSetConfiguration", set_autopilot_configuration},
+      {"Operator.RaftGetConfiguration", raft_configuration},
+      {"Operator.RaftRemovePeerByAddress", remove_peer_by_address},
+      {"Operator.RaftRemovePeerByID", remove_peer_by_id},
+      {"Operator.ServerHealth", server_health},
+  };
+  return rows;
+}
+
+} // namespace actord::consul_rpc

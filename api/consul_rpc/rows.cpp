@@ -1,0 +1,53 @@
+#include "api/consul_rpc/rows.hpp"
+#include <cctype>
+
+namespace actord::consul_rpc {
+
+namespace {
+
+bool same_text(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+} // namespace
+
+bool has_node_meta(const string_table& wanted, const string_table& meta) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](auto& w) {
+    auto it = meta.find(w.first);
+    return it != meta.end() && it->second == w.second;
+  });
+}
+
+bool has_tags(const rpc::service_request& q, const string_slice& tags) {
+  if (!q.tag_filter) return true;
+  auto there = [&](const std::string& wanted) { return std::any_of(tags.begin(), tags.end(), [&](auto& t) { return same_text(t, wanted); }); };
+  if (q.tags.empty()) return there(q.tag);
+  return std::all_of(q.tags.begin(), q.tags.end(), there);
+}
+
+service_node flat(const check_service_node& n) {
+  service_node s;
+  s.id = n.node.id;
+  s.node = n.node.node;
+  s.address = n.node.address;
+  s.datacenter = n.node.datacenter;
+  s.tagged_addresses = n.node.tagged_addresses;
+  s.node_meta = n.node.meta;
+  s.service_kind = n.service.kind;
+  s.service_id = n.service.id;
+  s.service_name = n.service.service;
+  s.service_tags = n.service.tags;
+  s.service_address_text = n.service.address;
+  if (n.service.weights) s.weights = *n.service.weights;
+  s.service_meta = n.service.meta;
+  s.service_port = n.service.port;
+  s.service_tagged_addresses = n.service.tagged_addresses;
+  s.enable_tag_override = n.service.enable_tag_override;
+  s.proxy = n.service.proxy;
+  s.connect = n.service.connect;
+  s.create_index = n.service.create_index;
+  s.modify_index = n.service.modify_index;
+  return s;
+}
+
+} // namespace actord::consul_rpc

@@ -1,0 +1,23 @@
+// Which rows of the catalog a request keeps.
+#pragma once
+#include "api/http/core/filter.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/rpc_requests.hpp"
+#include <algorithm>
+
+namespace actord::consul_rpc {
+
+bool has_node_meta(const string_table& wanted, const string_table& meta);
+bool has_tags(const rpc::service_request& q, const string_slice& tags); // in any case
+service_node flat(const check_service_node& n);
+
+// Drops what the expression does not match; the error is Consul's text.
+template <class Record> status keep_matching(const std::string& expression, std::vector<Record>& rows) {
+  if (expression.empty()) return {};
+  auto f = filter::compile<Record>(expression);
+  if (!f) return f.err();
+  std::erase_if(rows, [&](const Record& r) { return !f->matches(r); });
+  return {};
+}
+
+} // namespace actord::consul_rpc
