@@ -47,7 +47,7 @@ def exec_everywhere(nodes, programs):
         for program in programs:
             code, out, err = node.cli("exec", "-wait=4s", "echo out; exit 3", binary=program)
             for n in nodes:
-                assert f"    {n.name}: out\n    {n.name}:\n==> {n.name}: finished with exit code 3" in out, (node.name, program, out, err)
+                assert all(line in out.splitlines() for line in (f"    {n.name}: out", f"==> {n.name}: finished with exit code 3")), (node.name, program, out, err)
             assert code == 2 and f"{len(nodes)} / {len(nodes)} node(s)" in out, (code, out, err)
     step("exec by either command line at each ran on all")
 
