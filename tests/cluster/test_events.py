@@ -63,19 +63,79 @@ def watches_of_the_command_line(node, folder):
     step("watches of the command line show a view, and follow one")
 
 
-def alone():
+def events_reach_all(nodes):
+    for i, node in enumerate(nodes):
+        code, out, err = node.cli("event", f"-name=cli{i}", f"from {node.name}")
+        assert code == 0 and out.startswith("Event ID: "), (code, out, err)
+        fired = node.json("PUT", f"/v1/event/fire/http{i}?dc=dc1")
+        for kind in (f"cli{i}", f"http{i}"):
+            eventually(f"all heard {kind}", 10, lambda: all(len(n.events(kind)) == 1 for n in nodes))
+        assert all(n.events(f"http{i}")[0]["ID"] == fired["ID"] for n in nodes), fired
+        assert all(base64.b64decode(n.events(f"cli{i}")[0]["Payload"]) == f"from {node.name}".encode() for n in nodes)
+    step(f"events fired by each of {len(nodes)} agents were heard by all, once")
+
+
+def events_are_waited_for(nodes):
+    server, client = nodes[0], nodes[-1]
+    index = client.request("GET", "/v1/event/list?name=later")[1]["x-consul-index"]
+    assert index == "1", index
+    began_waiting = time.monotonic()
+    status, headers, body = client.request("GET", "/v1/event/list?name=later&index=1&wait=1s", timeout=5)
+    assert json.loads(body) == [] and 0.9 < time.monotonic() - began_waiting < 3, (status, body)
+    p = client.spawn("watch", "-type=event", "-name=later", "cat; echo")
+    time.sleep(0.7)
+    server.cli("event", "-name=later", "now")
+    time.sleep(1)
+    p.send_signal(signal.SIGTERM)
+    out = p.communicate(timeout=10)[0]
+    views = [json.loads(line) for line in out.splitlines() if line.strip()]
+    assert [len(v) for v in views] == [0, 1] and base64.b64decode(views[1][0]["Payload"]) == b"now", out
+    step("an event wakes who waits for its name, and a watch of the command line")
+
+
+def filters(nodes):
+    tagged = nodes[-1]
+    tagged.json("PUT", "/v1/agent/service/register", {"Name": "tagged", "ID": "tagged-1", "Tags": ["blue"]})
+    for query, who in ((f"node=^{nodes[1].name}$", [nodes[1]]), ("service=tagged", [tagged]), ("service=tag&tag=bl.e", [tagged]), ("service=tagged&tag=green", []), ("service=none", [])):
+        name = f"f{abs(hash(query))}"
+        nodes[0].json("PUT", f"/v1/event/fire/{name}?{query}")
+        nodes[0].json("PUT", f"/v1/event/fire/{name}-after")
+        eventually("the event after it", 10, lambda: all(n.events(name + "-after") for n in nodes))
+        heard = [n.name for n in nodes if n.events(name)]
+        assert heard == [n.name for n in who], (query, heard)
+    status, _, body = nodes[0].request("PUT", "/v1/event/fire/big", body="x" * 600)
+    assert status == 500 and body == b'1 error occurred:\n\t* error broadcasting event to segment "": user event exceeds configured limit of 512 bytes before encoding\n\n', body
+    step("filters choose nodes, services and tags; an event that is too big is refused in Consul's words")
+
+
+def of_nodes(folder, ip, count, test):
+    nodes = []
+    try:
+        nodes.append(Node(folder, "s1", ip + ".1", server=True).start())
+        for i in range(2, count + 1):
+            nodes.append(Node(folder, f"c{i}", f"{ip}.{i}", join=ip + ".1").start())
+        eventually("all see all", 30, lambda: all(len(n.json("GET", "/v1/agent/members")) == count for n in nodes))
+        test(nodes)
+    except AssertionError as e:
+        raise AssertionError(f"{e}\n" + "\n".join(f"{n.name}:\n{n.log()[-2000:]}" for n in nodes))
+    finally:
+        for n in nodes:
+            n.stop()
+
+
+def events():
     with tempfile.TemporaryDirectory(prefix="actord-events-") as folder:
         ip = block()
-        node = Node(folder, "s1", ip + ".1", server=True)
-        try:
-            node.start()
-            watches_of_the_configuration(node, folder, Listener(ip + ".9"))
-            watches_of_the_command_line(node, folder)
-        except AssertionError as e:
-            raise AssertionError(f"{e}\n{node.log()[-3000:]}")
-        finally:
-            node.stop()
+
+        def test(nodes):
+            watches_of_the_configuration(nodes[-1], folder, Listener(ip + ".9"))
+            watches_of_the_command_line(nodes[0], folder)
+            events_reach_all(nodes)
+            events_are_waited_for(nodes)
+            filters(nodes)
+
+        of_nodes(folder, ip, 3, test)
 
 
 if __name__ == "__main__":
-    main(alone)
+    main(events)
