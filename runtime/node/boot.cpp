@@ -10,6 +10,7 @@
 #include "runtime/node/node.hpp"
 #include "runtime/node/recover_peers.hpp"
 #include "runtime/node/signals.hpp"
+#include "runtime/node/start_pages.hpp"
 #include "runtime/node/supervisor_actor.hpp"
 #include "runtime/telemetry/log_sinks.hpp"
 #include "runtime/telemetry/metrics.hpp"
@@ -33,6 +34,7 @@ uint64_t fresh_seed() {
 
 namespace {
 
+constexpr auto start_takes = std::chrono::seconds(10); // until what only starting needed is given back
 constexpr auto graceful_timeout = std::chrono::seconds(15); // Consul's gracefulTimeout
 
 // A server holds thousands of connections: take all the descriptors that we may have.
@@ -215,9 +217,13 @@ public:
   event_loop(node& n, event_source& events) : node_(n), events_(events) {}
 
   int run() {
+    bool started = false;
     for (;;) {
-      auto e = events_.next();
-      if (!e) continue;
+      auto e = started ? events_.next() : events_.next(start_takes);
+      if (!e) {
+        if (!std::exchange(started, true)) release_start_pages();
+        continue;
+      }
       switch (*e) {
       case node_event::hangup: reload("hangup"); break;
       case node_event::interrupt: return signalled("interrupt", !node_.config.skip_leave_on_interrupt);
