@@ -2,13 +2,15 @@
 """Our servers in pools with the real serf and Consul 1.8.7, plain and encrypted: who sees whom, events both ways, kill -9, leave, force-leave, a
 hanging agent, exchanged keys. Not part of the gate: says so and ends well when the real ones are not there (tools/get-oracle fetches them, or
 ACTORD_ORACLE names their folder).   gossip_oracle.py"""
+import http.client
 import os
+import random
 import signal
 import tempfile
 import time
 
 import gossip
-from agent import eventually, main
+from agent import Http, eventually, main
 from cluster import Cluster
 from gossip import ALIVE, FAILED, LEFT, members
 
@@ -39,16 +41,19 @@ class Serf:
         return {line.split()[0]: WORDS[line.split()[2]] for line in text.splitlines()} if code == 0 else {}
 
 
-class Real:
-    """A real Consul agent with the default ports at an address of its own."""
+class Real(Http):
+    """A Consul agent, the real one unless `program` is another, with the default ports at an address of its own."""
 
-    def __init__(self, name, ip, folder, *flags):
-        self.name, self.ip, self.program = name, ip, gossip.oracle("consul")
+    def __init__(self, name, ip, folder, *flags, program=None):
+        self.name, self.ip, self.program = name, ip, program or gossip.oracle("consul")
         self.process = gossip.Process([self.program, "agent", f"-node={name}", f"-bind={ip}", f"-client={ip}", f"-data-dir={os.path.join(folder, name)}", *flags],
                                       os.path.join(folder, name + ".log"))
 
     def cli(self, *words):
         return gossip.run([self.program, *words, f"-http-addr={self.ip}:8500"])
+
+    def connection(self, timeout=10):
+        return http.client.HTTPConnection(self.ip, 8500, timeout=timeout)
 
     def members(self, *flags):
         code, text = self.cli("members", *flags)
@@ -78,11 +83,12 @@ def with_serf(folder, key):
             took = eventually("all see all", 20, lambda: all_say(expected, cluster, real))
             step(f"{'encrypted' if key else 'plain'}: two real serf agents and three of ours see one another after {took:.1f} s")
             before = event_time(cluster.servers[2])
-            assert real[0].cli("event", "deploy", "v7")[0] == 0
+            for n in range(5):  # its clock may be behind ours at first
+                assert real[0].cli("event", "deploy", f"v{n}")[0] == 0
             eventually("our servers hear its event", 5, lambda: all(event_time(s) > before for s in cluster.servers))
             status, _, text = cluster.servers[1].request("PUT", "/v1/event/fire/hello", body="from ours")
             if status == 200:
-                eventually("the real ones hear ours", 5, lambda: all(os.path.exists(r.heard) and "consul:event:hello" in open(r.heard).read() for r in real))
+                eventually("the real ones hear ours", 5, lambda: all(os.path.exists(r.heard) and "consul:event:hello" in open(r.heard, errors="replace").read() for r in real))
                 step("user events are heard on both sides")
             else:
                 step(f"its user event is heard by ours (ours cannot be fired: {status} {text[:60]!r})")
@@ -175,6 +181,39 @@ def with_consul(folder):
             far.process.stop()
 
 
+def many(folder, each=10, kill=5):
+    """Three of our servers, our clients and real ones in one pool: all agree soon after the last has joined, and after some were killed."""
+    block, ports = gossip.block(), {"http": 8500, "dns": 8600, "server": 8300, "serf_lan": 8301, "serf_wan": 8302}
+    with Cluster(3, place=lambda name: {"ip": f"{block}.{name[1:]}", "ports": dict(ports)}) as cluster:
+        cluster.start()
+        clients = []
+        try:
+            for n in range(each):
+                for kind, program, octet in (("ours", cluster.binary, 20), ("real", None, 60)):
+                    clients.append(Real(f"{kind}{n}", f"{block}.{octet + n}", folder, f"-retry-join={cluster.servers[n % 3].ip}", program=program))
+            expected = {**{s.name: ALIVE for s in cluster.servers}, **{c.name: ALIVE for c in clients}}
+            eventually("the last is seen by a server", 60, lambda: ours(cluster.servers[0]) == expected)
+            took = eventually("all agree", 20, lambda: all(ours(a) == expected for a in clients + cluster.alive()))
+            step(f"{len(expected)} agents, {each} of our clients and {each} real ones among them, agree {took:.1f} s after a server sees the last join")
+            dying = random.sample(clients, kill)
+            for c in dying:
+                c.process.process.kill()
+            left = [c for c in clients if c not in dying]
+            expected.update({c.name: FAILED for c in dying})
+            kinds = {"ours": [c for c in left if c.name.startswith("ours")] + cluster.alive(), "real ones": [c for c in left if c.name.startswith("real")]}
+            begin, seen = time.monotonic(), {}
+            while len(seen) < 2 and time.monotonic() - begin < 60:
+                for kind, agents in kinds.items():
+                    if kind not in seen and all(ours(a) == expected for a in agents):
+                        seen[kind] = time.monotonic() - begin
+                time.sleep(0.1)
+            assert len(seen) == 2, {c.name: ours(c) for c in left}
+            step(f"{kill} clients were killed: all " + ", all ".join(f"{kind} agree after {t:.1f} s" for kind, t in seen.items()))
+        finally:
+            for c in clients:
+                c.process.stop()
+
+
 def run():
     if not gossip.oracle("consul") or not gossip.oracle("serf"):
         print("skipped: the real consul and serf are not here")
@@ -183,6 +222,7 @@ def run():
         with_serf(folder, None)
         with_serf(folder, KEY)
         with_consul(folder)
+        many(folder)
 
 
 if __name__ == "__main__":
