@@ -8,6 +8,7 @@ namespace actord::consul_rpc {
 std::span<const method> catalog_methods();
 std::span<const method> health_methods();
 std::span<const method> kv_methods();
+std::span<const method> coordinate_methods();
 std::span<const method> status_methods();
 std::span<const method> operator_methods();
 std::span<const method> internal_methods();

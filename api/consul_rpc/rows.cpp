@@ -25,6 +25,13 @@ bool has_tags(const rpc::service_request& q, const string_slice& tags) {
   return std::all_of(q.tags.begin(), q.tags.end(), there);
 }
 
+list_of<check_service_node> instances_of(const std::string& service, look& at, bool connect) {
+  list_of<check_service_node> out(at.view.service_instances(service, at.meta, connect));
+  for (auto& n : out)
+    if (n.checks.empty()) n.checks.set = false;
+  return out;
+}
+
 service_node flat(const check_service_node& n) {
   service_node s;
   s.id = n.node.id;

@@ -1,5 +1,6 @@
 // Which rows of the catalog a request keeps.
 #pragma once
+#include "api/consul_rpc/call.hpp"
 #include "api/http/core/filter.hpp"
 #include "storage/model/catalog.hpp"
 #include "storage/model/rpc_requests.hpp"
@@ -10,9 +11,12 @@ namespace actord::consul_rpc {
 bool has_node_meta(const string_table& wanted, const string_table& meta);
 bool has_tags(const rpc::service_request& q, const string_slice& tags); // in any case
 service_node flat(const check_service_node& n);
+list_of<check_service_node> instances_of(const std::string& service, look& at, bool connect); // with their checks
 
-// Drops what the expression does not match; the error is Consul's text.
-template <class Record> status keep_matching(const std::string& expression, std::vector<Record>& rows) {
+// Drops what the expression does not match; the error is Consul's text. As in Consul an empty list is nil, but [] once it was
+// filtered.
+template <class Record> status keep_matching(const std::string& expression, list_of<Record>& rows) {
+  rows.set = !rows.empty() || !expression.empty();
   if (expression.empty()) return {};
   auto f = filter::compile<Record>(expression);
   if (!f) return f.err();

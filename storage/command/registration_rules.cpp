@@ -45,12 +45,9 @@ void prepare_check(health_check& c) {
   if (c.type.empty()) c.type = type_of(c.definition);
 }
 
-std::string prepare_operation(txn_op& op, std::string_view datacenter) {
-  if (op.kv) return op.kv->entry.key.empty() && op.kv->verb != kv_delete_tree && op.kv->verb != kv_get_tree ? "Must provide key" : "";
-  if (op.node) {
-    if (op.node->node.datacenter.empty()) op.node->node.datacenter = datacenter;
-    return op.node->verb == kv_get ? "" : node_fault(op.node->node.node, op.node->node.id);
-  }
+std::string prepare_operation(txn_op& op) {
+  if (op.kv) return op.kv->entry.key.empty() && op.kv->verb != kv_delete_tree ? "Must provide key" : "";
+  if (op.node) return op.node->verb == kv_get ? "" : node_fault(op.node->node.node, op.node->node.id);
   if (op.service) {
     auto fault = prepare_service(op.service->service);
     return op.service->verb == kv_get ? "" : fault;
@@ -94,10 +91,10 @@ std::string prepare_service(node_service& s) {
   return {};
 }
 
-std::vector<txn_error> prepare_transaction(txn_request& r, std::string_view datacenter) {
+std::vector<txn_error> prepare_transaction(txn_request& r) {
   std::vector<txn_error> faults;
   for (size_t i = 0; i < r.ops.size(); ++i)
-    if (auto fault = prepare_operation(r.ops[i], datacenter); !fault.empty()) faults.push_back({i, std::move(fault)});
+    if (auto fault = prepare_operation(r.ops[i]); !fault.empty()) faults.push_back({i, std::move(fault)});
   return faults;
 }
 

@@ -8,7 +8,7 @@ namespace actord {
 std::string prepare_registration(register_request& r, std::string_view datacenter);
 std::string prepare_deregistration(deregister_request& r, std::string_view datacenter);
 std::string prepare_service(node_service& s);
-// Of each operation; empty when nothing is wrong. `datacenter` is that of nodes which name none.
-std::vector<txn_error> prepare_transaction(txn_request& r, std::string_view datacenter);
+// Of each operation; empty when nothing is wrong.
+std::vector<txn_error> prepare_transaction(txn_request& r);
 
 } // namespace actord

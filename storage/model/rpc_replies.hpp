@@ -71,6 +71,30 @@ ACTORD_RPC_REPLY(sessions_reply, "Sessions", list_of<session_record>, sessions);
 ACTORD_RPC_REPLY(coordinates_reply, "Coordinates", list_of<coordinate_record>, coordinates); // Coordinate.ListNodes, Node
 ACTORD_RPC_REPLY(node_dump_reply, "Dump", list_of<node_dump>, nodes);                      // Internal.NodeInfo, NodeDump
 
+// Of parts of Consul that are not here: their lists are empty.
+ACTORD_RPC_REPLY(gateway_services_reply, "Services", string_slice, services);              // Catalog.GatewayServices
+ACTORD_RPC_REPLY(gateway_dump_reply, "Dump", string_slice, nodes);                         // Internal.GatewayServiceDump
+ACTORD_RPC_REPLY(queries_reply, "Queries", string_slice, queries);                         // PreparedQuery.List
+ACTORD_RPC_REPLY(intentions_reply, "Intentions", string_slice, intentions);                // Intention.List
+
+struct acl_replication_reply { // ACL.ReplicationStatus
+  bool enabled = false, running = false;
+  std::string source_datacenter, replication_type;
+  uint64_t index = 0, role_index = 0, token_index = 0;
+  wall_time last_success, last_error;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Enabled", s.enabled);
+    v("Running", s.running);
+    v("SourceDatacenter", s.source_datacenter);
+    v("ReplicationType", s.replication_type);
+    v("ReplicatedIndex", s.index);
+    v("ReplicatedRoleIndex", s.role_index);
+    v("ReplicatedTokenIndex", s.token_index);
+    v("LastSuccess", s.last_success);
+    v("LastError", s.last_error);
+  }
+};
+
 struct meta_reply { // Internal.EventFire
   reply_meta meta;
   template <class V, class Self> static void fields(V&& v, Self& s) { reply_meta::fields(v, s.meta); }

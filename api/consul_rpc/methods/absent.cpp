@@ -1,16 +1,91 @@
-// Parts of Consul that this server does not have, answered as one answers that has them turned off.
+// Parts of Consul that this server does not have, answered as one answers that has them turned off, or in which nobody has put
+// anything yet.
 #include "api/consul_rpc/methods.hpp"
+#include "storage/model/rpc_replies.hpp"
+#include "storage/model/rpc_requests.hpp"
 
 namespace actord::consul_rpc {
 namespace {
 
 void no_acl(call& c) { c.fail("ACL support disabled"); }
+void no_acl_policy(call& c) { c.fail("ACL not found"); }
+void acl_replication(call& c) { c.reply(rpc::acl_replication_reply{}); }
+void no_connect(call& c) { c.fail("Connect must be enabled in order to use this endpoint"); }
+void no_query(call& c) { c.fail("Query not found"); }
+
+status list_queries(const rpc::datacenter_request&, look&, rpc::queries_reply&) { return {}; }
+status list_intentions(const rpc::datacenter_request&, look&, rpc::intentions_reply& r) {
+  r.intentions.set = true;
+  return {};
+}
+
+// A configuration entry's answer is a text that holds several values: how many there are (or the kind), none, then the meta.
+template <bool Counted> void no_entries(call& c) {
+  rpc::datacenter_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  c.read(r.options, [](look& at, const std::function<bool()>& wanted) -> status {
+    if (!wanted()) return {};
+    at.reply.index = at.meta.index;
+    std::string inside = Counted ? std::string(1, '\0') : std::string("\xa0");
+    msgpack_encode(inside, at.reply);
+    msgpack_writer(at.out).raw(inside);
+    return {};
+  });
+}
 
 } // namespace
 
 std::span<const method> absent_methods() {
   static constexpr method rows[] = {
-      {"ACL.TokenRead", no_acl}, {"ACL.PolicyResolve", no_acl}, {"ACL.RoleResolve", no_acl},
+      {"ACL.Apply", no_acl},
+      {"ACL.AuthMethodDelete", no_acl},
+      {"ACL.AuthMethodList", no_acl},
+      {"ACL.AuthMethodRead", no_acl},
+      {"ACL.AuthMethodSet", no_acl},
+      {"ACL.Authorize", no_acl},
+      {"ACL.BindingRuleDelete", no_acl},
+      {"ACL.BindingRuleList", no_acl},
+      {"ACL.BindingRuleRead", no_acl},
+      {"ACL.BindingRuleSet", no_acl},
+      {"ACL.Bootstrap", no_acl},
+      {"ACL.BootstrapTokens", no_acl},
+      {"ACL.Get", no_acl},
+      {"ACL.GetPolicy", no_acl_policy},
+      {"ACL.List", no_acl},
+      {"ACL.Login", no_acl},
+      {"ACL.Logout", no_acl},
+      {"ACL.PolicyBatchRead", no_acl},
+      {"ACL.PolicyDelete", no_acl},
+      {"ACL.PolicyList", no_acl},
+      {"ACL.PolicyRead", no_acl},
+      {"ACL.PolicyResolve", no_acl},
+      {"ACL.PolicySet", no_acl},
+      {"ACL.ReplicationStatus", acl_replication},
+      {"ACL.RoleBatchRead", no_acl},
+      {"ACL.RoleDelete", no_acl},
+      {"ACL.RoleList", no_acl},
+      {"ACL.RoleRead", no_acl},
+      {"ACL.RoleResolve", no_acl},
+      {"ACL.RoleSet", no_acl},
+      {"ACL.TokenBatchRead", no_acl},
+      {"ACL.TokenClone", no_acl},
+      {"ACL.TokenDelete", no_acl},
+      {"ACL.TokenList", no_acl},
+      {"ACL.TokenRead", no_acl},
+      {"ACL.TokenSet", no_acl},
+      {"ConfigEntry.Get", no_entries<false>},
+      {"ConfigEntry.ListAll", no_entries<true>},
+      {"ConnectCA.ConfigurationGet", no_connect},
+      {"ConnectCA.ConfigurationSet", no_connect},
+      {"ConnectCA.Roots", no_connect},
+      {"ConnectCA.Sign", no_connect},
+      {"ConnectCA.SignIntermediate", no_connect},
+      {"DiscoveryChain.Get", no_connect},
+      {"Intention.List", reads<list_intentions>},
+      {"PreparedQuery.Execute", no_query},
+      {"PreparedQuery.Explain", no_query},
+      {"PreparedQuery.Get", no_query},
+      {"PreparedQuery.List", reads<list_queries>},
   };
   return rows;
 }

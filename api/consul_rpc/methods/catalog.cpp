@@ -71,11 +71,12 @@ status node_services(const rpc::node_request& q, look& at, rpc::node_services_re
   if (q.node.empty()) return error(errc::internal, "Must provide node");
   auto found = at.view.services_of_node(q.node, at.meta);
   if (!found) return {};
-  if (auto s = keep_matching(q.options.filter, found->services); !s) return s;
+  list_of<node_service> services(std::move(found->services));
+  if (auto s = keep_matching(q.options.filter, services); !s) return s;
   auto& out = r.found.emplace();
   out.node = std::move(found->node);
   out.services.set = true;
-  for (auto& s : found->services) {
+  for (auto& s : services) {
     auto id = s.id;
     out.services[std::move(id)] = std::move(s);
   }
@@ -87,8 +88,13 @@ status node_service_list(const rpc::node_request& q, look& at, rpc::node_service
   auto found = at.view.services_of_node(q.node, at.meta);
   if (!found) return {};
   r.found.node = std::move(found->node);
-  if (auto s = keep_matching(q.options.filter, found->services); !s) return s;
-  if (!found->services.empty()) r.found.services = std::move(found->services);
+  r.found.services = list_of<node_service>(std::move(found->services));
+  return keep_matching(q.options.filter, r.found.services);
+}
+
+// There are no gateways here.
+status gateway_services(const rpc::service_request&, look& at, rpc::gateway_services_reply&) {
+  at.meta.index = at.view.table_index("services");
   return {};
 }
 
@@ -97,6 +103,7 @@ status node_service_list(const rpc::node_request& q, look& at, rpc::node_service
 std::span<const method> catalog_methods() {
   static constexpr method rows[] = {
       {"Catalog.Deregister", deregister},
+      {"Catalog.GatewayServices", reads<gateway_services>},
       {"Catalog.ListDatacenters", list_datacenters},
       {"Catalog.ListNodes", reads<list_nodes>},
       {"Catalog.ListServices", reads<list_services>},

@@ -23,7 +23,7 @@ status node_checks(const rpc::node_request& q, look& at, rpc::checks_reply& r) {
 }
 
 status service_checks(const rpc::service_request& q, look& at, rpc::checks_reply& r) {
-  if (!q.tags.empty() || !q.tag.empty() || q.tag_filter) return error(errc::internal, "Service tag filtering is not supported");
+  if (q.tag_filter) return error(errc::internal, "Tag filtering is not supported");
   r.checks = at.view.checks_of_service(q.service, at.meta);
   return keep_checks(q.node_meta, q.options.filter, at, r);
 }
@@ -35,7 +35,11 @@ status checks_in_state(const rpc::check_state_request& q, look& at, rpc::checks_
 
 status service_nodes(const rpc::service_request& q, look& at, rpc::instances_reply& r) {
   if (q.service.empty()) return error(errc::internal, "Must provide service name");
-  r.nodes = at.view.service_instances(q.service, at.meta, q.connect);
+  if (q.ingress) { // there are no gateways here
+    at.meta.index = at.view.table_index("services");
+    return {};
+  }
+  r.nodes = instances_of(q.service, at, q.connect);
   std::erase_if(r.nodes, [&](auto& n) { return !has_node_meta(q.node_meta, n.node.meta) || !has_tags(q, n.service.tags); });
   return keep_matching(q.options.filter, r.nodes);
 }

@@ -47,16 +47,23 @@ status node_dump(const rpc::datacenter_request& q, look& at, rpc::node_dump_repl
 status service_dump(const rpc::service_dump_request& q, look& at, rpc::instances_reply& r) {
   query_meta meta;
   for (auto& [name, tags] : at.view.services(meta))
-    for (auto& n : at.view.service_instances(name, meta))
+    for (auto& n : instances_of(name, at, false))
       if (!q.use_kind || n.service.kind == q.kind) r.nodes.push_back(std::move(n));
   depend_on_all(at);
   return keep_matching(q.options.filter, r.nodes);
+}
+
+// There are no gateways here.
+status gateway_dump(const rpc::service_request&, look& at, rpc::gateway_dump_reply&) {
+  depend_on_all(at);
+  return {};
 }
 
 } // namespace
 
 std::span<const method> internal_methods() {
   static constexpr method rows[] = {
+      {"Internal.GatewayServiceDump", reads<gateway_dump>},
       {"Internal.NodeDump", reads<node_dump>},
       {"Internal.NodeInfo", reads<node_info>},
       {"Internal.ServiceDump", reads<service_dump>},

@@ -46,6 +46,7 @@ rpc::txn_apply_reply shape(const txn_response& t) {
     for (auto& e : t.errors) out.errors.push_back({static_cast<int64_t>(e.op_index), e.what});
     return out;
   }
+  out.results.set = true;
   for (auto& r : t.results) out.results.push_back({r.kv, r.node, r.service, r.check});
   return out;
 }
@@ -56,7 +57,7 @@ void apply_txn(call& c) {
   txn_request r;
   if (!c.decode(r) || !c.is_local(r.datacenter)) return;
   txn_response refused;
-  refused.errors = prepare_transaction(r, c.env.config.datacenter);
+  refused.errors = prepare_transaction(r);
   if (!refused.errors.empty()) return c.reply(shape(refused));
   c.propose(encode_command(command_kind::txn, r), say_transaction);
 }
@@ -66,7 +67,7 @@ status read_txn(const read_request& q, look& at, rpc::txn_read_reply& r) {
   txn_request t;
   t.ops = q.ops;
   txn_response refused;
-  refused.errors = prepare_transaction(t, q.datacenter);
+  refused.errors = prepare_transaction(t);
   r.txn = shape(refused.errors.empty() ? at.view.read_txn(t) : refused);
   return {};
 }
