@@ -18,6 +18,7 @@ constexpr nanos quiet_before_write = 150ms; // files wait for a pause in the reg
 constexpr nanos longest_before_write = 2s;  // …but not longer
 constexpr nanos journal_sync_delay = 5ms;   // for check states, which nobody waits for
 constexpr nanos answer_patience = 30s;      // then a batch counts as failed
+constexpr nanos most_leave_time = 20s;      // two broadcasts of at most 5 s, and 3 s for the news to spread
 constexpr nanos leader_poll = 25ms, server_poll = 1s;
 constexpr nanos between_batches = 10ms; // to the catalog: the first goes at once, a stream of registrations shares Raft entries
 
@@ -176,13 +177,21 @@ agent_done agent_state::reload() {
   return finish(std::move(e));
 }
 
-agent_done agent_state::leave() {
-  log::info("agent", "Leaving: the server stops");
-  if (deps_.stop_node) {
+// As Consul does: out of the pool of servers, then out of our own; whoever asked is answered when that is over.
+caf::result<agent_done> agent_state::leave() {
+  log::info("agent", "Leaving: the agent stops");
+  auto promise = self_->make_response_promise<agent_done>();
+  auto stop = [this, promise]() mutable {
+    promise.deliver(agent_done{});
     // After the answer is out: a stopping front would cut it off.
-    self_->delayed_send(self_, 50ms, agent_ticked{~uint64_t{0}});
-  }
-  return {};
+    if (deps_.stop_node) self_->delayed_send(self_, 50ms, agent_ticked{~uint64_t{0}});
+  };
+  auto leave_then = [this](const pool_handle& pool, std::function<void()> then) {
+    if (!pool) return then();
+    self_->request(pool, most_leave_time, pool_leave{}).then([then](const agent_done&) { then(); }, [then](const caf::error&) { then(); });
+  };
+  leave_then(deps_.cluster.wan, [this, leave_then, stop] { leave_then(deps_.cluster.lan, stop); });
+  return promise;
 }
 
 caf::result<agent_done> agent_state::watch_service(service_watch& m) {

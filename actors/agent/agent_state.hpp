@@ -32,7 +32,7 @@ public:
   agent_done update_ttl(check_ttl_update& m);
   agent_done set_maintenance(const maintenance_set& m);
   agent_done reload();
-  agent_done leave();
+  caf::result<agent_done> leave();
   caf::result<agent_done> watch_service(service_watch& m);
   struct registration { std::string id; bool is_check; }; // an empty id: nothing to undo
   // The answer to a registration: at once when it failed or wrote nothing, else when the journal is on the disk.

@@ -169,7 +169,7 @@ def with_consul(folder):
             eventually("it has left", 20, lambda: all(ours(s) == {**expected, client.name: LEFT} for s in cluster.alive()))
             step("it came back, and left")
             leaver = cluster.followers()[0]
-            assert leaver.request("PUT", "/v1/agent/leave")[0] == 200
+            assert leaver.request("PUT", "/v1/agent/leave", timeout=25)[0] == 200
             leaver.process.wait(25)
             eventually("the real server sees ours leave", 20, lambda: far.members("-wan").get(f"{leaver.name}.dc1") == LEFT)
             step("the real server sees ours leave")

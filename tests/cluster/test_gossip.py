@@ -69,7 +69,7 @@ def one_leaves_and_returns_elsewhere(cluster, block):
     guest = cluster.add()
     guest.start()
     eventually("the guest is seen", 20, lambda: agree(cluster.alive(), statuses(cluster)))
-    assert guest.request("PUT", "/v1/agent/leave")[0] == 200
+    assert guest.request("PUT", "/v1/agent/leave", timeout=25)[0] == 200
     assert guest.process.wait(20) == 0, guest.log()
     others = cluster.alive()
     took = eventually("the guest has left", 10, lambda: agree(others, statuses(cluster, **{guest.name: LEFT})))
