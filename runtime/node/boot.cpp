@@ -172,7 +172,7 @@ void take_down(node& n) {
   if (n.rpc_server) n.rpc_server->stop();
   n.http.reset();
   n.dns.reset();
-  n.cluster.rpc = nullptr;
+  if (n.config.server) n.cluster.rpc = nullptr; // the server's own, which goes with it
   n.rpc_server.reset();
   if (n.supervisor) caf::anon_send_exit(n.supervisor, caf::exit_reason::user_shutdown);
   n.supervisor = nullptr;
@@ -219,9 +219,11 @@ public:
   int run() {
     bool started = false;
     for (;;) {
-      auto e = started ? events_.next() : events_.next(start_takes);
+      // A client agent shares its machine with what it serves: what a busy minute needed goes back as well.
+      const bool client = !node_.config.server;
+      auto e = !started ? events_.next(start_takes) : client ? events_.next(std::chrono::minutes(1)) : events_.next();
       if (!e) {
-        if (!std::exchange(started, true)) release_start_pages();
+        if (!std::exchange(started, true) || client) release_start_pages();
         continue;
       }
       switch (*e) {
@@ -373,6 +375,7 @@ void await_leadership(const node& n) {
 }
 
 status start(node& n, event_source& events, const reload_fn& reload) {
+  if (!n.config.server) few_arenas();
   make_system(n);
   n.give_up = [&events](std::string why) { events.post(node_event::died, std::move(why)); };
   if (n.config.server)
@@ -425,7 +428,6 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
   } else {
     fmt::print("==> Consul agent running!\n");
     std::fflush(stdout);
-    if (!n.config.server) release_start_memory();
     code = event_loop(n, events).run();
     log::info("agent", "Requesting shutdown");
   }

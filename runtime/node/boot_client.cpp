@@ -4,9 +4,7 @@
 #include "actors/rpc/client_router.hpp"
 #include "runtime/node/node.hpp"
 #include <caf/send.hpp>
-#include <fstream>
 #include <malloc.h>
-#include <sys/mman.h>
 
 namespace actord {
 
@@ -31,24 +29,6 @@ void watch_servers(node& n) {
   caf::anon_send(caf::actor_cast<caf::actor>(n.cluster.rpc), servers_watch{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
 }
 
-// Freed heap, and pages of the program and its libraries that nobody wrote to: those in use come back from the page cache
-// by themselves, those of the parsers and tables of the start do not.
-void release_start_memory() {
-  ::malloc_trim(0);
-  std::ifstream in("/proc/self/smaps");
-  uintptr_t begin = 0, end = 0;
-  bool of_file = false;
-  for (std::string line; std::getline(in, line);) {
-    unsigned long from = 0, to = 0;
-    char access[5] = "";
-    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &from, &to, access) == 3) {
-      begin = from;
-      end = to;
-      of_file = std::string_view(access) != "---p" && access[1] == '-' && line.find(" /") != line.npos;
-    } else if (of_file && line.starts_with("Anonymous:") && std::atol(line.c_str() + 10) == 0) {
-      ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-    }
-  }
-}
+void few_arenas() { ::mallopt(M_ARENA_MAX, 2); }
 
 } // namespace actord

@@ -59,6 +59,6 @@ status spawn_events(node& n); // boot_events.cpp: user events, remote execution
 status start_watches(node& n, const node_config& config); // the watches of this configuration instead of those that run
 status spawn_client(node& n); // boot_client.cpp: a client agent's way to the servers; after the pools
 void watch_servers(node& n);  // the local agent hears of new servers; after it was spawned
-void release_start_memory();  // what only the start needed goes back to the kernel
+void few_arenas();            // before there are threads: they share what they allocate from
 
 } // namespace actord
