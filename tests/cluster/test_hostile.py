@@ -119,7 +119,9 @@ class Silent:
         self.sockets = []
         for n in range(count):
             server = servers[n % len(servers)]
-            s = socket.create_connection((server.ip, server.ports["server"]), timeout=5)
+            # From many addresses: a client gets limits.rpc_max_conns_per_client of them, and the servers share this one.
+            source = (f"127.0.{1 + n // 50 % 250}.{1 + n % 50}", 0) if server.ip.startswith("127.") else None
+            s = socket.create_connection((server.ip, server.ports["server"]), timeout=5, source_address=source)
             s.sendall(beginnings[n % len(beginnings)])
             self.sockets.append(s)
 
