@@ -114,7 +114,7 @@ class Client(Server):
         try:
             super().__init__(binary, hcl)
         except RuntimeError:
-            self.behind.stop()
+            self.stop()
             raise
 
     def known_ports(self):
