@@ -89,6 +89,10 @@ class Pool:
     def wait_leader(self, seconds=60):
         eventually("a leader", seconds, lambda: self.all[0].json("GET", "/v1/status/leader", timeout=2))
 
+    def wait_answers(self, seconds=60):
+        for m in self.all:
+            eventually(f"{m.name} answers", seconds, lambda m=m: m.members() is not None)
+
     def agree(self, expected, seconds, watchers=None):
         """Until all watchers say `expected`: name to status. Returns seconds to the first and to the last that does."""
         watchers = watchers or [m for m in self.all if m.process.poll() is None]
@@ -113,8 +117,15 @@ class Pool:
         missing = [m.name for m in watchers if m.name not in when]
         if missing:
             one = next(m for m in watchers if m.name == missing[0])
-            raise AssertionError(f"{len(missing)} of {len(watchers)} do not agree within {seconds} s: {missing}; {one.name} says {one.members()}")
+            raise AssertionError(f"{len(missing)} of {len(watchers)} do not agree within {seconds} s: {missing}; {one.name} says {self.said_by(one)}")
         return min(when.values()), max(when.values())
+
+    @staticmethod
+    def said_by(m):
+        try:
+            return m.members()
+        except (OSError, AssertionError, ValueError) as e:
+            return repr(e)
 
     def everybody(self):
         return {m.name: 1 for m in self.all}
@@ -182,13 +193,14 @@ def mixed(args):
         pool.wait_leader()
         ours = pool.add(args.ours, "c", args.agents)
         theirs = pool.add(args.oracle, "r", args.agents)
-        for m in ours + theirs:
-            eventually(f"{m.name} answers", 60, lambda m=m: m.members())
+        pool.wait_answers()
         first, last = pool.agree(pool.everybody(), 60)
         say(f"{len(pool.all)} members agree {last:.2f} s after the last one answered")
         victims = random.sample(ours + theirs, 5)
         for v in victims:
             v.process.send_signal(signal.SIGKILL)
+        for v in victims:
+            v.process.wait()
         dead = {v.name for v in victims}
         first, last = pool.agree({m.name: 4 if m.name in dead else 1 for m in pool.all}, 120)
         say(f"five killed ({', '.join(sorted(dead))}): first agrees after {first:.2f} s, all after {last:.2f} s")
