@@ -92,7 +92,7 @@ public:
   const std::vector<member*>& members() const { return members_.all(); }
   int health_score() const { return awareness_.score(); } // 0 is healthy
   bool is_leaving() const { return leaving_; }
-  size_t queued() const { return about_members_.size(); }
+  size_t queued() const { return about_self_.size() + about_members_.size(); }
   size_t queued(urgency u) const { return from_above_[static_cast<size_t>(u)].size(); }
   const swim_figures& figures() const { return figures_; }
   const settings& knobs() const { return settings_; }
@@ -156,7 +156,7 @@ private:
   bool refuses(const alive& a);
   void on_suspect(const suspect& s);
   void on_dead(const dead& d);
-  void refute(member& self, incarnation accused, std::string_view what);
+  void refute(member& self, incarnation accused, std::string_view what, const node_name& accuser);
   void forget_suspicion(member& m);
   void serve_suspicions();
   void change_state(member& m, node_state to);
@@ -193,7 +193,7 @@ private:
   std::deque<relay> relays_; // by deadline
   std::set<std::pair<nanos, node_name>> suspicions_; // by deadline
 
-  broadcast_queue about_members_;
+  broadcast_queue about_self_, about_members_; // what is said of us goes first, however much there is to tell of others
   broadcast_queue from_above_[3]; // by urgency
   size_t user_population_ = 0, packet_overhead_ = 0;
   std::string ack_payload_;

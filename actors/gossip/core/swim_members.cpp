@@ -7,11 +7,17 @@ namespace actord::gossip {
 namespace {
 constexpr size_t name_max = 512; // so that any message about a node fits into a packet
 constexpr incarnation inc_max = std::numeric_limits<incarnation>::max() - 1;
+// No member can have refuted so often since we last heard of it: one forged message must not use up the whole counter, since
+// nobody could refute what comes after.
+constexpr incarnation leap_max = 1 << 24;
 }
 
 // Counters do not wrap: what nobody may claim, nobody has to refute.
 bool swim_core::is_sound(const node_name& name, incarnation inc) const {
-  return !name.empty() && name.size() <= name_max && inc <= inc_max;
+  if (name.empty() || name.size() > name_max || inc > inc_max) return false;
+  const auto* m = members_.find(name);
+  const incarnation known = m != nullptr ? m->inc : 0;
+  return inc <= known || inc - known <= leap_max;
 }
 
 void swim_core::raise_incarnation(incarnation above) {
@@ -28,7 +34,8 @@ void swim_core::announce_self() {
 
 void swim_core::spread(message m, const node_name& subject, uint64_t ticket) {
   const size_t size = size_bound(m);
-  const uint64_t replaced = about_members_.push(std::move(m), size, subject, ticket);
+  auto& queue = is_self(subject) ? about_self_ : about_members_;
+  const uint64_t replaced = queue.push(std::move(m), size, subject, ticket);
   if (replaced != 0) settle({replaced}, false);
 }
 
@@ -95,7 +102,7 @@ void swim_core::on_alive(alive a, bool own_announcement) {
   forget_suspicion(*m);
   if (about_us && !own_announcement) {
     // We may have restarted with other tags and meet what we said before.
-    if (a.inc != m->inc || a.meta != m->meta || *a.vsn != m->vsn) refute(*m, a.inc, "alive");
+    if (a.inc != m->inc || a.meta != m->meta || *a.vsn != m->vsn) refute(*m, a.inc, "alive", {});
     return;
   }
   const bool was_gone = m->is_gone(), retagged = m->meta != a.meta;
@@ -120,7 +127,7 @@ void swim_core::on_suspect(const suspect& s) {
     return spread(s, m->name);
   }
   if (m->state != node_state::alive) return;
-  if (is_self(s.node)) return refute(*m, s.inc, "suspect");
+  if (is_self(s.node)) return refute(*m, s.inc, "suspect", s.from);
   ++figures_.suspected;
   spread(s, m->name);
   m->inc = s.inc;
@@ -135,7 +142,7 @@ void swim_core::on_dead(const dead& d) {
   member* m = members_.find(d.node);
   if (m == nullptr || !is_sound(d.node, d.inc) || d.from.size() > name_max || d.inc < m->inc) return;
   if (m->is_gone()) return;
-  if (is_self(d.node) && !leaving_) return refute(*m, d.inc, "dead");
+  if (is_self(d.node) && !leaving_) return refute(*m, d.inc, "dead", d.from);
   forget_suspicion(*m);
   spread(d, m->name, is_self(d.node) ? leave_ticket : 0);
   m->inc = d.inc;
@@ -144,7 +151,7 @@ void swim_core::on_dead(const dead& d) {
   tell(on_purpose ? member_change::left : member_change::failed, *m);
 }
 
-void swim_core::refute(member& self, incarnation accused, std::string_view what) {
+void swim_core::refute(member& self, incarnation accused, std::string_view what, const node_name& accuser) {
   ++figures_.refuted;
   raise_incarnation(accused);
   self.inc = own_inc_;
@@ -152,6 +159,9 @@ void swim_core::refute(member& self, incarnation accused, std::string_view what)
   awareness_.apply(1);
   log(importance::warning, "refuting " + std::string(what) + " message");
   spread(own_alive(own_inc_), self_.name);
+  // At once to who said so, as well: gossip may take long to get there where much else is to be told.
+  const auto* a = members_.find(accuser);
+  if (a != nullptr && !is_self(accuser)) effects_.push_back(send_packet{a->at, a->name, {own_alive(own_inc_)}, a->checks_sums()});
 }
 
 void swim_core::serve_suspicions() {

@@ -4,7 +4,7 @@
 namespace actord::gossip {
 
 bool swim_core::has_news() const {
-  return !about_members_.empty() || !from_above_[0].empty() || !from_above_[1].empty() || !from_above_[2].empty();
+  return !about_self_.empty() || !about_members_.empty() || !from_above_[0].empty() || !from_above_[1].empty() || !from_above_[2].empty();
 }
 
 void swim_core::gossip_round() {
@@ -24,7 +24,8 @@ void swim_core::gossip_round() {
 
 void swim_core::fill(std::vector<message>& out, size_t budget) {
   std::vector<uint64_t> done;
-  about_members_.take(out, budget, compound_part, settings_.retransmit_limit(members_.size()), compound_parts_max, done);
+  for (auto* queue : {&about_self_, &about_members_})
+    queue->take(out, budget, compound_part, settings_.retransmit_limit(members_.size()), compound_parts_max, done);
   for (auto& queue : from_above_)
     queue.take(out, budget, compound_part, settings_.retransmit_limit(user_population()), compound_parts_max, done);
   settle(done, true);

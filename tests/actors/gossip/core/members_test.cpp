@@ -253,3 +253,40 @@ TEST_CASE("the dead are forgotten some time later, the left are kept") {
   f.pass_peacefully(25h);
   CHECK(f.core.find("n4") == nullptr);
 }
+
+TEST_CASE("who accuses us is answered at once, not only by gossip") {
+  node_fixture f;
+  f.know(3);
+  f.tell(suspect{1, "me", "n3"}, place(2));
+  const auto said = f.sent<alive>();
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].first == place(3));
+  CHECK(said[0].second.node == "me");
+  CHECK(said[0].second.inc == 2);
+}
+
+TEST_CASE("one forged message cannot use up an incarnation counter") {
+  node_fixture f;
+  f.know(2);
+  f.tell(suspect{0xfffffffe, "me", "n2"});
+  CHECK(f.core.find("me")->inc == 1);
+  f.tell(dead{0xfffffffe, "n3", "n2"});
+  CHECK(f.state("n3") == node_state::alive);
+  f.tell(alive_of("n3", 3, 0xfffffffe));
+  CHECK(f.core.find("n3")->inc == 1);
+  // A restarted node may meet a much higher incarnation of its former life, and must be able to go beyond it.
+  f.tell(suspect{1000000, "me", "n2"});
+  CHECK(f.core.find("me")->inc == 1000001);
+}
+
+TEST_CASE("a refutation is told before any amount of news about others") {
+  node_fixture f;
+  f.know(2);
+  for (int i = 0; i < 20000; ++i) f.tell(alive_of("stranger" + std::to_string(i), static_cast<uint8_t>(i % 200 + 20)));
+  f.tell(suspect{1, "me", "unknown"});
+  f.core.drain();
+  f.pass(300ms);
+  bool told = false;
+  for (auto& [to, a] : f.sent<alive>()) told |= a.node == "me" && a.inc == 2;
+  CHECK(told);
+}
