@@ -108,6 +108,50 @@ def filters(nodes):
     step("filters choose nodes, services and tags; an event that is too big is refused in Consul's words")
 
 
+def commands_on_all(nodes, asker):
+    code, out, err = asker.cli("exec", "-wait=4s", "echo out $((40+2)); echo err >&2; exit 3")
+    for n in nodes:
+        assert all(line in out.splitlines() for line in (f"    {n.name}: out 42", f"    {n.name}: err", f"==> {n.name}: finished with exit code 3")), (out, err)
+    assert code == 2 and out.endswith(f"{len(nodes)} / {len(nodes)} node(s) completed / acknowledged\n"), (code, out, err)
+    code, out, err = asker.cli("exec", f"-node=^{nodes[-1].name}$", "head -c 10000 /dev/zero | tr '\\0' x")
+    assert code == 0 and out.count("x") == 10000 + out.count("exit"), (code, out[-300:], err)
+    left = asker.request("GET", "/v1/kv/_rexec?recurse")
+    assert left[0] == 404, left
+    step("a command ran on all nodes, its output came back whole, nothing is left in KV")
+
+
+def locks(node):
+    first = node.spawn("lock", "deploy", "echo held; sleep 60")
+    assert first.stdout.readline() == "held\n"
+    code, out, err = node.cli("lock", "-timeout=1s", "deploy", "echo no")
+    assert (code, out) == (1, "") and err == "Shutdown triggered or timeout during lock acquisition\n", (code, out, err)
+    code, out, err = node.cli("lock", "-n=2", "deploy", "echo no")
+    assert (code, err) == (1, "Lock acquisition failed: Existing key does not match semaphore use\n"), (code, out, err)
+    second = node.spawn("lock", "deploy", "echo mine")
+    time.sleep(0.5)
+    first.send_signal(signal.SIGTERM)
+    assert second.communicate(timeout=20)[0] == "mine\n" and second.returncode == 0
+    assert first.wait(10) == 0
+    holders = [node.spawn("lock", "-n=2", "many", "echo held; sleep 60") for _ in range(2)]
+    assert [h.stdout.readline() for h in holders] == ["held\n"] * 2
+    third = node.spawn("lock", "-n=2", "many", "echo mine")
+    time.sleep(0.7)
+    assert third.poll() is None
+    holders[0].kill()  # its session must go before its place is free: here by hand, else by its TTL
+    session = [s for s in node.json("GET", "/v1/session/list") if "'many'" in s["Name"]]
+    assert len(session) == 3, session
+    dead = json.loads(base64.b64decode(node.json("GET", "/v1/kv/many/.lock")[0]["Value"]))["Holders"]
+    for s in session:
+        if s["ID"] in dead:
+            node.json("PUT", f"/v1/session/destroy/{s['ID']}")
+            break
+    assert third.communicate(timeout=40)[0] == "mine\n", "the third never held it"
+    for h in holders:
+        h.terminate()
+        h.wait(20)
+    step("a lock is held by one, a semaphore by two; who is killed makes room")
+
+
 def of_nodes(folder, ip, count, test):
     nodes = []
     try:
@@ -133,6 +177,11 @@ def events():
             events_reach_all(nodes)
             events_are_waited_for(nodes)
             filters(nodes)
+            if nodes[0].request("GET", "/v1/session/list")[0] == 404:
+                return step("no sessions in this build: commands on all nodes and locks were not tried")
+            commands_on_all(nodes, nodes[0])
+            commands_on_all(nodes, nodes[-1])
+            locks(nodes[1])
 
         of_nodes(folder, ip, 3, test)
 
