@@ -19,7 +19,7 @@ constexpr nanos longest_before_write = 2s;  // …but not longer
 constexpr nanos journal_sync_delay = 5ms;   // for check states, which nobody waits for
 constexpr nanos answer_patience = 30s;      // then a batch counts as failed
 constexpr nanos most_leave_time = 20s;      // two broadcasts of at most 5 s, and 3 s for the news to spread
-constexpr nanos leader_poll = 25ms, server_poll = 1s;
+constexpr nanos leader_poll = 25ms, server_poll = 1s, leader_patience = 5s;
 constexpr nanos between_batches = 10ms; // to the catalog: the first goes at once, a stream of registrations shares Raft entries
 
 int64_t unix_now() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
@@ -76,7 +76,9 @@ void agent_state::begin(const node_config& config, agent_deps deps) {
   a.full_interval = config.ae_interval;
   a.compare_output = config.check_update_interval.count() == 0;
   if (!config.server) a.batch_commands = 256; // each is a call of its own
-  sync_ = std::make_unique<anti_entropy>(identity_of(config), a, prng(seed + 1));
+  auto me_there = identity_of(config);
+  if (deps_.cluster.lan) me_there.server.reset(); // the leader registers the members of the pool, this one among them
+  sync_ = std::make_unique<anti_entropy>(std::move(me_there), a, prng(seed + 1));
   if (deps_.store) views_ = std::make_unique<reader>(*deps_.store);
 
   const auto me = caf::actor_cast<caf::strong_actor_ptr>(self_);
@@ -398,8 +400,19 @@ void agent_state::compare_with_catalog(nanos t) {
   sync_->compare(*local_, picture, t);
 }
 
+// Nothing is told to a catalog that nobody leads. And a server lets the leader register its node first, so that clients
+// see the indexes in Consul's order; not for ever, since the leader may not see it in its pool.
+bool agent_state::may_synchronize(nanos t) {
+  if (!deps_.status || !(deps_.status->leader || deps_.status->known_leader)) return false;
+  if (node_there_ || !config_.server || !deps_.cluster.lan || !views_) return true;
+  if (led_since_.count() == 0) led_since_ = t;
+  query_meta ignored;
+  node_there_ = t - led_since_ > leader_patience || views_->open().node(config_.node_name, ignored).has_value();
+  return node_there_;
+}
+
 void agent_state::synchronize(nanos t) {
-  const bool led = deps_.status && (deps_.status->leader || deps_.status->known_leader);
+  const bool led = may_synchronize(t);
   if (sent_at_.count() != 0 && t - sent_at_ > answer_patience) sync_->give_up(*local_, t);
   if (!led || comparing_ || !sync_->may_send(t) || t < last_sent_ + between_batches) return;
   if (sync_->full_sync_due(t)) compare_with_catalog(t);
@@ -449,7 +462,7 @@ void agent_state::settle_alias(const local_state::remote_alias& a, const catalog
 
 void agent_state::arm(nanos t) {
   nanos next = std::min(local_->next_deadline(), sync_->next_deadline(*local_));
-  const bool led = deps_.status && (deps_.status->leader || deps_.status->known_leader);
+  const bool led = may_synchronize(t);
   if (comparing_ && next <= t) next = t + answer_patience;
   if (!led && next <= t) next = t + (asks_servers() ? server_poll : leader_poll);
   if (next <= t) next = last_sent_ + between_batches;

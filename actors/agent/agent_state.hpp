@@ -62,6 +62,7 @@ private:
   error keep(std::vector<file_change> files);
   void write_files(nanos now);
   void synchronize(nanos now);
+  bool may_synchronize(nanos now);
   void compare_with_catalog(nanos now);
   // remote_catalog.cpp: a client agent asks servers what the catalog knows.
   bool asks_servers() const { return !views_ && deps_.cluster.rpc; }
@@ -92,7 +93,8 @@ private:
   nanos write_at_{0}, oldest_unwritten_{0}, journal_sync_at_{0}; // 0: nothing to do
   std::vector<unsynced> unsynced_; // wait for the journal's sync
   bool journal_failed_ = false;    // its last sync did
-  nanos sent_at_{0}, last_sent_{0}, alias_at_{0};
+  nanos sent_at_{0}, last_sent_{0}, alias_at_{0}, led_since_{0};
+  bool node_there_ = false; // in the catalog, or not waited for any more
   nanos armed_for_ = nanos::max();
   uint64_t generation_ = 0;
   bool comparing_ = false, looking_ = false; // servers were asked and have not answered

@@ -8,6 +8,7 @@ outcome_record to_record(const apply_result& r) {
   out.value = r.value;
   out.code = static_cast<uint64_t>(r.failure.code);
   out.text = r.failure.text;
+  out.body = r.body;
   if (!r.txn) return out;
   out.has_txn = true;
   for (auto& x : r.txn->results) out.results.push_back({x.kv, x.node, x.service, x.check});
@@ -20,6 +21,7 @@ apply_result from_record(outcome_record&& r) {
   out.index = r.index;
   out.value = r.value;
   out.failure = {static_cast<errc>(r.code), std::move(r.text)};
+  out.body = std::move(r.body);
   if (!r.has_txn) return out;
   out.txn = std::make_shared<txn_response>();
   for (auto& x : r.results) out.txn->results.push_back({std::move(x.kv), std::move(x.node), std::move(x.service), std::move(x.check)});

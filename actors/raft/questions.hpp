@@ -44,6 +44,7 @@ struct outcome_record { // of one command
   };
   list_of<txn_row> results;
   list_of<txn_error> errors;
+  std::string body;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Index", s.index);
     v("Code", s.code);
@@ -52,6 +53,7 @@ struct outcome_record { // of one command
     v("Txn", s.has_txn);
     v("Results", s.results);
     v("Errors", s.errors);
+    v("Body", s.body);
   }
 };
 

@@ -11,6 +11,7 @@
 #include "runtime/base/duration.hpp"
 #include <caf/actor_system.hpp>
 #include <chrono>
+#include <functional>
 
 namespace actord {
 
@@ -23,6 +24,8 @@ struct raft_setup {
   nanos hold{7'000'000'000};       // how long a request waits for a leader (rpc_hold_timeout)
   std::chrono::milliseconds tick{100};
   uint64_t seed = 1;
+  // What the leader answers itself instead of writing it: true when the result says so (actors/session/leader_desk).
+  std::function<bool(std::string_view command, std::chrono::steady_clock::time_point now, apply_result& out)> answers;
   bool detached_writer = true; // false under the test scheduler
 };
 

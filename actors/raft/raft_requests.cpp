@@ -46,10 +46,12 @@ void raft_state::submit(std::string command, origin o) {
   }
   if (core_->is_leader() && core_->is_transferring()) {
     hold(std::move(command), std::move(o)); // for the next leader, or for us when it does not come
+  } else if (core_->is_leader() && answered_here(command, o)) {
+    return;
   } else if (core_->is_leader()) {
     const auto cookie = next_cookie_++;
     proposed_.add();
-    if (broken(rule::answer_when_applied)) finish(o, {core_->last_index().v + 1, true, {}, {}});
+    if (broken(rule::answer_when_applied)) finish(o, {core_->last_index().v + 1, true, {}, {}, {}});
     else origins_.emplace(cookie, std::move(o));
     core_->propose(std::move(command), cookie); // a refusal comes out by drain()
   } else if (can_ask()) {
@@ -59,6 +61,20 @@ void raft_state::submit(std::string command, origin o) {
   } else {
     hold(std::move(command), std::move(o));
   }
+}
+
+// What needs no log entry. The state must show all that the leaders before us wrote.
+bool raft_state::answered_here(std::string& command, origin& o) {
+  if (!setup_.answers) return false;
+  const bool never_written = !command.empty() && static_cast<command_kind>(command[0]) == command_kind::session_renew;
+  if (never_written && !status_->leader.load()) {
+    hold(std::move(command), std::move(o));
+    return true;
+  }
+  apply_result r;
+  if (!setup_.answers(command, clock_now(), r)) return false;
+  finish(o, std::move(r));
+  return true;
 }
 
 void raft_state::finish(origin& o, apply_result r) {

@@ -119,6 +119,7 @@ private:
 
   // raft_requests.cpp
   void submit(std::string command, origin o);
+  bool answered_here(std::string& command, origin& o);
   void finish(origin& o, apply_result r);
   void hold(std::string command, origin o);
   void retry_held();

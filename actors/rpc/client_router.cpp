@@ -79,6 +79,21 @@ std::string read_arguments(const std::string& datacenter, bool stale) {
   return out;
 }
 
+std::string renewal_arguments(std::string_view id, const std::string& datacenter) {
+  std::string out;
+  msgpack_writer w(out);
+  w.map(3);
+  w.raw("Datacenter"), w.raw(datacenter);
+  w.raw("Session"), w.raw(id); // as agents before 1.7 call it
+  w.raw("SessionID"), w.raw(id);
+  return out;
+}
+
+struct renewal_reply {
+  list_of<session_record> sessions;
+  template <class V, class Self> static void fields(V&& v, Self& s) { v("Sessions", s.sessions); }
+};
+
 void take_configuration(const rpc_answer& a, leader_info& out) {
   raft_configuration c;
   if (!from_msgpack(a.body, c)) return;
@@ -279,6 +294,14 @@ command_call call_of_command(std::string_view command, const std::string& datace
     out.call = {reads ? "Txn.Read" : "Txn.Apply", in_datacenter<txn_request>(record, datacenter), nanos(0), reads};
     break;
   }
+  case command_kind::session: out.call = {"Session.Apply", in_datacenter<session_request>(record, datacenter), nanos(0), false}; break;
+  case command_kind::session_renew: {
+    session_renewal r;
+    if (!from_msgpack(record, r)) break;
+    out.call = {"Session.Renew", renewal_arguments(r.id, datacenter), nanos(0), false};
+    out.subject = r.id;
+    break;
+  }
   default: break;
   }
   return out;
@@ -291,6 +314,13 @@ apply_result result_of_reply(const command_call& c, const rpc_answer& a) {
   if (c.conditional) { // of other operations on a key servers say false (section 6.2)
     msgpack_reader r(a.body);
     out.value = r.boolean();
+  }
+  if (c.kind == command_kind::session) out.body = msgpack_reader(a.body).raw(); // the id
+  if (c.kind == command_kind::session_renew) {
+    renewal_reply r;
+    if (!from_msgpack(a.body, r)) out.failure = {errc::corrupt, "a server's answer to a renewal is malformed"};
+    out.value = !r.sessions.empty();
+    out.body = out.value ? to_msgpack(r.sessions.front()) : c.subject;
   }
   if (c.kind == command_kind::txn) {
     txn_reply t;

@@ -15,6 +15,7 @@ struct command_call {
   rpc_call call; // "KVS.Apply" and its arguments; the method is empty for a command that no client sends
   command_kind kind = command_kind::kv;
   bool conditional = false; // its reply says whether it was done
+  std::string subject;      // of a renewal: the session
 };
 command_call call_of_command(std::string_view command, const std::string& datacenter);
 // What its reply says, for whoever proposed it.

@@ -31,7 +31,8 @@ struct apply_state {
   static telemetry::series* sample_of(std::string_view command) {
     static auto &registered = telemetry::sample("fsm.register"), &deregistered = telemetry::sample("fsm.deregister"),
                 &kv = telemetry::sample("fsm.kvs"), &tombstone = telemetry::sample("fsm.tombstone"),
-                &txn = telemetry::sample("fsm.txn");
+                &txn = telemetry::sample("fsm.txn"), &session = telemetry::sample("fsm.session"),
+                &coordinates = telemetry::sample("fsm.coordinate.batch-update");
     if (command.empty()) return nullptr;
     switch (static_cast<command_kind>(command[0])) {
     case command_kind::catalog_register: return &registered;
@@ -39,6 +40,8 @@ struct apply_state {
     case command_kind::kv: return &kv;
     case command_kind::tombstone_reap: return &tombstone;
     case command_kind::txn: return &txn;
+    case command_kind::session: return &session;
+    case command_kind::coordinate_batch_update: return &coordinates;
     default: return nullptr;
     }
   }
@@ -103,6 +106,7 @@ struct apply_state {
     measure(std::chrono::steady_clock::now() - began);
     auto last = waiting.back().index;
     status->applied.store(last.v);
+    store->delays().note(changes->released, self->clock().now());
     publish(std::move(*changes));
     answer();
     waiting.clear();

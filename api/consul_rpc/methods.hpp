@@ -13,6 +13,7 @@ std::span<const method> status_methods();
 std::span<const method> operator_methods();
 std::span<const method> internal_methods();
 std::span<const method> event_methods();
+std::span<const method> session_methods();
 std::span<const method> absent_methods(); // of parts of Consul that are not there: answered as a server answers that has them turned off
 
 const method* find_method(std::string_view name); // null when there is none

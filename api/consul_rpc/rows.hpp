@@ -1,9 +1,11 @@
 // Which rows of the catalog a request keeps.
 #pragma once
+#include "actors/coordinate/core/near.hpp"
 #include "api/consul_rpc/call.hpp"
 #include "api/http/core/filter.hpp"
 #include "storage/model/catalog.hpp"
 #include "storage/model/rpc_requests.hpp"
+#include "storage/state/read_view.hpp"
 #include <algorithm>
 
 namespace actord::consul_rpc {
@@ -22,6 +24,13 @@ template <class Record> status keep_matching(const std::string& expression, list
   if (!f) return f.err();
   std::erase_if(rows, [&](const Record& r) { return !f->matches(r); });
   return {};
+}
+
+// Nearest to the request's source first, by the node's name; does nothing when it names no node.
+template <class Row, class NameOf> void sort_near(const rpc::query_source& source, const read_view& view, std::vector<Row>& rows, NameOf&& name_of) {
+  query_meta ignored; // a place that changes wakes nobody up
+  if (!source.node.empty() && rows.size() > 1)
+    coordinate::sort_by_distance(rows, coordinate::proximity(source.node, view.coordinates({}, ignored)), name_of);
 }
 
 } // namespace actord::consul_rpc

@@ -128,7 +128,8 @@ void front::answer_from_state(exchange& x, connection& c, const query_kind& k, c
   if (cached) c.facts().cache = "MISS";
   c.facts().consistency = k.send_consistency ? consistency_text(o.mode) : std::string_view{};
   const bool blocking = o.min_index > 0 && !k.plain;
-  if (blocking || k.index) make_key(x.req);
+  const auto index_of = o.near.empty() ? k.index : nullptr; // coordinates have no part in an answer's index
+  if (blocking || index_of) make_key(x.req);
   if (cached) key_ += "?cached"; // an entry of its own, so that the first one who asks is told that it was a miss
   if (blocking && groups_.join(key_, o.min_index, c, wait_of(o))) return;
   std::shared_ptr<encoded_answer> ready;
@@ -141,8 +142,8 @@ void front::answer_from_state(exchange& x, connection& c, const query_kind& k, c
     topics_.clear();
     if (blocking) meta.topics = &topics_;
     http::query q{x.req, o, env_, view, meta, out};
-    if (k.index) {
-      valid_at = k.index(q);
+    if (index_of) {
+      valid_at = index_of(q);
       ready = cache_.find(key_, valid_at);
       if (ready) index = ready->answer().meta.index;
       if (ready && blocking && index <= o.min_index) ready = nullptr; // it has to learn what to wait for
@@ -167,7 +168,7 @@ void front::answer_from_state(exchange& x, connection& c, const query_kind& k, c
   if (blocking && index <= o.min_index)
     return groups_.park(key_, k, matched_prefix_, index, topics_, seen, o.min_index, c, wait_of(o));
   out.meta = meta_of(k, o, index);
-  if (!k.index || out.status != 200) return;
+  if (!index_of || out.status != 200) return;
   auto shared = std::make_shared<encoded_answer>(std::move(out));
   cache_.put(key_, valid_at, shared);
   out.clear();

@@ -31,6 +31,16 @@ void catalog_connect(exchange& x);
 void catalog_node(exchange& x);
 void catalog_node_services(exchange& x);
 void catalog_gateway_services(exchange& x);
+void session_create_endpoint(exchange& x); // handlers/session.cpp
+void session_destroy_endpoint(exchange& x);
+void session_renew_endpoint(exchange& x);
+void session_info(exchange& x);
+void session_node(exchange& x);
+void session_list(exchange& x);
+void coordinate_datacenters(exchange& x); // handlers/coordinate.cpp
+void coordinate_nodes(exchange& x);
+void coordinate_node(exchange& x);
+void coordinate_update(exchange& x);
 void health_node(exchange& x);           // handlers/health.cpp
 void health_checks(exchange& x);
 void health_service(exchange& x);

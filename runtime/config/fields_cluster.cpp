@@ -26,7 +26,7 @@ static void add_gossip(rows& to) {
   add(to, row_maker("gossip_wan.probe_timeout", &c::gossip_wan_probe_timeout, "Time a probed node has to answer.").go("GossipWANProbeTimeout"));
   add(to, row_maker("gossip_wan.suspicion_mult", &c::gossip_wan_suspicion_mult, "Multiplies the time from suspicion to failure.").go("GossipWANSuspicionMult"));
   add(to, row_maker("gossip_wan.retransmit_mult", &c::gossip_wan_retransmit_mult, "Multiplies how often a message is passed on.").go("GossipWANRetransmitMult"));
-  add(to, row_maker("disable_coordinates", &c::disable_coordinates, "Do not send network coordinates.").go("DisableCoordinates").inert());
+  add(to, row_maker("disable_coordinates", &c::disable_coordinates, "Do not send network coordinates.").go("DisableCoordinates"));
   add(to, row_maker("sync_coordinate_interval_min", &c::sync_coordinate_interval_min, "Least time between two updates of a node's coordinate.").go("SyncCoordinateIntervalMin").internal());
   add(to, row_maker("sync_coordinate_rate_target", &c::sync_coordinate_rate_target, "Coordinate updates per second in the whole cluster.").go("SyncCoordinateRateTarget").internal());
   add(to, row_maker("protocol", &c::protocol, "Version of Consul's protocol to speak.").flag("protocol").go("RPCProtocol").inert());

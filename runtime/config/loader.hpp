@@ -62,6 +62,7 @@ result<std::string> load_or_create_node_id(const std::string& data_dir);
 result<std::string> resolve_node_id(const node_config& config);
 // True for 8-4-4-4-12 hexadecimal digits.
 bool is_uuid(std::string_view text);
+result<std::string> fresh_uuid();
 
 // The DebugConfig object of /v1/agent/self, keys sorted, secrets "hidden".
 std::string debug_config_json(const node_config& config);

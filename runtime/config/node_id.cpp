@@ -12,14 +12,6 @@ namespace {
 
 error broken(std::string text) { return {errc::internal, std::move(text)}; }
 
-result<std::string> fresh_uuid() {
-  unsigned char b[16];
-  if (getrandom(b, sizeof b, 0) != sizeof b) return broken("Failed to read random bytes");
-  std::string out;
-  for (int i = 0; i < 16; ++i) out += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
-  return out;
-}
-
 // Through a temporary name, so that a crash leaves the whole id or none.
 status write_whole(const std::string& path, const std::string& text) {
   const auto temporary = path + ".tmp";
@@ -37,6 +29,14 @@ status write_whole(const std::string& path, const std::string& text) {
 }
 
 } // namespace
+
+result<std::string> fresh_uuid() {
+  unsigned char b[16];
+  if (getrandom(b, sizeof b, 0) != sizeof b) return broken("Failed to read random bytes");
+  std::string out;
+  for (int i = 0; i < 16; ++i) out += fmt::format("{}{:02x}", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
+  return out;
+}
 
 bool is_uuid(std::string_view text) {
   if (text.size() != 36) return false;

@@ -1,4 +1,5 @@
 #include "runtime/node/boot.hpp"
+#include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/health/health_actor.hpp"
 #include "actors/peers/peers_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
@@ -15,6 +16,7 @@
 #include "runtime/telemetry/log_sinks.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <caf/io/middleman.hpp>
+#include <caf/actor_registry.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <csignal>
@@ -140,6 +142,8 @@ status spawn_core(node& n) {
   ps.self = setup.hello;
   ps.data_dir = n.folder->path();
   ps.seed = fresh_seed();
+  n.desk = std::make_shared<leader_desk>(*n.state);
+  setup.answers = [desk = n.desk](std::string_view command, std::chrono::steady_clock::time_point now, apply_result& out) { return desk->answer(command, now, out); };
   auto raft = spawn_raft_actor(*n.system, *n.log, *n.state, std::move(setup), n.status);
   if (!raft) return error{errc::internal, "Failed to start Raft: " + raft.err().text};
   n.raft = std::move(*raft);
@@ -180,6 +184,9 @@ void take_down(node& n) {
     if (handle) caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
     handle = nullptr;
   };
+  for (auto& [name, actor] : n.beside_raft) end(actor);
+  if (n.system) n.system->registry().erase(coordinate_registry_name);
+  if (n.desk) n.desk->take({});
   end(n.agent);
   end(n.events);
   for (auto& one : n.pool_actors) end(one);
@@ -207,6 +214,7 @@ void take_down(node& n) {
     }
     n.system.reset();
   }
+  n.desk.reset();
   n.state.reset();
   n.log.reset();
   n.folder.reset();
@@ -383,9 +391,8 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   n.cluster.lan_members = n.lan_board;
   n.cluster.wan_members = n.wan_board;
   const bool serves = n.config.server;
-  for (auto step : {spawn_pools, serves ? spawn_leader : nullptr, serves ? spawn_rpc : spawn_client, spawn_events})
-    if (step)
-      if (auto s = step(n); !s) return s;
+  for (auto step : {spawn_pools, serves ? spawn_leader : spawn_client, serves ? spawn_rpc : spawn_leader, spawn_events})
+    if (auto s = step(n); !s) return s;
   spawn_local_agent(n, events, reload);
   watch_servers(n);
   caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
@@ -394,6 +401,7 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   if (serves)
     needed.insert(needed.end(), {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"autopilot", strong(n.autopilot)}});
   else needed.insert(needed.end(), {{"router", strong(n.router)}, {"rpc", strong(n.cluster.rpc)}});
+  for (auto& [name, actor] : n.beside_raft) needed.emplace_back(name, strong(actor));
   n.supervisor = spawn_supervisor(*n.system, std::move(needed),
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
   await_leadership(n);

@@ -4,6 +4,7 @@
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/messages/event_messages.hpp"
+#include "actors/session/session_actor.hpp"
 #include "api/consul_rpc/rpc_server.hpp"
 #include "api/dns/dns_server.hpp"
 #include "api/http/http_server.hpp"
@@ -40,6 +41,8 @@ struct node {
   std::shared_ptr<pool_board> lan_board = std::make_shared<pool_board>(), wan_board = std::make_shared<pool_board>();
   std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
   autopilot_handle autopilot;
+  std::vector<std::pair<std::string, caf::actor>> beside_raft; // by name: reconcile, sessions, coordinates; they end first
+  std::shared_ptr<leader_desk> desk; // what the leader answers without writing it
   caf::actor supervisor;
   std::unique_ptr<consul_rpc::rpc_server> rpc_server; // on servers
   std::unique_ptr<http::http_server> http;

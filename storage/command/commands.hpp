@@ -6,7 +6,9 @@
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/autopilot.hpp"
 #include "storage/model/catalog.hpp"
+#include "storage/model/coordinate.hpp"
 #include "storage/model/kv_entry.hpp"
+#include "storage/model/session.hpp"
 
 namespace actord {
 
@@ -14,10 +16,13 @@ enum class command_kind : uint8_t {
   catalog_register = 0,   // register_request
   catalog_deregister = 1, // deregister_request
   kv = 2,                 // kv_request
-  session = 3,            // reserved
+  session = 3,            // session_request
   tombstone_reap = 5,     // tombstone_request
+  coordinate_batch_update = 6, // list_of<coordinate_record>
   txn = 8,                // txn_request
   autopilot_set = 9,      // autopilot_request
+  // Never in the log: what the leader answers itself when it is proposed. Consul numbers what is to be skipped from 128.
+  session_renew = 200,    // session_renewal
 };
 
 // Verbs of kv_request and of KV operations in a transaction.
@@ -137,6 +142,24 @@ struct autopilot_request {
   }
 };
 
+struct session_request {
+  std::string datacenter, op; // create, destroy
+  session_record session;     // destroy: only the id counts
+  std::string token;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Datacenter", s.datacenter);
+    v("Op", s.op);
+    v("Session", s.session);
+    v("Token", s.token);
+  }
+};
+inline constexpr std::string_view session_create = "create", session_destroy = "destroy";
+
+struct session_renewal {
+  std::string id;
+  template <class V, class Self> static void fields(V&& v, Self& s) { v("ID", s.id); }
+};
+
 // The command's bytes, as they go into the log.
 template <class Record> std::string encode_command(command_kind kind, const Record& r) {
   std::string out(1, static_cast<char>(kind));
@@ -154,6 +177,7 @@ struct apply_result {
   bool value = true; // of cas, lock, unlock …
   error failure;     // errc::none when applied
   std::shared_ptr<txn_response> txn;
+  std::string body; // of what the leader answered itself
 };
 
 } // namespace actord

@@ -29,7 +29,7 @@ bool is_map_full(const failure& f);
 
 struct environment_options {
   bool sync = true;                   // false: commits are not flushed (MDB_NOSYNC); flush() does it
-  unsigned max_tables = 24;
+  unsigned max_tables = 32;
   uint64_t map_bytes = uint64_t{64} << 30; // address space reserved at first; halved until the kernel agrees
   bool read_only_file = false;        // `path` names a file, opened without lock file, for reading
   // For the simulator: while it is true commits fail as on a full disk. Outlives the environment.

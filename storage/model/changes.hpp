@@ -1,6 +1,7 @@
 // What applying a batch of entries changed, and what a reader can wait for. One vocabulary for blocking queries, push
 // streams and whatever else reads the change log.
 #pragma once
+#include "runtime/base/duration.hpp"
 #include "runtime/base/ids.hpp"
 #include <cstdint>
 #include <string>
@@ -20,6 +21,8 @@ enum class topic_kind : uint8_t {
   connect_service,  // key = destination service name, lower case: proxies for it or native instances
   checks,           // key "": any check (health/state)
   gateway,          // reserved
+  sessions,         // key "": any session
+  coordinates,      // key "": any node's coordinate
 };
 
 struct topic {
@@ -28,12 +31,20 @@ struct topic {
   bool operator==(const topic&) const = default;
 };
 
+// A key whose holder's session was invalidated: nobody may lock it for so long. Kept by each server in memory, by its own
+// clock, since apply knows no time.
+struct released_lock {
+  std::string key;
+  nanos delay{0};
+};
+
 // The topics that the entries up to `index` touched, each once (kv_key for every changed or deleted key). A recursive
 // delete lists every key that it removed; a restored snapshot sets `everything`.
 struct change_set {
   raft_index index;
   std::vector<topic> topics;
   bool everything = false;
+  std::vector<released_lock> released;
 };
 
 } // namespace actord

@@ -4,6 +4,8 @@
 
 namespace actord {
 
+inline constexpr std::string_view session_behavior_release = "release", session_behavior_delete = "delete";
+
 struct session_service_check {
   std::string id;
   std::string ns;

@@ -2,7 +2,9 @@
 // configuration, and bytes that make no sense are refused in the same words everywhere.
 #include "storage/state/autopilot_table.hpp"
 #include "storage/state/catalog_table.hpp"
+#include "storage/state/coordinate_table.hpp"
 #include "storage/state/kv_table.hpp"
+#include "storage/state/session_table.hpp"
 #include "storage/state/store_impl.hpp"
 #include "storage/state/txn.hpp"
 
@@ -34,6 +36,17 @@ void apply_register(writing& w, std::string_view body, apply_result& out) {
   if (!decode(body, r, out)) return;
   attempt a(w);
   if (auto s = ensure_registration(w, r); !s) refuse(out, s.err());
+  else a.keep();
+}
+
+void apply_session(writing& w, std::string_view body, apply_result& out) {
+  session_request r;
+  if (!decode(body, r, out)) return;
+  if (r.op != session_create && r.op != session_destroy) return refuse(out, {errc::internal, "Invalid Session operation '" + r.op + "'"});
+  attempt a(w);
+  if (r.op == session_create) out.body = r.session.id; // the proposer chose it
+  auto s = r.op == session_create ? create_session(w, std::move(r.session)) : destroy_session(w, r.session.id);
+  if (!s) refuse(out, s.err());
   else a.keep();
 }
 
@@ -70,7 +83,13 @@ void apply_command(writing& w, std::string_view bytes, apply_result& out) {
     if (decode(body, r, out)) out.value = autopilot_set(w, r);
     return;
   }
-  case command_kind::session: break;
+  case command_kind::session: return apply_session(w, body, out);
+  case command_kind::coordinate_batch_update: {
+    list_of<coordinate_record> batch;
+    if (decode(body, batch, out)) update_coordinates(w, batch);
+    return;
+  }
+  case command_kind::session_renew: break; // answered by the leader, never written
   }
   refuse(out, {errc::corrupt, "unknown command " + std::to_string(static_cast<unsigned char>(bytes[0]))});
 }

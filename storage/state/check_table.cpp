@@ -1,4 +1,5 @@
 #include "storage/state/catalog_table.hpp"
+#include "storage/state/session_table.hpp"
 
 namespace actord::state {
 
@@ -52,6 +53,7 @@ status ensure_check(writing& w, health_check check) {
     check.service_name = service->service;
     check.service_tags = service->tags;
   }
+  if (check.status == health_critical) end_sessions_of_check(w, check.node, check.check_id);
   if (known && same_check(check, *known)) return {};
   check.create_index = known ? known->create_index : w.index;
   check.modify_index = w.index;
@@ -72,6 +74,7 @@ void delete_check(writing& w, std::string_view node, std::string_view id) {
   lmdb::erase(w.txn, w.t.checks, lmdb::key_of({lower(node), lower(id)}));
   published(w, *check);
   touch_owners(w, *check);
+  end_sessions_of_check(w, node, id);
 }
 
 std::vector<health_check> checks_of_instance(const lmdb::transaction& txn, const tables& t, std::string_view node, std::string_view service_id) {

@@ -72,12 +72,12 @@ result<change_set> state_store::install_snapshot(const std::string& path) {
   if (!index) return index.err();
   // Older ones stay until the state has followed.
   if (impl_->snapshot < index->v) impl_->snapshot = index->v;
-  if (impl_->applied >= index->v) return change_set{applied_index(), {}, false};
+  if (impl_->applied >= index->v) return change_set{applied_index(), {}, false, {}};
   if (auto s = impl_->replace(state::snapshot_path(impl_->options.path, *index)); !s) return s.err();
   for (auto& old : state::list_snapshots(impl_->options.path))
     if (old.index < *index) ::unlink(old.path.c_str());
   log::debug("agent.server.state", "installed a snapshot: index={}", index->v);
-  return change_set{*index, {}, true};
+  return change_set{*index, {}, true, {}};
 }
 
 // What came from another server counts once the log was restored to its place. Before that the log may hold other entries

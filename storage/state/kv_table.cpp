@@ -2,6 +2,7 @@
 #include "runtime/base/msgpack.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/command/quote.hpp"
+#include "storage/state/session_table.hpp"
 
 namespace actord::state {
 
@@ -27,23 +28,41 @@ void store_entry(writing& w, std::string_view key, const kv_view& e) {
   w.touch(topic_kind::kv_key, std::string(key));
 }
 
+// The index of what each session holds follows the entry.
+void note_holder(writing& w, std::string_view key, std::string_view before, std::string_view after) {
+  if (before == after) return;
+  if (!before.empty()) lmdb::erase(w.txn, w.t.kv_sessions, lmdb::key_of({lower(before), key}));
+  if (!after.empty()) lmdb::put(w.txn, w.t.kv_sessions, lmdb::key_of({lower(after), key}), {});
+}
+
+// Stores the operation's value under this holder. An entry that is there as it is stays untouched, with its ModifyIndex.
+void put(writing& w, const kv_operation& op, uint64_t lock_index, std::string_view holder, const kv_view* existing, kv_outcome& out) {
+  kv_view e{existing ? existing->create_index : w.index, w.index, op.flags, lock_index, holder, op.value};
+  out.present = true;
+  if (!existing) {
+    store_entry(w, op.key, e);
+    note_holder(w, op.key, {}, holder);
+    out.entry = e;
+    return;
+  }
+  if (existing->flags == e.flags && existing->lock_index == e.lock_index && existing->session == holder && existing->value == e.value) {
+    out.entry = *existing;
+    return;
+  }
+  const bool same_holder = existing->session == holder;
+  if (same_holder && !holder.empty()) { // a view into the page that the write may move
+    w.before.assign(holder);
+    e.session = w.before;
+  }
+  const std::string before(same_holder ? std::string_view() : existing->session);
+  store_entry(w, op.key, e);
+  if (!same_holder) note_holder(w, op.key, before, holder);
+  out.entry = e;
+}
+
 // Plain sets keep the holder of the lock, but not the count of locks: LockIndex is taken from the request (Consul's quirk).
 void set(writing& w, const kv_operation& op, const kv_view* existing, kv_outcome& out) {
-  kv_view e{existing ? existing->create_index : w.index, w.index, op.flags, op.lock_index, {}, op.value};
-  out.present = true;
-  if (existing) {
-    e.session = existing->session;
-    if (existing->flags == e.flags && existing->lock_index == e.lock_index && existing->value == e.value) {
-      out.entry = *existing;
-      return;
-    }
-    if (!e.session.empty()) { // a view into the page that the write may move
-      w.before.assign(e.session);
-      e.session = w.before;
-    }
-  }
-  store_entry(w, op.key, e);
-  out.entry = e;
+  put(w, op, op.lock_index, existing ? existing->session : std::string_view(), existing, out);
 }
 
 void bury(writing& w, std::string_view key) {
@@ -51,8 +70,10 @@ void bury(writing& w, std::string_view key) {
   w.tombstones_index = w.index;
 }
 
-void remove(writing& w, std::string_view key) {
-  if (!lmdb::erase(w.txn, w.t.kvs, key)) return;
+void remove(writing& w, std::string_view key, const kv_view& existing) {
+  const std::string holder(existing.session);
+  lmdb::erase(w.txn, w.t.kvs, key);
+  note_holder(w, key, holder, {});
   bury(w, key);
   w.kvs_index = w.index;
   w.touch(topic_kind::kv_key, std::string(key));
@@ -61,11 +82,16 @@ void remove(writing& w, std::string_view key) {
 // One tombstone stands for the whole tree; none when everything goes.
 void remove_tree(writing& w, std::string_view prefix) {
   std::vector<std::string> doomed;
-  lmdb::scan(w.txn, w.t.kvs, prefix, [&](std::string_view key, std::string_view) {
+  std::vector<std::pair<std::string, std::string>> held; // key and holder
+  lmdb::scan(w.txn, w.t.kvs, prefix, [&](std::string_view key, std::string_view bytes) {
+    kv_view e;
+    if (!decode_kv(bytes, e)) lmdb::raise_corrupt("a key/value entry");
+    if (!e.session.empty()) held.emplace_back(key, e.session);
     doomed.emplace_back(key);
     return true;
   });
   if (doomed.empty()) return;
+  for (auto& [key, holder] : held) note_holder(w, key, holder, {});
   for (auto& key : doomed) {
     lmdb::erase(w.txn, w.t.kvs, key);
     w.touch(topic_kind::kv_key, std::move(key));
@@ -74,21 +100,30 @@ void remove_tree(writing& w, std::string_view prefix) {
   w.kvs_index = w.index;
 }
 
-// There are no sessions in this version, so every lock names one that does not exist.
-status no_such_session(std::string_view session) {
-  if (session.empty()) return error{errc::internal, "missing session"};
-  if (session.size() != 36) return error{errc::internal, "failed session lookup: index error: UUID must be 36 characters"};
-  return error{errc::internal, "invalid session " + quote(session)};
-}
-
-void unlock(const kv_operation& op, const kv_view* existing, kv_outcome& out) {
+void lock(writing& w, const kv_operation& op, const kv_view* existing, kv_outcome& out) {
   if (op.session.empty()) {
     out.refused = error{errc::internal, "missing session"};
-  } else if (!existing || existing->session != op.session) {
-    out.done = false;
-  } else {
-    out.refused = no_such_session(op.session);
+    return;
   }
+  if (auto s = check_session_id(op.session); !s) {
+    out.refused = s;
+    return;
+  }
+  if (!find_session(w.txn, w.t, op.session)) {
+    out.refused = error{errc::internal, "invalid session " + quote(op.session)};
+    return;
+  }
+  // Who holds it already may put another value; a new holder is counted.
+  if (!existing) return put(w, op, 1, op.session, existing, out);
+  if (existing->session == op.session) return put(w, op, existing->lock_index, op.session, existing, out);
+  if (!existing->session.empty()) out.done = false;
+  else put(w, op, existing->lock_index + 1, op.session, existing, out);
+}
+
+void unlock(writing& w, const kv_operation& op, const kv_view* existing, kv_outcome& out) {
+  if (op.session.empty()) out.refused = error{errc::internal, "missing session"};
+  else if (!existing || existing->session != op.session) out.done = false;
+  else put(w, op, existing->lock_index, {}, existing, out);
 }
 
 } // namespace
@@ -119,22 +154,34 @@ kv_outcome kv_apply(writing& w, const kv_operation& op) {
   if (op.verb == kv_set) {
     set(w, op, existing, out);
   } else if (op.verb == kv_delete) {
-    if (existing) remove(w, op.key);
+    if (existing) remove(w, op.key, *existing);
   } else if (op.verb == kv_cas) {
     // Expected 0 means "create only".
     out.done = existing ? op.expected != 0 && existing->modify_index == op.expected : op.expected == 0;
     if (out.done) set(w, op, existing, out);
   } else if (op.verb == kv_delete_cas) {
     out.done = !existing || existing->modify_index == op.expected;
-    if (out.done && existing) remove(w, op.key);
+    if (out.done && existing) remove(w, op.key, *existing);
   } else if (op.verb == kv_lock) {
-    out.refused = no_such_session(op.session);
+    lock(w, op, existing, out);
   } else if (op.verb == kv_unlock) {
-    unlock(op, existing, out);
+    unlock(w, op, existing, out);
   } else {
     out.refused = error{errc::internal, "Invalid KVS operation '" + std::string(op.verb) + "'"};
   }
   return out;
+}
+
+void kv_release(writing& w, const std::string& key, bool erase) {
+  kv_view found;
+  if (!kv_find(w.txn, w.t, key, found)) return;
+  if (erase) return remove(w, key, found);
+  const std::string value(found.value), holder(found.session);
+  found.value = value;
+  found.session = {};
+  found.modify_index = w.index;
+  store_entry(w, key, found);
+  note_holder(w, key, holder, {});
 }
 
 void kv_reap_tombstones(writing& w, uint64_t upto) {

@@ -25,6 +25,8 @@ struct kv_outcome {
 };
 
 kv_outcome kv_apply(writing& w, const kv_operation& op);
+// The session that holds the key has ended: the key is free, or goes with it.
+void kv_release(writing& w, const std::string& key, bool erase);
 void kv_reap_tombstones(writing& w, uint64_t upto);
 
 bool kv_find(const lmdb::transaction& txn, const tables& t, std::string_view key, kv_view& out);

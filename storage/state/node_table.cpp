@@ -1,5 +1,7 @@
 #include "storage/state/catalog_table.hpp"
 #include "storage/command/quote.hpp"
+#include "storage/state/coordinate_table.hpp"
+#include "storage/state/session_table.hpp"
 
 namespace actord::state {
 
@@ -92,10 +94,12 @@ void delete_node(writing& w, std::string_view name) {
   auto prefix = lmdb::key_of({lower(name)});
   for (auto& [id] : keys_under<1>(w.txn, w.t.services, prefix)) delete_service(w, name, id);
   for (auto& [id] : keys_under<1>(w.txn, w.t.checks, prefix)) delete_check(w, name, id);
+  forget_coordinates(w, name);
   forget_node_record(w, *node);
   w.raise_index("nodes");
   w.touch(topic_kind::nodes);
   w.touch(topic_kind::node, lower(name));
+  end_sessions_of_node(w, name);
 }
 
 void touch_services_of_node(writing& w, std::string_view name) {

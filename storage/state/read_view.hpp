@@ -83,6 +83,13 @@ public:
   std::optional<node_record> node_by_address(std::string_view address) const;
   std::optional<service_node> service_by_address(std::string_view address) const;
 
+  // ---- sessions ---- of one id (an error when it can be none), of a node, or with "" all
+  result<std::optional<session_record>> session(std::string_view id, query_meta& meta) const;
+  std::vector<session_record> sessions(std::string_view node, query_meta& meta) const;
+
+  // ---- coordinates ---- of a node in every segment, or with "" of all nodes
+  std::vector<coordinate_record> coordinates(std::string_view node, query_meta& meta) const;
+
   // ---- autopilot ---- none before the first leader has written the defaults of its own configuration
   std::optional<autopilot_config> autopilot(query_meta& meta) const;
 

@@ -263,6 +263,23 @@ std::optional<service_node> remote_view::service_by_address(std::string_view add
   return std::move(found.front());
 }
 
+// ---- sessions, coordinates -----------------------------------------------------------------------------------------
+
+result<std::optional<session_record>> remote_view::session(std::string_view id, query_meta& meta) {
+  auto found = list<session_record>("Session.Get", {{"Session", id}, {"SessionID", id}}, "Sessions", meta); // in both spellings
+  return found.empty() ? std::optional<session_record>() : std::move(found.front());
+}
+
+std::vector<session_record> remote_view::sessions(std::string_view node, query_meta& meta) {
+  if (node.empty()) return list<session_record>("Session.List", {}, "Sessions", meta);
+  return list<session_record>("Session.NodeSessions", {{"Node", node}}, "Sessions", meta);
+}
+
+std::vector<coordinate_record> remote_view::coordinates(std::string_view node, query_meta& meta) {
+  if (node.empty()) return list<coordinate_record>("Coordinate.ListNodes", {}, "Coordinates", meta);
+  return list<coordinate_record>("Coordinate.Node", {{"Node", node}}, "Coordinates", meta);
+}
+
 std::optional<autopilot_config> remote_view::autopilot(query_meta&) {
   auto* body = ask("Operator.AutopilotGetConfiguration", {});
   autopilot_config c;

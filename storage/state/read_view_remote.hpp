@@ -58,6 +58,9 @@ public:
   std::vector<health_check> checks_in_state(std::string_view state, query_meta& meta) override;
   std::optional<node_record> node_by_address(std::string_view address) override;
   std::optional<service_node> service_by_address(std::string_view address) override;
+  result<std::optional<session_record>> session(std::string_view id, query_meta& meta) override;
+  std::vector<session_record> sessions(std::string_view node, query_meta& meta) override;
+  std::vector<coordinate_record> coordinates(std::string_view node, query_meta& meta) override;
   std::optional<autopilot_config> autopilot(query_meta& meta) override;
 
 private:

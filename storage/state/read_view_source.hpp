@@ -22,6 +22,9 @@ public:
   virtual std::vector<health_check> checks_in_state(std::string_view, query_meta&) { return {}; }
   virtual std::optional<node_record> node_by_address(std::string_view) { return {}; }
   virtual std::optional<service_node> service_by_address(std::string_view) { return {}; }
+  virtual result<std::optional<session_record>> session(std::string_view, query_meta&) { return std::optional<session_record>(); }
+  virtual std::vector<session_record> sessions(std::string_view, query_meta&) { return {}; }
+  virtual std::vector<coordinate_record> coordinates(std::string_view, query_meta&) { return {}; }
   virtual std::optional<autopilot_config> autopilot(query_meta&) { return {}; }
   virtual uint64_t kv_key_index(std::string_view) { return 0; }
   virtual uint64_t service_index(std::string_view) { return 0; }

@@ -109,7 +109,7 @@ raft_index state_store::applied_index() const { return raft_index{impl_->applied
 raft_index state_store::snapshot_index() const { return raft_index{impl_->snapshot.load()}; }
 
 result<change_set> state_store::apply(std::span<const log_command> entries, std::vector<apply_result>& results) {
-  if (entries.empty()) return change_set{applied_index(), {}, false};
+  if (entries.empty()) return change_set{applied_index(), {}, false, {}};
   while (true) {
     try {
       return impl_->apply(entries, results);
@@ -135,7 +135,7 @@ result<change_set> state_store::impl::apply(std::span<const log_command> entries
   state::put_number(txn, t.meta, "applied", w.index);
   txn.commit();
   applied.store(w.index, std::memory_order_release);
-  change_set changes{raft_index{w.index}, std::move(w.topics), false};
+  change_set changes{raft_index{w.index}, std::move(w.topics), false, std::move(w.released)};
   auto order = [](const topic& a, const topic& b) { return std::tie(a.kind, a.key) < std::tie(b.kind, b.key); };
   if (changes.topics.size() > 1) {
     std::sort(changes.topics.begin(), changes.topics.end(), order);

@@ -5,6 +5,7 @@
 #include "runtime/base/error.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/model/changes.hpp"
+#include "storage/state/lock_delays.hpp"
 #include "storage/state/read_view.hpp"
 #include <atomic>
 #include <memory>
@@ -66,12 +67,16 @@ public:
   std::string arrived_path(raft_index index) const;
   result<change_set> install_snapshot(const std::string& path);
 
+  // Noted by who applies, asked by the leader before it proposes.
+  lock_delays& delays() { return delays_; }
+
   struct impl;
   impl& internals() { return *impl_; }
 
 private:
   explicit state_store(std::unique_ptr<impl> i);
   std::unique_ptr<impl> impl_;
+  lock_delays delays_;
 };
 
 } // namespace actord

@@ -28,15 +28,21 @@ struct tables {
   lmdb::table state_checks;      // status, lower(node), lower(check id)
   lmdb::table addresses;         // address, "n" or "s", lower(node), lower(service id)
   lmdb::table autopilot;         // "config" → autopilot_config
+  lmdb::table coordinates;       // lower(node), lower(segment) → coordinate_record
+  lmdb::table sessions;          // lower(session id) → session_record
+  lmdb::table node_sessions;     // lower(node), lower(session id)
+  lmdb::table session_checks;    // lower(node), lower(check id), lower(session id)
+  lmdb::table kv_sessions;       // lower(session id), key: the keys that it holds
 
   // Calls f(name, table) for each; the one list that opening and tests share.
   template <class F> void each(F&& f) {
-    const std::array<std::pair<const char*, lmdb::table*>, 16> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
+    const std::array<std::pair<const char*, lmdb::table*>, 21> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
         {"tombstones", &tombstones}, {"nodes", &nodes}, {"node_ids", &node_ids}, {"services", &services},
         {"service_instances", &service_instances}, {"connect", &connect}, {"tags", &tags}, {"checks", &checks},
         {"node_service_checks", &node_service_checks}, {"service_checks", &service_checks},
         {"state_checks", &state_checks}, {"addresses", &addresses},
-        {"autopilot", &autopilot}}};
+        {"autopilot", &autopilot}, {"coordinates", &coordinates}, {"sessions", &sessions},
+        {"node_sessions", &node_sessions}, {"session_checks", &session_checks}, {"kv_sessions", &kv_sessions}}};
     for (auto& [name, table] : all) f(name, *table);
   }
 };

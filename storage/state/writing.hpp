@@ -12,6 +12,7 @@ struct writing {
   const tables& t;
   uint64_t index = 0; // of the entry being applied
   std::vector<topic> topics{};
+  std::vector<released_lock> released{};
   // The two indexes that nearly every entry raises are written once per batch.
   uint64_t kvs_index = 0, tombstones_index = 0;
   std::string before{}; // scratch for values that must outlive a write
@@ -26,7 +27,7 @@ struct writing {
 class attempt {
 public:
   explicit attempt(writing& w)
-      : w_(w), parent_(std::move(w.txn)), topics_(w.topics.size()), kvs_(w.kvs_index), tombstones_(w.tombstones_index) {
+      : w_(w), parent_(std::move(w.txn)), topics_(w.topics.size()), released_(w.released.size()), kvs_(w.kvs_index), tombstones_(w.tombstones_index) {
     try {
       w_.txn = lmdb::transaction::child(parent_);
     } catch (...) {
@@ -42,6 +43,7 @@ public:
     if (!kept_) {
       w_.txn.abort();
       w_.topics.resize(topics_);
+      w_.released.resize(released_);
       w_.kvs_index = kvs_;
       w_.tombstones_index = tombstones_;
     }
@@ -53,7 +55,7 @@ public:
 private:
   writing& w_;
   lmdb::transaction parent_;
-  size_t topics_;
+  size_t topics_, released_;
   uint64_t kvs_, tombstones_;
   bool kept_ = false;
 };

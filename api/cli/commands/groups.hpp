@@ -10,6 +10,7 @@ void add_local_commands(command_list& to);    // agent, version, validate, keyge
 void add_agent_commands(command_list& to);    // members, info, join, force-leave, leave, reload
 void add_monitor_command(command_list& to);
 void add_maint_command(command_list& to);
+void add_rtt_command(command_list& to);
 void add_kv_commands(command_list& to);
 void add_catalog_commands(command_list& to);
 void add_services_commands(command_list& to);

@@ -34,6 +34,7 @@ void list_datacenters(call& c) {
 status list_nodes(const rpc::datacenter_request& q, look& at, rpc::nodes_reply& r) {
   r.nodes = at.view.nodes(at.meta);
   std::erase_if(r.nodes, [&](auto& n) { return !has_node_meta(q.node_meta, n.meta); });
+  sort_near(q.source, at.view, r.nodes, [](auto& n) -> std::string_view { return n.node; });
   return keep_matching(q.options.filter, r.nodes);
 }
 
@@ -63,6 +64,7 @@ status service_nodes(const rpc::service_request& q, look& at, rpc::service_nodes
   } else {
     for (auto& n : at.view.service_instances(q.service, at.meta, q.connect, false))
       if (has_node_meta(q.node_meta, n.node.meta) && has_tags(q, n.service.tags)) r.nodes.push_back(flat(n));
+    sort_near(q.source, at.view, r.nodes, [](auto& n) -> std::string_view { return n.node; });
   }
   return keep_matching(q.options.filter, r.nodes);
 }

@@ -1,21 +1,52 @@
-// Coordinate.*: where agents say they are. There is no table of coordinates yet: what agents send is accepted and forgotten, so that
-// they do not log a failure every few seconds.
+// Coordinate.*: where nodes say they are.
+#include "actors/coordinate/coordinate_actor.hpp"
+#include "actors/coordinate/datacenter_maps.hpp"
 #include "api/consul_rpc/methods.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"
+#include <caf/actor_registry.hpp>
+#include <caf/actor_system.hpp>
 
 namespace actord::consul_rpc {
 namespace {
 
+status coordinates(const rpc::datacenter_request&, look& at, rpc::coordinates_reply& r) {
+  r.coordinates = at.view.coordinates({}, at.meta);
+  return {};
+}
+
+status coordinates_of_node(const rpc::node_request& q, look& at, rpc::coordinates_reply& r) {
+  r.coordinates = at.view.coordinates(q.node, at.meta);
+  for (auto& row : r.coordinates) row.node = q.node; // as it was asked for
+  return {};
+}
+
+void datacenters(call& c) {
+  const auto view = c.env.cluster.wan_members ? c.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
+  list_of<rpc::datacenter_coordinates> out;
+  out.set = true;
+  for (auto& [datacenter, rows] : coordinate::by_datacenter(*view)) out.push_back({datacenter, "wan", rows});
+  c.reply(out);
+}
+
 void update(call& c) {
-  rpc::coordinate_update_request r;
-  if (c.decode(r) && c.is_local(r.datacenter)) c.reply(rpc::nothing{});
+  rpc::coordinate_update_request q;
+  if (!c.decode(q) || !c.is_local(q.datacenter)) return;
+  auto actor = caf::actor_cast<coordinate_handle>(c.env.self->system().registry().get<caf::strong_actor_ptr>(coordinate_registry_name));
+  if (!actor) return c.reply(rpc::nothing{});
+  auto later = c.shared_from_this();
+  c.env.self->request(actor, caf::infinite, coordinate_heard{{q.node, q.segment, q.coord}}).then(
+      [later](const agent_done& d) { d.failure.code == errc::none ? later->reply(rpc::nothing{}) : later->fail(d.failure.text); },
+      [later](const caf::error&) { later->fail("agent is stopping"); });
 }
 
 } // namespace
 
 std::span<const method> coordinate_methods() {
-  static constexpr method rows[] = {{"Coordinate.Update", update}};
+  static constexpr method rows[] = {
+      {"Coordinate.ListDatacenters", datacenters}, {"Coordinate.ListNodes", reads<coordinates>}, {"Coordinate.Node", reads<coordinates_of_node>},
+      {"Coordinate.Update", update},
+  };
   return rows;
 }
 

@@ -7,6 +7,8 @@
 namespace actord::consul_rpc {
 namespace {
 
+std::string_view node_of(const health_check& c) { return c.node; }
+
 status keep_checks(const string_table& node_meta, const std::string& expression, look& at, rpc::checks_reply& r) {
   if (!node_meta.empty()) {
     std::unordered_set<std::string> nodes;
@@ -25,11 +27,13 @@ status node_checks(const rpc::node_request& q, look& at, rpc::checks_reply& r) {
 status service_checks(const rpc::service_request& q, look& at, rpc::checks_reply& r) {
   if (q.tag_filter) return error(errc::internal, "Tag filtering is not supported");
   r.checks = at.view.checks_of_service(q.service, at.meta);
+  sort_near(q.source, at.view, r.checks, node_of);
   return keep_checks(q.node_meta, q.options.filter, at, r);
 }
 
 status checks_in_state(const rpc::check_state_request& q, look& at, rpc::checks_reply& r) {
   r.checks = at.view.checks_in_state(q.state, at.meta);
+  sort_near(q.source, at.view, r.checks, node_of);
   return keep_checks(q.node_meta, q.options.filter, at, r);
 }
 
@@ -40,6 +44,7 @@ status service_nodes(const rpc::service_request& q, look& at, rpc::instances_rep
     return {};
   }
   r.nodes = instances_of(q.service, at, q.connect);
+  sort_near(q.source, at.view, r.nodes, [](auto& n) -> std::string_view { return n.node.node; });
   std::erase_if(r.nodes, [&](auto& n) { return !has_node_meta(q.node_meta, n.node.meta) || !has_tags(q, n.service.tags); });
   return keep_matching(q.options.filter, r.nodes);
 }

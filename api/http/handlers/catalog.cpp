@@ -8,9 +8,11 @@ namespace {
 void list_nodes(query& q) {
   filter wanted;
   if (!compile_filter<node_record>(q, wanted)) return;
+  auto rows = q.view.nodes(q.meta);
+  sort_near(q, rows, [](auto& n) -> std::string_view { return n.node; });
   auto w = q.out.begin_json();
   w.begin_array();
-  for (auto& n : q.view.nodes(q.meta))
+  for (auto& n : rows)
     if (has_node_meta(q.options, n.meta) && wanted.matches(n)) json_encode(w, n);
   w.end_array();
 }
@@ -33,9 +35,11 @@ void list_services(query& q) {
 void instances(query& q, bool connect) {
   filter wanted;
   if (!compile_filter<service_node>(q, wanted)) return;
+  auto rows = q.view.service_instances(q.req.tail, q.meta, connect, false);
+  sort_near(q, rows, [](auto& n) -> std::string_view { return n.node.node; });
   auto w = q.out.begin_json();
   w.begin_array();
-  for (auto& n : q.view.service_instances(q.req.tail, q.meta, connect, false)) {
+  for (auto& n : rows) {
     if (!has_node_meta(q.options, n.node.meta) || !has_tags(q, n.service.tags)) continue;
     service_node row = flat(n);
     if (wanted.matches(row)) json_encode(w, row);

@@ -19,6 +19,13 @@ bool has_tags(const query& q, const string_slice& tags) {
   return true;
 }
 
+coordinate::proximity proximity_of(const query& q) {
+  query_meta ignored; // a place that changes wakes nobody up
+  std::string_view from = q.options.near;
+  if (from == "_agent") from = q.env.config.node_name;
+  return {from, q.view.coordinates({}, ignored)};
+}
+
 void tidy(node_service& s) {
   s.tags.set = true;
   if (!s.weights) s.weights.emplace();

@@ -1,6 +1,7 @@
 // What the catalog and health endpoints have in common: which rows a request keeps, and Consul's habits of showing
 // them (lists that are never null).
 #pragma once
+#include "actors/coordinate/core/near.hpp"
 #include "api/http/core/filter.hpp"
 #include "api/http/handlers/refusal.hpp"
 #include "storage/model/catalog.hpp"
@@ -19,6 +20,13 @@ template <class Record> bool compile_filter(query& q, filter& out) {
   }
   out = *f;
   return true;
+}
+
+// ?near=: rows nearest first, by their node's name. Does nothing when it is not asked for, nor on a client agent, which gets
+// them sorted.
+coordinate::proximity proximity_of(const query& q);
+template <class Row, class NameOf> void sort_near(const query& q, std::vector<Row>& rows, NameOf&& name_of) {
+  if (!q.options.near.empty() && q.env.config.server && rows.size() > 1) coordinate::sort_by_distance(rows, proximity_of(q), name_of);
 }
 
 // null → [] and default weights, as Consul's handlers do before they answer.

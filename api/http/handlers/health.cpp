@@ -15,6 +15,7 @@ void write_checks(query& q, std::vector<health_check> checks, bool by_node_meta)
   if (by_meta)
     for (auto& n : q.view.nodes(q.meta))
       if (has_node_meta(q.options, n.meta)) nodes.insert(n.node);
+  if (by_node_meta) sort_near(q, checks, [](auto& c) -> std::string_view { return c.node; }); // not those of one node
   auto w = q.out.begin_json();
   w.begin_array();
   for (auto& c : checks) {
@@ -44,9 +45,11 @@ void instances(query& q, bool connect) {
   bool passing = false;
   if (!compile_filter<check_service_node>(q, wanted)) return;
   parse_passing(q, passing);
+  auto rows = q.view.service_instances(q.req.tail, q.meta, connect);
+  sort_near(q, rows, [](auto& n) -> std::string_view { return n.node.node; });
   auto w = q.out.begin_json();
   w.begin_array();
-  for (auto& n : q.view.service_instances(q.req.tail, q.meta, connect)) {
+  for (auto& n : rows) {
     if (!has_node_meta(q.options, n.node.meta) || !has_tags(q, n.service.tags)) continue;
     if (passing && std::any_of(n.checks.begin(), n.checks.end(), [](auto& c) { return c.status != health_passing; })) continue;
     tidy(n.service);

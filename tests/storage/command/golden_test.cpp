@@ -41,7 +41,13 @@ std::string decoded(std::string_view command) {
   case command_kind::tombstone_reap: return as_json<tombstone_request>(body);
   case command_kind::txn: return as_json<txn_request>(body);
   case command_kind::autopilot_set: return as_json<autopilot_request>(body);
-  case command_kind::session: break;
+  case command_kind::session: return as_json<session_request>(body);
+  case command_kind::coordinate_batch_update: {
+    list_of<coordinate_record> batch;
+    REQUIRE(from_msgpack(body, batch));
+    return to_json(batch);
+  }
+  case command_kind::session_renew: return as_json<session_renewal>(body);
   }
   return "unknown";
 }
@@ -85,6 +91,20 @@ std::vector<std::pair<std::string, std::string>> samples() {
   autopilot.config.server_stabilization_time = std::chrono::seconds(10);
   autopilot.config.modify_index = 17;
   autopilot.cas = true;
+  session_request session;
+  session.datacenter = "dc1";
+  session.op = session_create;
+  session.session.id = "adf4238a-882b-9ddc-4a9d-5b6758e4159e";
+  session.session.node = "n1";
+  session.session.lock_delay = std::chrono::seconds(15);
+  session.session.behavior = session_behavior_release;
+  session.session.ttl = "20s";
+  session.session.node_checks = {"serfHealth"};
+  list_of<coordinate_record> coordinates;
+  auto& there = coordinates.emplace_back();
+  there.node = "n1";
+  there.coord.vec = {0.5, 0, 0, 0, 0, 0, 0, 0};
+  there.coord.error = 1.5;
   return {{"kv-set", encode_kv_command(kv_set, "app/name", "value", 42)},
           {"kv-cas-empty", encode_kv_command(kv_cas, "k", "", 0, 300)},
           {"kv-lock", encode_kv_command(kv_lock, "k", "v", 0, 0, "adf4238a-882b-9ddc-4a9d-5b6758e4159e")},
@@ -92,7 +112,10 @@ std::vector<std::pair<std::string, std::string>> samples() {
           {"deregister", encode_command(command_kind::catalog_deregister, deregister_request{"dc1", "n1", "web-1", "", ""})},
           {"reap", encode_command(command_kind::tombstone_reap, tombstone_request{"dc1", "reap", 1000})},
           {"txn", encode_command(command_kind::txn, txn)},
-          {"autopilot", encode_command(command_kind::autopilot_set, autopilot)}};
+          {"autopilot", encode_command(command_kind::autopilot_set, autopilot)},
+          {"session", encode_command(command_kind::session, session)},
+          {"coordinates", encode_command(command_kind::coordinate_batch_update, coordinates)},
+          {"session-renew", encode_command(command_kind::session_renew, session_renewal{"adf4238a-882b-9ddc-4a9d-5b6758e4159e"})}};
 }
 
 } // namespace

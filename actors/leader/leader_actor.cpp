@@ -1,0 +1,220 @@
+#include "actors/leader/leader_actor.hpp"
+#include "actors/leader/core/reconcile.hpp"
+#include "runtime/base/log.hpp"
+#include "storage/state/store.hpp"
+#include <arpa/inet.h>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <deque>
+
+namespace actord {
+
+namespace {
+
+using namespace std::chrono_literals;
+using leader::standing;
+
+constexpr std::string_view subsystem = "agent.leader";
+constexpr auto poll_at_start = 20ms, poll = 250ms;  // until somebody leads; afterwards
+constexpr nanos walk_interval = 60s, patience = 15s; // for one batch
+constexpr size_t max_waiting = 65536, batch_size = 256;
+constexpr const char* consul_version = "1.8.7";
+
+std::string raw_ip(const std::string& text) {
+  char bytes[16];
+  if (inet_pton(AF_INET, text.c_str(), bytes) == 1) return {bytes, 4};
+  if (inet_pton(AF_INET6, text.c_str(), bytes) == 1) return {bytes, 16};
+  return {};
+}
+
+// This server as its own pool shows it: it need not wait for its pool to register itself.
+members::member own_member(const node_config& c) {
+  members::member m;
+  m.name = c.node_name;
+  m.at = {raw_ip(c.advertise_addr), static_cast<uint16_t>(c.port_serf_lan)};
+  m.tags = {{"role", "consul"}, {"dc", c.datacenter}, {"segment", ""}, {"id", c.node_id}, {"vsn", "2"}, {"build", std::string(consul_version) + ":"},
+            {"port", std::to_string(c.port_server)}, {"raft_vsn", std::to_string(c.raft_protocol)}};
+  if (c.non_voting_server) m.tags["nonvoter"] = "1";
+  m.status = members::member_status::alive;
+  m.vsn = {1, 5, 2, 2, 5, 4};
+  return m;
+}
+
+std::string lower(std::string_view s) {
+  std::string out(s);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return out;
+}
+
+struct leader_state {
+  static inline const char* name = "leader";
+  using pointer = leader_handle::stateful_pointer<leader_state>;
+  struct event {
+    members::member who;
+    standing how;
+    bool unknown = false; // gossip does not know it: only its name counts
+  };
+
+  leader_state(pointer p) : self(p) {}
+  pointer self;
+  leader_deps deps;
+  std::unique_ptr<reader> views;
+  std::unique_ptr<leader::reconcile> core;
+  members::member own;
+  uint64_t led_term = 0; // 0: does not lead
+  nanos walk_at{0}, sent_at{0};
+  std::deque<event> waiting;
+  std::map<uint64_t, std::string> under_way; // by proposal; what is being done, for the log
+  uint64_t next_id = 1;
+
+  nanos now() const { return std::chrono::duration_cast<nanos>(self->clock().now().time_since_epoch()); }
+
+  void tick() {
+    const bool known = deps.status->leader.load() || deps.status->known_leader.load();
+    self->delayed_send(self, known ? poll : poll_at_start, leader_ticked{});
+    const auto term = deps.status->leader.load() ? std::max<uint64_t>(deps.status->term.load(), 1) : 0;
+    if (term != led_term) term == 0 ? step_down() : take_over(term);
+    if (led_term == 0) return;
+    if (!under_way.empty() && now() - sent_at > patience) under_way.clear(); // the next walk sees what became of it
+    if (now() >= walk_at) walk();
+    carry_out();
+  }
+
+  void step_down() {
+    led_term = 0;
+    waiting.clear();
+    under_way.clear();
+  }
+
+  void take_over(uint64_t term) {
+    led_term = term;
+    waiting.clear();
+    under_way.clear();
+    core->lead_anew();
+    const auto view = deps.members ? deps.members->look() : std::make_shared<const pool_view>();
+    const auto* seen = view->find(own.name);
+    waiting.push_back({seen ? *seen : own, standing::alive});
+    walk_at = now();
+    if (!deps.lan) return;
+    self->request(deps.lan, caf::infinite, pool_fire{"consul:new-leader", own.name, false})
+        .then([](const agent_done& d) { if (d.failure.code != errc::none) log::err(subsystem, "failed to broadcast the new leader: error=\"{}\"", d.failure.text); },
+              [](const caf::error&) {});
+  }
+
+  void news(pool_news& n) {
+    if (led_term == 0 || n.wan) return;
+    for (auto& m : n.members) {
+      if (waiting.size() >= max_waiting) {
+        waiting.clear();
+        walk_at = now();
+        break;
+      }
+      waiting.push_back({std::move(m.who), leader::standing_after(m.change)});
+    }
+    carry_out();
+  }
+
+  // All members, then those nodes of the catalog that are none.
+  void walk() {
+    walk_at = now() + walk_interval;
+    const auto view = deps.members ? deps.members->look() : std::make_shared<const pool_view>();
+    std::set<std::string> known{lower(own.name)};
+    for (auto& m : view->members) {
+      known.insert(lower(m.name));
+      waiting.push_back({m, leader::standing_of(m)});
+    }
+    if (!deps.lan) return;
+    query_meta ignored;
+    std::vector<std::string> checked;
+    for (auto& c : views->open().checks_in_state(health_any, ignored))
+      if (c.check_id == leader::serf_check_id) checked.push_back(c.node);
+    for (auto& node : core->forgotten(known, checked, now())) {
+      members::member m;
+      m.name = node;
+      waiting.push_back({std::move(m), standing::reaped, true});
+    }
+  }
+
+  leader::node_picture look_at(const std::string& node) {
+    leader::node_picture c;
+    query_meta ignored;
+    auto view = views->open();
+    c.node = view.node(node, ignored);
+    if (!c.node) return c;
+    if (auto all = view.services_of_node(node, ignored)) c.services = std::move(all->services);
+    c.checks = view.checks_of_node(node, ignored);
+    return c;
+  }
+
+  // One batch at a time, so that each event is compared with what those before it have done; and for the same reason no
+  // node twice in a batch.
+  void carry_out() {
+    if (led_term == 0 || !under_way.empty()) return;
+    proposals p;
+    std::set<std::string> touched;
+    while (!waiting.empty() && p.batch.size() < batch_size) {
+      auto& e = waiting.front();
+      if (touched.contains(lower(e.who.name))) break;
+      auto picture = look_at(e.who.name);
+      auto step = e.unknown ? core->forget(e.who.name, picture) : core->settle(e.who, e.how, picture);
+      if (step.any()) touched.insert(lower(e.who.name));
+      waiting.pop_front();
+      if (!step.raft_id.empty()) leave_raft(step);
+      if (!step.add && !step.remove) continue;
+      log::info(subsystem, "{} member={}", step.why, step.node);
+      under_way.emplace(next_id, step.node);
+      p.batch.push_back({next_id++, step.add ? encode_command(command_kind::catalog_register, *step.add)
+                                             : encode_command(command_kind::catalog_deregister, *step.remove)});
+    }
+    if (p.batch.empty()) return;
+    p.reply_to = caf::actor_cast<caf::strong_actor_ptr>(self);
+    sent_at = now();
+    caf::anon_send(deps.router, std::move(p));
+  }
+
+  void leave_raft(const leader::step& step) {
+    membership_change c;
+    c.what = membership_change::kind::remove;
+    c.id = step.raft_id;
+    self->request(deps.router, caf::infinite, c)
+        .then([node = step.node, id = step.raft_id](const apply_outcome& o) {
+          const auto& failure = o.result.failure;
+          if (failure.code == errc::none) log::info(subsystem, "removed server from Raft: server={} id={}", node, id);
+          else if (failure.text.find("was not found") == std::string::npos) log::err(subsystem, "failed to remove server from Raft: server={} error=\"{}\"", node, failure.text);
+        }, [](const caf::error&) {});
+  }
+
+  void done(const proposals_done& d) {
+    for (auto& o : d.outcomes) {
+      auto at = under_way.find(o.id);
+      if (at == under_way.end()) continue;
+      if (o.result.failure.code != errc::none) log::err(subsystem, "failed to reconcile member: member={} error=\"{}\"", at->second, o.result.failure.text);
+      under_way.erase(at);
+    }
+    if (under_way.empty()) carry_out();
+  }
+};
+
+leader_handle::behavior_type leader_behavior(leader_state::pointer self, const node_config& config, leader_deps deps) {
+  auto* s = &self->state;
+  s->deps = std::move(deps);
+  s->views = std::make_unique<reader>(*s->deps.store);
+  s->own = own_member(config);
+  s->core = std::make_unique<leader::reconcile>(leader::reconcile_options{config.datacenter, config.node_name});
+  if (s->deps.lan) self->send(s->deps.lan, pool_subscribe{caf::actor_cast<caf::strong_actor_ptr>(self)});
+  self->send(self, leader_ticked{});
+  return {
+      [s](leader_ticked) { s->tick(); },
+      [s](pool_news& n) { s->news(n); },
+      [s](const proposals_done& d) { s->done(d); },
+  };
+}
+
+} // namespace
+
+leader_handle spawn_leader_actor(caf::actor_system& system, const node_config& config, leader_deps deps) {
+  return system.spawn(leader_behavior, config, std::move(deps));
+}
+
+} // namespace actord

@@ -1,0 +1,42 @@
+// Handles and messages of the actors that work beside Raft: the leader's reconcile, the reaper of sessions, coordinates.
+#pragma once
+#include "actors/interfaces.hpp"
+
+namespace actord {
+
+struct leader_ticked {};
+using leader_handle = caf::typed_actor<
+    caf::reacts_to<leader_ticked>,    // own timer: do we lead? is it time to look at all members?
+    caf::reacts_to<pool_news>,        // the LAN pool: members came and went
+    caf::reacts_to<proposals_done>>;  // the router: what the catalog said
+
+// The leader was asked to keep this session; sent by whoever answers the renewal.
+struct session_renewed {
+  std::string id;
+};
+struct session_ticked {};
+using session_handle = caf::typed_actor<
+    caf::reacts_to<session_ticked>,   // own timer: do we lead? whose time is over?
+    caf::reacts_to<session_renewed>,  // its time starts again
+    caf::reacts_to<watch_fired>,      // the watch actor: sessions came or went
+    caf::reacts_to<proposals_done>>;  // the router: what became of those that ended
+
+struct coordinate_ticked {};
+struct coordinate_flushed {};
+// One Coordinate.Update: kept until the batch goes out, the last one of a node and segment counts.
+struct coordinate_heard {
+  coordinate_record where;
+};
+using coordinate_handle = caf::typed_actor<
+    caf::reacts_to<coordinate_ticked>,                      // own timer: tell a server where we are
+    caf::reacts_to<coordinate_flushed>,                     // own timer: propose what was heard
+    caf::replies_to<coordinate_heard>::with<agent_done>>;   // HTTP, RPC: a node is there
+
+} // namespace actord
+
+ACTORD_LOCAL_MESSAGE(actord::leader_ticked)
+ACTORD_LOCAL_MESSAGE(actord::session_renewed)
+ACTORD_LOCAL_MESSAGE(actord::session_ticked)
+ACTORD_LOCAL_MESSAGE(actord::coordinate_ticked)
+ACTORD_LOCAL_MESSAGE(actord::coordinate_flushed)
+ACTORD_LOCAL_MESSAGE(actord::coordinate_heard)

@@ -1,0 +1,63 @@
+#include "actors/session/core/session_core.hpp"
+#include <algorithm>
+#include <set>
+
+namespace actord::session {
+
+void session_core::place(const std::string& id, timer& t, nanos until) {
+  auto [first, last] = by_time_.equal_range(t.until);
+  for (auto at = first; at != last; ++at)
+    if (at->second == id) {
+      by_time_.erase(at);
+      break;
+    }
+  t.until = until;
+  by_time_.emplace(until, id);
+}
+
+void session_core::observe(const std::vector<timed_session>& all, nanos now) {
+  std::set<std::string_view> there;
+  for (auto& s : all) {
+    there.insert(s.id);
+    auto [at, fresh] = all_.try_emplace(s.id);
+    if (!fresh && at->second.ttl == s.ttl) continue;
+    at->second.ttl = s.ttl;
+    if (!at->second.ending) place(s.id, at->second, now + ttl_multiplier * s.ttl);
+  }
+  std::erase_if(by_time_, [&](auto& e) { return !there.contains(e.second); });
+  std::erase_if(all_, [&](auto& e) { return !there.contains(e.first); });
+}
+
+void session_core::renewed(std::string_view id, nanos now) {
+  auto at = all_.find(id);
+  if (at == all_.end() || at->second.ending) return;
+  place(at->first, at->second, now + ttl_multiplier * at->second.ttl);
+}
+
+void session_core::forget_all() {
+  all_.clear();
+  by_time_.clear();
+}
+
+std::vector<std::string> session_core::expired(nanos now) {
+  std::vector<std::string> out;
+  while (!by_time_.empty() && by_time_.begin()->first <= now) {
+    out.push_back(by_time_.begin()->second);
+    by_time_.erase(by_time_.begin());
+    all_.find(out.back())->second.ending = true;
+  }
+  return out;
+}
+
+void session_core::failed(std::string_view id, nanos now) {
+  auto at = all_.find(id);
+  if (at == all_.end() || !at->second.ending) return;
+  auto& t = at->second;
+  t.ending = false;
+  t.retry = std::clamp(t.retry * 2, least_retry, longest_retry);
+  place(at->first, t, now + t.retry);
+}
+
+nanos session_core::next_deadline() const { return by_time_.empty() ? nanos::max() : by_time_.begin()->first; }
+
+} // namespace actord::session

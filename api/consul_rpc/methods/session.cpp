@@ -1,0 +1,68 @@
+// Session.*: made, ended, renewed, shown.
+#include "api/consul_rpc/methods.hpp"
+#include "runtime/config/loader.hpp"
+#include "storage/command/session_rules.hpp"
+#include "storage/model/rpc_replies.hpp"
+#include "storage/model/rpc_requests.hpp"
+
+namespace actord::consul_rpc {
+namespace {
+
+const std::string& id_of(const rpc::session_request& q) { return q.session_id.empty() ? q.session : q.session_id; }
+
+status get(const rpc::session_request& q, look& at, rpc::sessions_reply& r) {
+  auto found = at.view.session(id_of(q), at.meta);
+  if (!found) return found.err();
+  if (*found) r.sessions.push_back(std::move(**found));
+  return {};
+}
+
+status list(const rpc::session_request&, look& at, rpc::sessions_reply& r) {
+  r.sessions = at.view.sessions({}, at.meta);
+  return {};
+}
+
+status of_node(const rpc::node_request& q, look& at, rpc::sessions_reply& r) {
+  r.sessions = at.view.sessions(q.node, at.meta);
+  return {};
+}
+
+void say_id(call& c, const apply_result& r) { c.reply(r.body); } // "" of one that was destroyed
+
+void apply(call& c) {
+  session_request r;
+  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
+  if (r.op == session_create) {
+    if (auto fine = check_new_session(r.session, c.env.config.session_ttl_min); !fine) return c.fail(fine.err().text);
+    auto id = fresh_uuid();
+    if (!id) return c.fail(id.err().text);
+    r.session.id = *id; // whatever the caller had in mind
+  } else if (r.session.id.empty()) return c.fail("Must provide ID");
+  c.propose(encode_command(command_kind::session, r), say_id);
+}
+
+void say_renewed(call& c, const apply_result& r) {
+  rpc::sessions_reply out;
+  out.meta.index = r.index;
+  out.meta.known_leader = true;
+  session_record s;
+  if (r.value && from_msgpack(r.body, s)) out.sessions.push_back(std::move(s));
+  c.reply(out);
+}
+
+void renew(call& c) {
+  rpc::session_request q;
+  if (!c.decode(q) || !c.is_local(q.datacenter)) return;
+  c.propose(encode_command(command_kind::session_renew, session_renewal{id_of(q)}), say_renewed);
+}
+
+} // namespace
+
+std::span<const method> session_methods() {
+  static constexpr method rows[] = {
+      {"Session.Apply", apply}, {"Session.Get", reads<get>}, {"Session.List", reads<list>}, {"Session.NodeSessions", reads<of_node>}, {"Session.Renew", renew},
+  };
+  return rows;
+}
+
+} // namespace actord::consul_rpc

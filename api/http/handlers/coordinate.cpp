@@ -1,0 +1,104 @@
+// /v1/coordinate/: where nodes are on the network.
+#include "actors/coordinate/coordinate_actor.hpp"
+#include "actors/coordinate/datacenter_maps.hpp"
+#include "api/http/routes.hpp"
+#include <caf/actor_registry.hpp>
+#include <caf/actor_system.hpp>
+#include <map>
+
+namespace actord::http {
+namespace {
+
+// False when coordinates are off (answered).
+bool enabled(exchange& x) {
+  if (!x.env.config.disable_coordinates) return true;
+  x.out.text(401, "Coordinate support disabled");
+  return false;
+}
+
+// Of one node, or with "" of all, in the segment that was asked for.
+std::vector<coordinate_record> rows_of(const request& r, const read_view& view, std::string_view node, query_meta& meta) {
+  auto rows = view.coordinates(node, meta);
+  if (r.has_param("segment")) std::erase_if(rows, [&](auto& row) { return row.segment != r.param("segment"); });
+  return rows;
+}
+
+void write_rows(query& q, const std::vector<coordinate_record>& rows) {
+  auto w = q.out.begin_json();
+  w.begin_array();
+  for (auto& r : rows) json_encode(w, r);
+  w.end_array();
+}
+
+void all_nodes(query& q) { write_rows(q, rows_of(q.req, q.view, {}, q.meta)); }
+void one_node(query& q) {
+  auto rows = rows_of(q.req, q.view, q.req.tail, q.meta);
+  if (rows.empty()) return q.out.empty(404);
+  for (auto& r : rows) r.node = q.req.tail; // as it was asked for
+  write_rows(q, rows);
+}
+
+constexpr query_kind nodes{all_nodes, nullptr, false, false, true}, node{one_node, nullptr, false, false, true};
+
+struct datacenter_map {
+  std::string datacenter, area;
+  list_of<coordinate_record> coordinates;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Datacenter", s.datacenter);
+    v("AreaID", s.area);
+    v("Coordinates", s.coordinates);
+  }
+};
+
+struct update_body {
+  std::string datacenter, node, segment, token;
+  boxed<coordinate_vector> coord;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Datacenter", s.datacenter);
+    v("Node", s.node);
+    v("Segment", s.segment);
+    v("Coord", s.coord);
+    v("Token", s.token);
+  }
+};
+
+} // namespace
+
+void coordinate_datacenters(exchange& x) {
+  if (!enabled(x)) return;
+  const auto view = x.env.cluster.wan_members ? x.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
+  auto w = x.out.begin_json();
+  w.begin_array();
+  for (auto& [datacenter, rows] : coordinate::by_datacenter(*view)) json_encode(w, datacenter_map{datacenter, "wan", rows});
+  w.end_array();
+}
+
+void coordinate_nodes(exchange& x) {
+  if (enabled(x)) x.read(nodes);
+}
+
+void coordinate_node(exchange& x) {
+  if (!enabled(x)) return;
+  if (x.req.tail.empty()) return x.out.empty(404);
+  query_meta ignored; // Consul's 404 tells nothing of the state, and is not waited for
+  if (x.env.config.server && rows_of(x.req, x.env.views.open(), x.req.tail, ignored).empty()) return x.out.empty(404);
+  x.read(node);
+}
+
+void coordinate_update(exchange& x) {
+  if (!enabled(x)) return;
+  update_body body;
+  if (auto decoded = from_json(x.req.body, body); !decoded) return x.out.text(400, "Request decode failed: " + decoded.err().text);
+  query_options o;
+  if (!x.options(o)) return;
+  const auto datacenter = body.datacenter.empty() ? o.datacenter : std::string_view(body.datacenter);
+  if (!datacenter.empty() && datacenter != x.env.config.datacenter) return x.out.text(500, "No path to datacenter");
+  auto actor = caf::actor_cast<coordinate_handle>(x.env.system.registry().get<caf::strong_actor_ptr>(coordinate_registry_name));
+  if (!body.coord || !actor) return x.out.empty();
+  auto later = x.defer();
+  x.env.self->request(actor, caf::infinite, coordinate_heard{{body.node, body.segment, *body.coord}}).then(
+      [later](const agent_done& d) { later.answer([&](response& out) { d.failure.code == errc::none ? out.empty() : out.fail(d.failure); }); },
+      [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
+} // namespace actord::http

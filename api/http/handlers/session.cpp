@@ -1,0 +1,162 @@
+// /v1/session/: create, destroy, renew; one, those of a node, all. What Consul checks before it proposes is checked here.
+#include "api/http/routes.hpp"
+#include "runtime/config/loader.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/command/session_rules.hpp"
+
+namespace actord::http {
+namespace {
+
+constexpr std::string_view serf_check = "serfHealth";
+constexpr nanos seconds_below{1000}; // a lock delay of fewer nanoseconds was meant in seconds
+
+// What a client may say of a session; unknown names are ignored here, as Consul's own decoder of sessions does.
+struct session_body {
+  session_record session;
+  free_value lock_delay;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("LockDelay", s.lock_delay);
+    session_record::fields([&](std::string_view name, auto& member, const attr& a = {}) {
+      if (name != "LockDelay") v(name, member, a);
+    }, s.session);
+  }
+};
+
+status take_lock_delay(const free_value& given, nanos& out) {
+  nanos d{0};
+  if (auto* text = std::get_if<std::string>(&given.v)) {
+    auto parsed = parse_duration(*text);
+    if (!parsed) return parsed.err();
+    d = *parsed;
+  } else if (auto* real = std::get_if<double>(&given.v)) d = nanos(static_cast<int64_t>(*real));
+  else if (auto* whole = std::get_if<int64_t>(&given.v)) d = nanos(*whole);
+  else if (auto* big = std::get_if<uint64_t>(&given.v)) d = nanos(static_cast<int64_t>(*big));
+  out = d < seconds_below ? std::chrono::nanoseconds(std::chrono::seconds(d.count())) : d;
+  return {};
+}
+
+// A list that is said to be empty takes the other spelling's default away, and the default of the old spelling is dropped
+// (Consul's fixupEmptySessionChecks).
+void settle_checks(session_record& s) {
+  if (s.checks.empty()) {
+    s.node_checks = {};
+    s.node_checks.set = true;
+    s.checks = {};
+  } else if (s.node_checks.empty()) s.checks = {};
+  else if (s.checks.size() == 1 && s.checks[0] == serf_check) s.checks = {};
+}
+
+status decode_session(std::string_view text, session_body& body) {
+  auto doc = json_document::parse(text);
+  if (!doc) return doc.err();
+  json_options lax;
+  lax.allow_unknown = true;
+  if (auto s = json_decode(doc->root(), body, {}, lax); !s) return s;
+  if (!doc->root().IsObject()) return {};
+  for (auto& m : doc->root().GetObject()) {
+    std::string_view name(m.name.GetString(), m.name.GetStringLength());
+    if (equal_fold(name, "LockDelay") && !m.value.IsNull())
+      if (auto s = take_lock_delay(body.lock_delay, body.session.lock_delay); !s) return s;
+    if (!m.value.IsNull()) continue;
+    if (equal_fold(name, "Checks")) body.session.checks = {}; // null is an empty list to Go
+    if (equal_fold(name, "NodeChecks")) body.session.node_checks = {};
+  }
+  return {};
+}
+
+void created(const apply_result& r, response& out) {
+  auto w = out.begin_json();
+  w.begin_object();
+  w.plain_key("ID");
+  w.string(r.body);
+  w.end_object();
+}
+
+void say_true(const apply_result&, response& out) { out.json("true"); }
+
+void renewed(const apply_result& r, response& out) {
+  session_record s;
+  if (!r.value) return out.text(404, "Session id '" + r.body + "' not found");
+  if (!from_msgpack(r.body, s)) return out.text(500, "the leader's answer could not be read");
+  auto w = out.begin_json();
+  w.begin_array();
+  json_encode(w, s);
+  w.end_array();
+}
+
+// Options and the datacenter are fine; false when the request was answered.
+bool may_write(exchange& x) {
+  query_options o;
+  if (!x.options(o)) return false;
+  if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
+  x.out.text(500, "No path to datacenter");
+  return false;
+}
+
+void write_sessions(query& q, const std::vector<session_record>& all) {
+  auto w = q.out.begin_json();
+  w.begin_array();
+  for (auto& s : all) json_encode(w, s);
+  w.end_array();
+}
+
+void one(query& q) {
+  auto found = q.view.session(q.req.tail, q.meta);
+  if (!found) return q.out.fail(found.err());
+  write_sessions(q, *found ? std::vector<session_record>{**found} : std::vector<session_record>{});
+}
+void of_node(query& q) { write_sessions(q, q.view.sessions(q.req.tail, q.meta)); }
+void all(query& q) { write_sessions(q, q.view.sessions({}, q.meta)); }
+
+constexpr query_kind one_kind{one, nullptr, false, false, true}, node_kind{of_node, nullptr, false, false, true},
+    all_kind{all, nullptr, false, false, true};
+
+} // namespace
+
+void session_create_endpoint(exchange& x) {
+  session_body body;
+  auto& s = body.session;
+  s.node = x.env.config.node_name;
+  s.node_checks = {std::string(serf_check)};
+  s.checks = {std::string(serf_check)};
+  s.lock_delay = std::chrono::seconds(15);
+  s.behavior = session_behavior_release;
+  if (!x.req.body.empty())
+    if (auto decoded = decode_session(x.req.body, body); !decoded) return x.out.text(400, "Request decode failed: " + decoded.err().text);
+  settle_checks(s);
+  if (!may_write(x)) return;
+  if (auto fine = check_new_session(s, x.env.config.session_ttl_min); !fine) return x.out.fail(fine.err());
+  auto id = fresh_uuid();
+  if (!id) return x.out.fail(id.err());
+  s.id = *id;
+  x.propose(encode_command(command_kind::session, session_request{x.env.config.datacenter, std::string(session_create), s, ""}), created);
+}
+
+void session_destroy_endpoint(exchange& x) {
+  if (x.req.tail.empty()) return x.out.text(400, "Missing session");
+  if (!may_write(x)) return;
+  session_request r;
+  r.datacenter = x.env.config.datacenter;
+  r.op = session_destroy;
+  r.session.id = x.req.tail;
+  x.propose(encode_command(command_kind::session, r), say_true);
+}
+
+void session_renew_endpoint(exchange& x) {
+  if (x.req.tail.empty()) return x.out.text(400, "Missing session");
+  if (may_write(x)) x.propose(encode_command(command_kind::session_renew, session_renewal{std::string(x.req.tail)}), renewed);
+}
+
+void session_info(exchange& x) {
+  query_options o;
+  if (x.req.tail.empty()) return x.options(o) ? x.out.text(400, "Missing session") : void();
+  x.read(one_kind);
+}
+void session_node(exchange& x) {
+  query_options o;
+  if (x.req.tail.empty()) return x.options(o) ? x.out.text(400, "Missing node name") : void();
+  x.read(node_kind);
+}
+void session_list(exchange& x) { x.read(all_kind); }
+
+} // namespace actord::http

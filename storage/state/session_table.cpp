@@ -1,0 +1,158 @@
+#include "storage/state/session_table.hpp"
+#include "storage/state/catalog_table.hpp"
+#include "storage/state/kv_table.hpp"
+#include "storage/state/read_view_source.hpp"
+#include "storage/state/view_access.hpp"
+
+namespace actord {
+
+namespace state {
+
+namespace {
+
+constexpr nanos max_lock_delay = std::chrono::seconds(60);
+
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+
+// All that it names, in whatever way.
+std::vector<std::string> checks_of(const session_record& s) {
+  std::vector<std::string> out(s.checks.begin(), s.checks.end());
+  out.insert(out.end(), s.node_checks.begin(), s.node_checks.end());
+  for (auto& c : s.service_checks) out.push_back(c.id);
+  return out;
+}
+
+void put_indexes(writing& w, const session_record& s, bool there) {
+  auto set = [&](const lmdb::table& t, const std::string& key) {
+    if (there) lmdb::put(w.txn, t, key, {});
+    else lmdb::erase(w.txn, t, key);
+  };
+  auto node = lower(s.node), id = lower(s.id);
+  set(w.t.node_sessions, lmdb::key_of({node, id}));
+  for (auto& check : checks_of(s)) set(w.t.session_checks, lmdb::key_of({node, lower(check), id}));
+}
+
+void let_go(writing& w, const session_record& s) {
+  const auto delay = std::min(s.lock_delay, max_lock_delay);
+  const bool erase = s.behavior == session_behavior_delete;
+  for (auto& [key] : keys_under<1>(w.txn, w.t.kv_sessions, lmdb::key_of({lower(s.id)}))) {
+    kv_release(w, key, erase);
+    if (delay.count() > 0) w.released.push_back({key, delay});
+  }
+}
+
+void end_session(writing& w, const session_record& s) {
+  lmdb::erase(w.txn, w.t.sessions, lower(s.id));
+  put_indexes(w, s, false);
+  w.raise_index("sessions");
+  w.touch(topic_kind::sessions);
+  let_go(w, s);
+}
+
+} // namespace
+
+status check_session_id(std::string_view id) {
+  auto fault = [](std::string text) -> status { return error{errc::internal, "failed session lookup: index error: " + text}; };
+  if (id.size() != 36) return fault("UUID must be 36 characters");
+  const auto hyphens = std::count(id.begin(), id.end(), '-');
+  if (hyphens > 4) return fault("UUID should have maximum of 4 \"-\"; got " + std::to_string(hyphens));
+  if ((36 - hyphens) % 2 != 0) return fault("Input (without hyphens) must be even length");
+  for (char c : id) {
+    if (c == '-' || is_hex(c)) continue;
+    static constexpr std::string_view digits = "0123456789ABCDEF";
+    const auto b = static_cast<unsigned char>(c);
+    auto text = std::string("Invalid UUID: encoding/hex: invalid byte: U+00") + digits[b >> 4] + digits[b & 15];
+    if (b >= 0x20 && b < 0x7f) text += std::string(" '") + c + "'";
+    return fault(text);
+  }
+  return {};
+}
+
+status create_session(writing& w, session_record s) {
+  if (s.id.empty()) return error{errc::internal, "Missing session ID"};
+  if (s.behavior.empty()) s.behavior = session_behavior_release;
+  if (s.behavior != session_behavior_release && s.behavior != session_behavior_delete)
+    return error{errc::internal, "Invalid session behavior: " + s.behavior};
+  if (!find_node(w.txn, w.t, s.node)) return error{errc::internal, "Missing node registration"};
+  for (auto& id : checks_of(s)) {
+    auto check = find_check(w.txn, w.t, s.node, id);
+    if (!check) return error{errc::internal, "Missing check '" + id + "' registration"};
+    if (check->status == health_critical) return error{errc::internal, "Check '" + id + "' is in " + check->status + " state"};
+  }
+  s.create_index = s.modify_index = w.index;
+  put_record(w, w.t.sessions, lower(s.id), s);
+  put_indexes(w, s, true);
+  w.raise_index("sessions");
+  w.touch(topic_kind::sessions);
+  return {};
+}
+
+status destroy_session(writing& w, std::string_view id) {
+  if (auto s = check_session_id(id); !s) return s;
+  if (auto s = find_session(w.txn, w.t, id)) end_session(w, *s);
+  return {};
+}
+
+void end_sessions_of_check(writing& w, std::string_view node, std::string_view check_id) {
+  for (auto& [id] : keys_under<1>(w.txn, w.t.session_checks, lmdb::key_of({lower(node), lower(check_id)})))
+    if (auto s = find_session(w.txn, w.t, id)) end_session(w, *s);
+}
+
+void end_sessions_of_node(writing& w, std::string_view node) {
+  for (auto& [id] : keys_under<1>(w.txn, w.t.node_sessions, lmdb::key_of({lower(node)})))
+    if (auto s = find_session(w.txn, w.t, id)) end_session(w, *s);
+}
+
+std::optional<session_record> find_session(const lmdb::transaction& txn, const tables& t, std::string_view id) {
+  return find_record<session_record>(txn, t.sessions, lower(id));
+}
+
+} // namespace state
+
+namespace {
+
+void wait_for_sessions(query_meta& meta) {
+  if (meta.topics) meta.topics->push_back({topic_kind::sessions, {}});
+}
+
+} // namespace
+
+result<std::optional<session_record>> read_view::session(std::string_view id, query_meta& meta) const {
+  if (source_) return source_->session(id, meta);
+  wait_for_sessions(meta);
+  if (!impl_->txn) return std::optional<session_record>();
+  try {
+    if (auto s = state::check_session_id(id); !s) return s.err();
+    state::raise_to(meta.index, state::get_index(impl_->txn, impl_->t(), "sessions"));
+    return state::find_session(impl_->txn, impl_->t(), id);
+  } catch (const lmdb::failure& f) {
+    report_failed_read(f);
+    return std::optional<session_record>();
+  }
+}
+
+std::vector<session_record> read_view::sessions(std::string_view node, query_meta& meta) const {
+  if (source_) return source_->sessions(node, meta);
+  wait_for_sessions(meta);
+  std::vector<session_record> out;
+  if (!impl_->txn) return out;
+  try {
+    auto& txn = impl_->txn;
+    auto& t = impl_->t();
+    state::raise_to(meta.index, state::get_index(txn, t, "sessions"));
+    if (node.empty()) {
+      lmdb::scan(txn, t.sessions, {}, [&](std::string_view, std::string_view bytes) {
+        out.push_back(state::load_record<session_record>(bytes));
+        return true;
+      });
+      return out;
+    }
+    for (auto& [id] : state::keys_under<1>(txn, t.node_sessions, lmdb::key_of({state::lower(node)})))
+      if (auto s = state::find_session(txn, t, id)) out.push_back(std::move(*s));
+  } catch (const lmdb::failure& f) {
+    report_failed_read(f);
+  }
+  return out;
+}
+
+} // namespace actord
