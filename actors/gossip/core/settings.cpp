@@ -63,6 +63,7 @@ settings settings::without_lifeguard() const {
   s.awareness_max_multiplier = 1;
   s.suspicion_max_timeout_mult = 1;
   s.tell_suspects = false;
+  s.answer_accusers = false;
   s.stall_after = nanos(0);
   return s;
 }

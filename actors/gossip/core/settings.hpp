@@ -19,6 +19,7 @@ struct settings {
   int suspicion_max_timeout_mult = 6; // most time, as a multiple of the least
   int awareness_max_multiplier = 8;   // how far the own bad health stretches waiting
   bool tell_suspects = true;          // a probe of a suspect brings the accusation along
+  bool answer_accusers = true;        // who accuses us gets our refutation at once, too (not in memberlist)
   // A timer that is served later than this is taken for a stall of the own process; zero: never.
   nanos stall_after = std::chrono::milliseconds(250);
   // ---- dissemination ----

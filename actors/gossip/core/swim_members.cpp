@@ -161,7 +161,7 @@ void swim_core::refute(member& self, incarnation accused, std::string_view what,
   spread(own_alive(own_inc_), self_.name);
   // At once to who said so, as well: gossip may take long to get there where much else is to be told.
   const auto* a = members_.find(accuser);
-  if (a != nullptr && !is_self(accuser)) effects_.push_back(send_packet{a->at, a->name, {own_alive(own_inc_)}, a->checks_sums()});
+  if (settings_.answer_accusers && a != nullptr && !is_self(accuser)) effects_.push_back(send_packet{a->at, a->name, {own_alive(own_inc_)}, a->checks_sums()});
 }
 
 void swim_core::serve_suspicions() {

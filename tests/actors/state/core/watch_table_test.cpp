@@ -8,7 +8,7 @@ using namespace actord;
 
 namespace {
 std::shared_ptr<const change_set> change(uint64_t index, std::vector<topic> topics) {
-  return std::make_shared<const change_set>(change_set{raft_index{index}, std::move(topics), false});
+  return std::make_shared<const change_set>(change_set{raft_index{index}, std::move(topics), false, {}});
 }
 std::vector<watch_id> publish(watch_table& t, uint64_t index, std::vector<topic> topics) {
   std::vector<watch_id> fired;
