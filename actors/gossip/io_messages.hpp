@@ -40,9 +40,11 @@ struct stream_bytes {
   uint64_t id = 0;
   std::string bytes;
 };
+// How a stream ended: the own host could not even try, the other one said that nobody listens, or it was open.
+enum class stream_end : uint8_t { not_dialled, refused, after_connecting };
 struct stream_ended { // not after stream_close
   uint64_t id = 0;
-  bool connected = true; // false: it never got there
+  stream_end how = stream_end::after_connecting;
 };
 
 } // namespace actord::gossip

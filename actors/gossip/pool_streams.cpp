@@ -117,7 +117,8 @@ void pool_state::ended(const stream_ended& e) {
   if (!node) return;
   auto& s = node.mapped();
   held_by_streams_ -= s.reader ? s.reader->held() : 0;
-  fail(s, e.connected ? "EOF" : "dial tcp " + members::address_text(s.with) + ": connect: connection refused");
+  if (s.what == open_stream::purpose::ping && e.how == stream_end::refused) swim_->tcp_ping_refused(static_cast<sequence>(s.core_id), now());
+  else fail(s, e.how == stream_end::after_connecting ? "EOF" : "dial tcp " + members::address_text(s.with) + ": connect: connection refused");
   perform();
 }
 

@@ -27,7 +27,7 @@ struct broker_state {
 
   void dial(stream_dial& d) {
     auto fd = lines.size() >= most_accepted + most_dialled ? result<int>(error(errc::internal, "too many connections")) : net::start_dial(d.address, source_ip);
-    if (!fd) return tell(stream_ended{d.id, false});
+    if (!fd) return tell(stream_ended{d.id, stream_end::not_dialled});
     const auto h = self->add_scribe(*fd);
     add(d.id, h, false);
     self->write(h, d.first.size(), d.first.data());
@@ -72,7 +72,7 @@ struct broker_state {
     if (waiting->fetch_add(m.buf.size(), std::memory_order_relaxed) + m.buf.size() > most_waiting_bytes) {
       waiting->fetch_sub(m.buf.size(), std::memory_order_relaxed);
       close(id);
-      return tell(stream_ended{id, true});
+      return tell(stream_ended{id, stream_end::after_connecting});
     }
     tell(stream_bytes{id, std::string(m.buf.begin(), m.buf.end())});
   }
@@ -92,7 +92,7 @@ struct broker_state {
     const auto id = it->second;
     const bool connected = lines.at(id).connected;
     drop(id);
-    tell(stream_ended{id, connected});
+    tell(stream_ended{id, connected ? stream_end::after_connecting : stream_end::refused});
   }
 
   void stop(const caf::error& reason) {

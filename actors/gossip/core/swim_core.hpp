@@ -58,6 +58,8 @@ public:
   void push_pull_answered(stream_id id, push_pull theirs, nanos now);
   void push_pull_failed(stream_id id, std::string why, nanos now);
   void tcp_ping_ended(sequence seq, bool answered, nanos now);
+  // The other host is there and says that nobody listens: that is as good as an answer, and the probe has failed at once.
+  void tcp_ping_refused(sequence seq, nanos now);
   // What to answer to a ping over a stream; nothing when it is not for us.
   std::optional<ack> answer_tcp_ping(const ping& p) const;
   void tick(nanos now);
@@ -143,7 +145,7 @@ private:
   void begin_probe(member& m);
   void serve_probe();
   void ask_others();
-  void end_probe(bool answered);
+  void end_probe(bool answered, bool host_spoke = false);
   void serve_relays();
   void send_with_piggyback(const address& to, const node_name& node, message m);
   sequence next_sequence() { return ++sequence_; }

@@ -68,7 +68,7 @@ void swim_core::ask_others() {
     effects_.push_back(send_tcp_ping{p.at, {p.seq, p.node, self_.at, self_.name}, p.deadline});
 }
 
-void swim_core::end_probe(bool answered) {
+void swim_core::end_probe(bool answered, bool host_spoke) {
   const probe p = std::move(*probe_);
   probe_.reset();
   if (answered) {
@@ -76,7 +76,7 @@ void swim_core::end_probe(bool answered) {
   } else {
     ++figures_.probes_failed;
     // Whoever hears nothing from those that it asked, not even that they tried, is likely to be the one at fault.
-    awareness_.apply(p.nacks_due > 0 ? std::max(0, p.nacks_due - p.nacks) : 1);
+    if (!host_spoke) awareness_.apply(p.nacks_due > 0 ? std::max(0, p.nacks_due - p.nacks) : 1);
     if (const member* m = members_.find(p.node); m != nullptr && !m->is_gone()) {
       log(importance::notice, "suspect " + p.node + " has failed, no acks received");
       on_suspect({p.inc, p.node, self_.name});
@@ -90,6 +90,11 @@ void swim_core::tcp_ping_ended(sequence seq, bool answered, nanos now) {
   if (!answered || !probe_ || probe_->seq != seq) return;
   log(importance::warning, "was able to connect to " + probe_->node + " but other probes failed, network may be misconfigured");
   end_probe(true);
+}
+
+void swim_core::tcp_ping_refused(sequence seq, nanos now) {
+  pass(now);
+  if (probe_ && probe_->seq == seq) end_probe(false, true);
 }
 
 std::optional<ack> swim_core::answer_tcp_ping(const ping& p) const {

@@ -102,6 +102,18 @@ TEST_CASE("an answer over a stream keeps a node from suspicion") {
   CHECK(f.state(p.node) == node_state::alive);
 }
 
+TEST_CASE("a host that says that nobody listens there makes the node suspect at once, and us no less healthy") {
+  node_fixture f;
+  f.know(4);
+  const auto [to, p] = f.next_probe();
+  f.pass(501ms);
+  f.core.tcp_ping_refused(p.seq + 7, f.now);
+  CHECK(f.state(p.node) == node_state::alive);
+  f.core.tcp_ping_refused(p.seq, f.now);
+  CHECK(f.state(p.node) == node_state::suspect);
+  CHECK(f.core.health_score() == 0);
+}
+
 TEST_CASE("a node that nobody reaches within the probe interval is suspect, and that is told") {
   node_fixture f;
   f.know(4);
