@@ -22,7 +22,17 @@ member& member_table::insert(node_name name) {
   return m;
 }
 
+void member_table::move(member& m, const address& to) {
+  if (!m.at.empty()) {
+    const auto it = by_address_.find(key_of(m.at));
+    if (--it->second == 0) by_address_.erase(it);
+  }
+  m.at = to;
+  if (!to.empty()) ++by_address_[key_of(to)];
+}
+
 void member_table::erase(member& m) {
+  move(m, {});
   all_.back()->place = m.place;
   all_[m.place] = all_.back();
   all_.pop_back();

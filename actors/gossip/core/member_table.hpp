@@ -10,13 +10,15 @@ namespace actord::gossip {
 
 struct member {
   node_name name;
-  address at;
+  address at; // changed by member_table::move() only
   std::string meta;
   versions vsn{};
   incarnation inc = 0;
   node_state state = node_state::dead;
   nanos changed{0}; // when the state changed last
   std::unique_ptr<suspicion> suspected; // while suspect
+  nanos answered{-1}, unanswered{-1}; // when a ping of ours was last answered, and when one was not; before the start: never
+  nanos leapt{-1}; // when a packet took its incarnation far ahead, or never
   size_t place = 0; // in all()
 
   bool is_gone() const { return state == node_state::dead || state == node_state::left; }
@@ -34,6 +36,9 @@ public:
   // A member that nobody knows yet; its name is not in the table.
   member& insert(node_name name);
   void erase(member& m);
+  void move(member& m, const address& to);
+  // Does any member, in whatever state, live there?
+  bool lives_at(const address& at) const { return by_address_.contains(key_of(at)); }
   size_t size() const { return all_.size(); }
   // In no particular order, but the same in each run from one seed.
   const std::vector<member*>& all() const { return all_; }
@@ -53,6 +58,8 @@ public:
 
 private:
   std::unordered_map<std::string_view, std::unique_ptr<member>> by_name_; // keys are the members' own names
+  static std::string key_of(const address& at) { return at.ip + static_cast<char>(at.port >> 8) + static_cast<char>(at.port); }
+  std::unordered_map<std::string, size_t> by_address_; // how many live there
   std::vector<member*> all_;
 };
 

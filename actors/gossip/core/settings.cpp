@@ -65,6 +65,7 @@ settings settings::without_lifeguard() const {
   s.tell_suspects = false;
   s.answer_accusers = false;
   s.stall_after = nanos(0);
+  s.checks_claims = false;
   return s;
 }
 

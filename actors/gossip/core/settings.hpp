@@ -30,6 +30,9 @@ struct settings {
   nanos push_pull_interval = std::chrono::seconds(30); // zero: never
   size_t udp_buffer_size = 1400;      // bytes of a packet
   // ---- who belongs ----
+  // What a packet claims is checked with whom it is about: strangers must answer, the accused may object. Whoever can send to our
+  // port could otherwise fill the table, or declare anybody dead.
+  bool checks_claims = true;
   nanos dead_node_reclaim_time = nanos(0); // a dead name may come back elsewhere after this; zero: never
   nanos left_node_keep_time = std::chrono::hours(24);
   size_t members_max = 65536;         // what is announced beyond that is not taken in
@@ -42,7 +45,7 @@ struct settings {
   static settings consul_lan(); // what Consul starts from before gossip_lan of its configuration
   static settings consul_wan();
   static settings consul_dev();
-  // The same without Lifeguard and without distrust of a stalled self: plain SWIM, to compare with.
+  // The same without Lifeguard and without distrust of a stalled self or of others: plain SWIM, to compare with.
   settings without_lifeguard() const;
 
   // ---- formulas; n is the number of nodes in the table, whatever their state ----

@@ -39,6 +39,9 @@ void swim_core::after_stall(nanos lag) {
     probe_->stalled = true;
   }
   for (auto& r : relays_) r.deadline += lag;
+  for (auto& [name, s] : sentences_) s.deadline += lag;
+  brought_by_members_.postpone(lag);
+  brought_by_strangers_.postpone(lag);
   std::set<std::pair<nanos, node_name>> later;
   for (const auto& [deadline, name] : suspicions_) {
     members_.find(name)->suspected->postpone(lag);
@@ -62,6 +65,7 @@ nanos swim_core::next_deadline() const {
   if (has_news()) next = std::min(next, next_gossip_);
   if (settings_.push_pull_interval > nanos(0)) next = std::min(next, next_push_pull_);
   if (!suspicions_.empty()) next = std::min(next, suspicions_.begin()->first);
+  next = std::min({next, hearing_, brought_by_members_.next_due(), brought_by_strangers_.next_due()});
   if (!relays_.empty()) next = std::min(next, relays_.front().deadline);
   if (leaving_ && !left_told_) next = std::min(next, leave_until_);
   return next;
@@ -77,6 +81,8 @@ bool swim_core::is_due(nanos& timer, nanos interval) {
 
 void swim_core::tick(nanos now) {
   pass(now);
+  ask_strangers();
+  hear_accused();
   serve_relays();
   serve_probe();
   if (is_due(next_probe_, settings_.probe_interval)) probe_tick();
@@ -98,8 +104,14 @@ void swim_core::receive(message m, const address& from, nanos now) {
 }
 
 void swim_core::handle(suspect& m, const address&) { on_suspect(m); }
-void swim_core::handle(dead& m, const address&) { on_dead(m); }
-void swim_core::handle(alive& m, const address&) { on_alive(std::move(m), false); }
+void swim_core::handle(dead& m, const address&) {
+  if (settings_.checks_claims && !is_self(m.node)) hear_of_death(m);
+  else on_dead(m);
+}
+void swim_core::handle(alive& m, const address& from) {
+  if (settings_.checks_claims && must_answer(m)) hear_of_stranger(std::move(m), from);
+  else if (!settings_.checks_claims || !leaps_again(m)) on_alive(std::move(m), false);
+}
 void swim_core::handle(user& m, const address& from) { effects_.push_back(tell_user{std::move(m.body), from}); }
 void swim_core::handle(failure& m, const address&) { log(importance::warning, "the other side refuses: " + m.text); }
 

@@ -13,6 +13,7 @@
 #include "actors/gossip/core/message_size.hpp"
 #include "actors/gossip/core/probe_ring.hpp"
 #include "actors/gossip/core/settings.hpp"
+#include "actors/gossip/core/waiting_room.hpp"
 #include "runtime/base/error.hpp"
 #include <deque>
 #include <functional>
@@ -32,6 +33,8 @@ struct identity {
 };
 
 constexpr size_t meta_max = 512;
+constexpr size_t name_max = 512; // so that any message about a node fits into a packet
+constexpr incarnation step_max = 1024; // what is beyond is a leap: nobody misses so many refutations
 // Reserved for the own farewell among the tickets of broadcasts.
 constexpr uint64_t leave_ticket = ~uint64_t{0};
 
@@ -94,6 +97,7 @@ public:
   const std::vector<member*>& members() const { return members_.all(); }
   int health_score() const { return awareness_.score(); } // 0 is healthy
   bool is_leaving() const { return leaving_; }
+  size_t waiting() const { return brought_by_members_.size() + brought_by_strangers_.size(); }
   size_t queued() const { return about_self_.size() + about_members_.size(); }
   size_t queued(urgency u) const { return from_above_[static_cast<size_t>(u)].size(); }
   const swim_figures& figures() const { return figures_; }
@@ -119,6 +123,12 @@ private:
   struct exchange_under_way {
     address with;
     bool join = false;
+  };
+
+  struct sentence { // somebody says by packet that a member is gone; it may object
+    dead what;
+    sequence seq = 0;
+    nanos deadline{0}, next_ask{0};
   };
 
   // swim_core.cpp: time, dispatch, orders
@@ -150,6 +160,18 @@ private:
   void send_with_piggyback(const address& to, const node_name& node, message m);
   sequence next_sequence() { return ++sequence_; }
 
+  // swim_doubt.cpp: what packets claim is checked
+  bool must_answer(const alive& a) const;
+  void hear_of_stranger(alive a, const address& from);
+  void ask_strangers();
+  bool stranger_answered(sequence seq, const address& from);
+  bool leaps_again(const alive& a);
+  void hear_of_death(const dead& d);
+  void hear_accused();
+  bool accused_answered(sequence seq, const address& from);
+  bool seems_alive(const member& m) const;
+  void acquit(member& m);
+
   // swim_members.cpp: who is in which state
   void announce_self();
   void raise_incarnation(incarnation above);
@@ -157,7 +179,7 @@ private:
   member* admit(const alive& a, bool& moved);
   bool refuses(const alive& a);
   void on_suspect(const suspect& s);
-  void on_dead(const dead& d);
+  void on_dead(const dead& d, bool is_told = false);
   void refute(member& self, incarnation accused, std::string_view what, const node_name& accuser);
   void forget_suspicion(member& m);
   void serve_suspicions();
@@ -194,6 +216,11 @@ private:
   bool probe_due_ = false; // its time came while another was under way
   std::deque<relay> relays_; // by deadline
   std::set<std::pair<nanos, node_name>> suspicions_; // by deadline
+
+  std::map<node_name, sentence> sentences_; // of members only
+  nanos hearing_{nanos::max()}; // when to look at them next, or earlier
+  allowance leaps_{16, 1.0 / 60}; // by which we may be accused of an incarnation far beyond our own
+  waiting_room brought_by_members_, brought_by_strangers_; // a flood from outside does not crowd out whom members tell of
 
   broadcast_queue about_self_, about_members_; // what is said of us goes first, however much there is to tell of others
   broadcast_queue from_above_[3]; // by urgency

@@ -5,7 +5,6 @@
 namespace actord::gossip {
 
 namespace {
-constexpr size_t name_max = 512; // so that any message about a node fits into a packet
 constexpr incarnation inc_max = std::numeric_limits<incarnation>::max() - 1;
 // No member can have refuted so often since we last heard of it: one forged message must not use up the whole counter, since
 // nobody could refute what comes after.
@@ -17,7 +16,7 @@ bool swim_core::is_sound(const node_name& name, incarnation inc) const {
   if (name.empty() || name.size() > name_max || inc > inc_max) return false;
   const auto* m = members_.find(name);
   const incarnation known = m != nullptr ? m->inc : 0;
-  return inc <= known || inc - known <= leap_max;
+  return inc <= known || inc - known <= 2 * leap_max;
 }
 
 void swim_core::raise_incarnation(incarnation above) {
@@ -75,7 +74,7 @@ member* swim_core::admit(const alive& a, bool& moved) {
       return nullptr;
     }
     m = &members_.insert(a.node);
-    m->at = a.at;
+    members_.move(*m, a.at);
     m->meta = a.meta;
     m->vsn = *a.vsn;
     m->changed = now_;
@@ -100,6 +99,7 @@ void swim_core::on_alive(alive a, bool own_announcement) {
   if (m == nullptr) return;
   if (about_us ? a.inc < m->inc : a.inc <= m->inc && !moved) return;
   forget_suspicion(*m);
+  sentences_.erase(m->name);
   if (about_us && !own_announcement) {
     // We may have restarted with other tags and meet what we said before.
     if (a.inc != m->inc || a.meta != m->meta || *a.vsn != m->vsn) refute(*m, a.inc, "alive", {});
@@ -109,7 +109,7 @@ void swim_core::on_alive(alive a, bool own_announcement) {
   m->vsn = *a.vsn;
   m->inc = a.inc;
   m->meta = a.meta;
-  m->at = a.at;
+  members_.move(*m, a.at);
   change_state(*m, node_state::alive);
   spread(std::move(a), m->name);
   if (was_gone) tell(member_change::joined, *m);
@@ -130,7 +130,8 @@ void swim_core::on_suspect(const suspect& s) {
   if (is_self(s.node)) return refute(*m, s.inc, "suspect", s.from);
   ++figures_.suspected;
   spread(s, m->name);
-  m->inc = s.inc;
+  // Only its own word takes it far: else a few forged accusations would use up the counter.
+  if (!settings_.checks_claims || s.inc - m->inc <= step_max) m->inc = s.inc;
   change_state(*m, node_state::suspect);
   const size_t n = members_.size();
   m->suspected = std::make_unique<suspicion>(s.from, settings_.confirmations(n), settings_.suspicion_min(n),
@@ -138,20 +139,23 @@ void swim_core::on_suspect(const suspect& s) {
   suspicions_.emplace(m->suspected->deadline(), m->name);
 }
 
-void swim_core::on_dead(const dead& d) {
+// `is_told`: others were told before.
+void swim_core::on_dead(const dead& d, bool is_told) {
   member* m = members_.find(d.node);
   if (m == nullptr || !is_sound(d.node, d.inc) || d.from.size() > name_max || d.inc < m->inc) return;
   if (m->is_gone()) return;
   if (is_self(d.node) && !leaving_) return refute(*m, d.inc, "dead", d.from);
   forget_suspicion(*m);
-  spread(d, m->name, is_self(d.node) ? leave_ticket : 0);
-  m->inc = d.inc;
+  sentences_.erase(d.node);
+  if (!is_told) spread(d, m->name, is_self(d.node) ? leave_ticket : 0);
+  if (!settings_.checks_claims || d.inc - m->inc <= step_max) m->inc = d.inc;
   const bool on_purpose = d.node == d.from;
   change_state(*m, on_purpose ? node_state::left : node_state::dead);
   tell(on_purpose ? member_change::left : member_change::failed, *m);
 }
 
 void swim_core::refute(member& self, incarnation accused, std::string_view what, const node_name& accuser) {
+  if (settings_.checks_claims && accused > own_inc_ && accused - own_inc_ > step_max && !leaps_.take(now_)) return;
   ++figures_.refuted;
   raise_incarnation(accused);
   self.inc = own_inc_;
@@ -166,7 +170,11 @@ void swim_core::refute(member& self, incarnation accused, std::string_view what,
 
 void swim_core::serve_suspicions() {
   while (!suspicions_.empty() && suspicions_.begin()->first <= now_) {
-    const member& m = *members_.find(suspicions_.begin()->second);
+    member& m = *members_.find(suspicions_.begin()->second);
+    if (settings_.checks_claims && seems_alive(m)) {
+      acquit(m);
+      continue;
+    }
     ++figures_.declared_dead;
     log(importance::notice, "marking " + m.name + " as failed, suspect timeout reached (" +
                                 std::to_string(m.suspected->confirmed()) + " peer confirmations)");

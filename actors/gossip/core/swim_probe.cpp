@@ -71,6 +71,7 @@ void swim_core::ask_others() {
 void swim_core::end_probe(bool answered, bool host_spoke) {
   const probe p = std::move(*probe_);
   probe_.reset();
+  if (auto* m = members_.find(p.node); m != nullptr) (answered ? m->answered : m->unanswered) = answered ? p.sent : now_;
   if (answered) {
     awareness_.apply(-1);
   } else {
@@ -126,13 +127,14 @@ void swim_core::handle(indirect_ping& m, const address& from) {
   relays_.push_back(std::move(r));
 }
 
-void swim_core::handle(ack& m, const address&) {
+void swim_core::handle(ack& m, const address& from) {
   if (probe_ && probe_->seq == m.seq) {
     // What came through others, or late because of ourselves, says nothing about the distance.
     if (!probe_->asked_others && !probe_->stalled)
       effects_.push_back(tell_round_trip{probe_->node, now_ - probe_->sent, std::move(m.payload)});
     return end_probe(true);
   }
+  if (stranger_answered(m.seq, from) || accused_answered(m.seq, from)) return;
   for (auto& r : relays_) {
     if (r.seq != m.seq || r.answered) continue;
     r.answered = true;

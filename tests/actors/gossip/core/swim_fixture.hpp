@@ -21,7 +21,13 @@ struct node_fixture {
   nanos now = 1000s;
   swim_core core;
 
-  explicit node_fixture(settings s = settings::lan(), vetoes v = {}) : core(s, {"me", place(1), "", usual}, std::move(v), prng(7), now) {
+  // Most tests are about what happens to claims that count, so these are believed at once; doubt_test.cpp is about the others.
+  static settings believing(settings s) {
+    s.checks_claims = false;
+    return s;
+  }
+  explicit node_fixture(settings s = settings::lan(), vetoes v = {}, bool doubts = false)
+      : core(doubts ? s : believing(s), {"me", place(1), "", usual}, std::move(v), prng(7), now) {
     core.drain();
   }
   // Others that are alive: n2, n3, …; what is queued about them is spread first, so that packets are easy to read.

@@ -1,0 +1,133 @@
+// swim_core, what packets claim and whoever it is about must confirm. memberlist believes every packet.
+#include "actors/gossip/core/swim_core.hpp"
+
+namespace actord::gossip {
+
+// Whom we know, alive or suspect, is probed anyhow. The dead and those that left do not come back by somebody's word.
+bool swim_core::must_answer(const alive& a) const {
+  if (is_self(a.node)) return false;
+  const auto* m = members_.find(a.node);
+  return m == nullptr || (m->is_gone() && (a.inc > m->inc || m->at != a.at));
+}
+
+void swim_core::hear_of_stranger(alive a, const address& from) {
+  if (refuses(a)) return;
+  auto& room = members_.lives_at(from) ? brought_by_members_ : brought_by_strangers_;
+  room.take(std::move(a), random_, now_);
+  ask_strangers();
+}
+
+// Nothing else goes along: what we have to tell is not for strangers.
+void swim_core::ask_strangers() {
+  const auto ask = [&](const waiting_room::stranger& s) {
+    effects_.push_back(send_packet{s.claim.at, s.claim.node, {ping{s.seq, s.claim.node, self_.at, self_.name}}, false});
+  };
+  brought_by_strangers_.serve(now_, settings_.probe_timeout, ask);
+  // Others may reach it when we do not.
+  brought_by_members_.serve(now_, settings_.probe_timeout, [&](const waiting_room::stranger& s) {
+    ask(s);
+    if (s.asked == 1) return;
+    const auto relays = members_.pick(static_cast<size_t>(std::max(0, settings_.indirect_checks)), random_,
+                                      [&](const member& m) { return m.state == node_state::alive && !is_self(m.name); });
+    for (const auto* m : relays)
+      effects_.push_back(send_packet{m->at, m->name, {indirect_ping{s.seq, s.claim.node, s.claim.at, false, self_.at, self_.name}}, false});
+  });
+}
+
+// An answer comes from where it was asked, or from a member that asked on our behalf.
+bool swim_core::stranger_answered(sequence seq, const address& from) {
+  for (auto* room : {&brought_by_members_, &brought_by_strangers_}) {
+    const auto* s = room->find(seq);
+    if (s == nullptr || s->asked == 0) continue;
+    if (s->claim.at.ip == from.ip || members_.lives_at(from)) on_alive(room->extract(seq), false);
+    return true;
+  }
+  return false;
+}
+
+// An incarnation goes far ahead once a minute at most, unless that refutes what we just heard: else a few forged messages would use up
+// the counter, and nobody could refute any more.
+bool swim_core::leaps_again(const alive& a) {
+  constexpr nanos leap_pause = std::chrono::minutes(1);
+  auto* m = members_.find(a.node);
+  if (m == nullptr || is_self(a.node) || m->at != a.at || a.inc <= m->inc || a.inc - m->inc <= step_max) return false;
+  if (const auto it = sentences_.find(a.node); it != sentences_.end() && a.inc > it->second.what.inc) return false;
+  if (m->leapt >= nanos(0) && now_ - m->leapt < leap_pause) {
+    ++figures_.refused;
+    return true;
+  }
+  m->leapt = now_;
+  return false;
+}
+
+// ---- the accused -------------------------------------------------------------------------------------------------
+
+// A death told by packet is passed on at once, so that it spreads as fast as ever, but believed only when its subject neither answers
+// nor refutes for a while. Who leaves still answers, who did not leave refutes.
+void swim_core::hear_of_death(const dead& d) {
+  const member* m = members_.find(d.node);
+  if (m == nullptr || m->is_gone() || !is_sound(d.node, d.inc) || d.from.size() > name_max || d.inc < m->inc) return;
+  const bool on_purpose = d.from == d.node;
+  if (on_purpose && d.inc - m->inc > step_max) return; // its subject might not want to refute that
+  auto [it, fresh] = sentences_.try_emplace(d.node);
+  auto& s = it->second;
+  if (!fresh && (s.what.inc > d.inc || (s.what.inc == d.inc && (s.what.from == d.node || !on_purpose)))) return;
+  s.what = d;
+  spread(d, m->name);
+  if (!fresh) return;
+  s.seq = static_cast<sequence>(random_());
+  s.deadline = now_ + std::min(2 * settings_.probe_timeout, settings_.probe_interval);
+  s.next_ask = now_;
+  hearing_ = now_;
+  hear_accused();
+}
+
+void swim_core::hear_accused() {
+  if (now_ < hearing_) return;
+  hearing_ = nanos::max();
+  std::vector<dead> gone;
+  for (auto& [name, s] : sentences_) {
+    const auto* m = members_.find(name);
+    if (s.deadline <= now_) {
+      gone.push_back(s.what);
+      continue;
+    }
+    if (s.next_ask <= now_) {
+      s.next_ask = now_ + settings_.probe_timeout / 3;
+      send_packet p{m->at, name, {suspect{s.what.inc, name, self_.name}}, m->checks_sums()};
+      // The acks of one that leaves would say nothing, and use up what it still has to tell to others.
+      if (s.what.from != name) p.messages.insert(p.messages.begin(), ping{s.seq, name, self_.at, self_.name});
+      effects_.push_back(std::move(p));
+    }
+    hearing_ = std::min({hearing_, s.deadline, s.next_ask});
+  }
+  for (const auto& d : gone) {
+    sentences_.erase(d.node);
+    on_dead(d, true);
+  }
+}
+
+bool swim_core::accused_answered(sequence seq, const address& from) {
+  for (auto& [name, s] : sentences_) {
+    if (s.seq != seq) continue;
+    auto& m = *members_.find(name);
+    if (m.at.ip != from.ip) return true;
+    m.answered = now_;
+    if (s.what.from != name) acquit(m);
+    return true;
+  }
+  return false;
+}
+
+// Did it answer us since it was accused?
+bool swim_core::seems_alive(const member& m) const { return m.suspected && m.answered > m.suspected->started() && m.answered > m.unanswered; }
+
+// Whoever answers us is not dead for us, whatever incarnation somebody claims to have seen.
+void swim_core::acquit(member& m) {
+  log(importance::notice, m.name + " answers and is not taken for dead");
+  forget_suspicion(m);
+  sentences_.erase(m.name);
+  change_state(m, node_state::alive);
+}
+
+} // namespace actord::gossip

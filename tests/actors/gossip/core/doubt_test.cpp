@@ -1,0 +1,204 @@
+#include "tests/actors/gossip/core/swim_fixture.hpp"
+
+using namespace actord;
+using namespace actord::gossip;
+
+namespace {
+
+struct doubting_fixture : node_fixture {
+  explicit doubting_fixture(settings s = settings::consul_lan()) : node_fixture(s, {}, true) {}
+  // Others that are alive, known by an exchange of states.
+  void befriend(int others) {
+    push_pull all{false, {}, {}};
+    for (int i = 2; i < 2 + others; ++i) all.nodes.push_back(report_of("n" + std::to_string(i), static_cast<uint8_t>(i)));
+    core.push_pull_arrived(1, all, place(2), now);
+    core.drain();
+  }
+  bool knows(std::string_view name) const { return core.find(name) != nullptr; }
+};
+
+} // namespace
+
+TEST_CASE("a stranger of whom a packet tells is asked, and joins when it answers from there") {
+  doubting_fixture f;
+  f.tell(alive_of("n9", 9, 5, "m"), place(50));
+  CHECK_FALSE(f.knows("n9"));
+  auto pings = f.sent<ping>();
+  REQUIRE(pings.size() == 1);
+  CHECK(pings[0].first == place(9));
+  CHECK(pings[0].second.node == "n9");
+  f.tell(ack{pings[0].second.seq, {}}, place(66));
+  CHECK_FALSE(f.knows("n9"));
+  f.tell(ack{pings[0].second.seq + 1, {}}, place(9));
+  CHECK_FALSE(f.knows("n9"));
+  f.tell(ack{pings[0].second.seq, {}}, place(9));
+  REQUIRE(f.knows("n9"));
+  CHECK(f.core.find("n9")->inc == 5);
+  CHECK(f.core.find("n9")->meta == "m");
+  CHECK(f.all<tell_member>().size() == 1);
+  CHECK(f.core.waiting() == 0);
+}
+
+TEST_CASE("a stranger is asked four times within two seconds, by others too when a member told of it") {
+  doubting_fixture f;
+  f.befriend(3);
+  f.tell(alive_of("n9", 9), place(2));
+  f.tell(alive_of("n9", 9), place(3));
+  size_t direct = 0, relayed = 0;
+  sequence seq = 0;
+  const nanos until = f.now + 2100ms;
+  while (f.core.next_deadline() <= until) {
+    f.now = std::max(f.now, f.core.next_deadline());
+    f.core.tick(f.now);
+    for (auto& p : f.all<send_packet>()) {
+      for (auto& m : p.messages) {
+        if (auto* x = std::get_if<ping>(&m)) {
+          if (x->node == "n9") ++direct;
+          else f.core.receive(ack{x->seq, {}}, p.to, f.now);
+        }
+        if (auto* x = std::get_if<indirect_ping>(&m)) {
+          ++relayed;
+          seq = x->seq;
+        }
+      }
+    }
+  }
+  CHECK(direct == 4);
+  CHECK(relayed >= 3);
+  CHECK(f.core.waiting() == 0);
+  CHECK_FALSE(f.knows("n9"));
+  f.tell(ack{seq, {}}, place(3)); // too late
+  CHECK_FALSE(f.knows("n9"));
+}
+
+TEST_CASE("a member's answer on behalf of a stranger counts") {
+  doubting_fixture f;
+  f.befriend(3);
+  f.tell(alive_of("n9", 9), place(2));
+  const auto asked = f.sent<ping>();
+  REQUIRE(asked.size() == 1);
+  f.tell(ack{asked[0].second.seq, {}}, place(4));
+  CHECK(f.knows("n9"));
+}
+
+TEST_CASE("whom an exchange of states brings needs no answer") {
+  doubting_fixture f;
+  f.befriend(3);
+  CHECK(f.knows("n4"));
+  CHECK(f.core.waiting() == 0);
+}
+
+TEST_CASE("any number of spoofed members takes bounded room, few pings and no news, and does not keep out whom a member tells of") {
+  doubting_fixture f;
+  f.befriend(3);
+  f.pass_peacefully(20s);
+  size_t pings = 0;
+  for (int i = 0; i < 100000; ++i) {
+    f.tell(alive_of("ghost" + std::to_string(i), static_cast<uint8_t>(i % 200 + 20)), place(99));
+    pings += f.sent<ping>().size();
+  }
+  CHECK(f.core.members().size() == 4);
+  CHECK(f.core.waiting() == waiting_room::capacity);
+  CHECK(pings <= 1024);
+  CHECK(f.core.queued() == 0);
+  f.tell(alive_of("n9", 9), place(3));
+  const auto asked = f.sent<ping>();
+  REQUIRE(asked.size() == 1);
+  f.tell(ack{asked[0].second.seq, {}}, place(9));
+  CHECK(f.knows("n9"));
+  f.pass_peacefully(10s);
+  CHECK(f.core.waiting() == 0);
+}
+
+TEST_CASE("the dead and those that left come back only when they answer") {
+  doubting_fixture f;
+  f.befriend(3);
+  push_pull gone{false, {report_of("n2", 2, 1, node_state::left)}, {}};
+  f.core.push_pull_arrived(2, gone, place(3), f.now);
+  REQUIRE(f.state("n2") == node_state::left);
+  f.core.drain();
+  f.tell(alive_of("n2", 9, 2), place(3));
+  CHECK(f.state("n2") == node_state::left);
+  const auto asked = f.sent<ping>();
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].first == place(9));
+  f.tell(ack{asked[0].second.seq, {}}, place(9));
+  CHECK(f.state("n2") == node_state::alive);
+  CHECK(f.core.find("n2")->at == place(9));
+}
+
+// ---- the accused ----------------------------------------------------------------------------------------------------
+
+TEST_CASE("a death that a packet tells of is asked about, passed on, and believed when nothing comes back") {
+  doubting_fixture f;
+  f.befriend(4);
+  f.tell(dead{1, "n3", "n2"}, place(2));
+  CHECK(f.state("n3") == node_state::alive);
+  size_t asked = 0, told = 0;
+  for (auto& p : f.all<send_packet>())
+    for (auto& m : p.messages)
+      if (auto* s = std::get_if<suspect>(&m)) asked += s->node == "n3" && p.to == place(3) ? 1 : 0;
+  CHECK(asked == 1);
+  f.pass(1100ms);
+  for (auto& e : f.core.drain())
+    if (auto* m = std::get_if<tell_member>(&e)) told += m->change == member_change::failed ? 1 : 0;
+  CHECK(told == 1);
+  CHECK(f.state("n3") == node_state::dead);
+}
+
+TEST_CASE("who answers is not dead, and who refutes has not left, for whoever watches") {
+  doubting_fixture f;
+  f.befriend(4);
+  f.tell(dead{1, "n3", "n2"}, place(66));
+  const auto asked = f.sent<ping>();
+  REQUIRE(asked.size() == 1);
+  f.tell(ack{asked[0].second.seq, {}}, place(3));
+  f.tell(dead{1, "n4", "n4"}, place(66));
+  CHECK(f.sent<suspect>().size() == 1);
+  f.tell(alive_of("n4", 4, 2), place(4));
+  f.tell(dead{1, "n5", "n5"}, place(5));
+  std::vector<tell_member> told;
+  const nanos until = f.now + 1500ms;
+  while (f.core.next_deadline() <= until) {
+    f.now = std::max(f.now, f.core.next_deadline());
+    f.core.tick(f.now);
+    for (auto& e : f.core.drain()) {
+      if (auto* m = std::get_if<tell_member>(&e)) told.push_back(*m);
+      if (auto* p = std::get_if<send_packet>(&e))
+        for (auto& m : p->messages)
+          if (auto* x = std::get_if<ping>(&m)) f.core.receive(ack{x->seq, {}}, p->to, f.now);
+    }
+  }
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].change == member_change::left);
+  CHECK(told[0].node.name == "n5");
+}
+
+TEST_CASE("suspicions that anybody confirms kill nobody who answers") {
+  doubting_fixture f;
+  f.befriend(4);
+  f.tell(suspect{5000000, "n3", "a"}, place(66));
+  f.tell(suspect{5000000, "n3", "b"}, place(66));
+  f.tell(suspect{5000000, "n3", "c"}, place(66));
+  CHECK(f.state("n3") == node_state::suspect);
+  CHECK(f.core.find("n3")->inc == 1);
+  f.pass_peacefully(30s);
+  CHECK(f.state("n3") == node_state::alive);
+  CHECK(f.core.figures().declared_dead == 0);
+}
+
+TEST_CASE("forged incarnations cannot use up a counter, whoever is told of them") {
+  doubting_fixture f;
+  f.befriend(4);
+  for (incarnation leap = 1; leap < 250; ++leap) {
+    f.tell(suspect{leap << 24, "me", "n2"}, place(66));
+    f.tell(alive_of("n3", 3, leap << 24), place(66));
+    f.tell(suspect{leap << 24, "n4", "n2"}, place(66));
+    f.tell(dead{leap << 24, "n5", "n5"}, place(66));
+  }
+  CHECK(f.core.find("me")->inc < 1u << 30);
+  CHECK(f.core.find("n3")->inc <= 2u << 24);
+  CHECK(f.core.find("n4")->inc == 1);
+  f.pass_peacefully(30s);
+  for (const auto* m : f.core.members()) CHECK(m->state == node_state::alive);
+}
