@@ -96,8 +96,27 @@ void datagram_socket::start(sink to) {
 
 void datagram_socket::taken(const std::vector<datagram>& done) {
   size_t bytes = 0;
-  for (const auto& d : done) bytes += d.bytes.size();
+  for (const auto& d : done) {
+    bytes += d.bytes.size() + cost;
+    waiting_of(d.with).fetch_sub(1, std::memory_order_relaxed);
+  }
   waiting_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+std::atomic<uint32_t>& datagram_socket::waiting_of(const address& from) {
+  return by_source_[(std::hash<std::string_view>()(from.ip) ^ (size_t{from.port} * 0x9e3779b97f4a7c15u >> 20)) % by_source_.size()];
+}
+
+bool datagram_socket::may_wait(const address& from, size_t size) {
+  const size_t before = waiting_.load(std::memory_order_relaxed);
+  auto& same = waiting_of(from);
+  if (before + size + cost > most_waiting || (before > flooded && same.load(std::memory_order_relaxed) >= share)) {
+    dropped_.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  same.fetch_add(1, std::memory_order_relaxed);
+  waiting_.fetch_add(size + cost, std::memory_order_relaxed);
+  return true;
 }
 
 void datagram_socket::read_loop(const sink& to) {
@@ -124,12 +143,8 @@ void datagram_socket::read_loop(const sink& to) {
     for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
       const size_t size = messages[i].msg_len;
       if (size == 0) continue;
-      if (waiting_.load(std::memory_order_relaxed) + size > most_waiting) {
-        dropped_.fetch_add(1, std::memory_order_relaxed);
-        continue;
-      }
-      waiting_.fetch_add(size, std::memory_order_relaxed);
-      out.push_back({std::string(buffers.get() + i * packet_size, size), address_of(from[i])});
+      auto source = address_of(from[i]);
+      if (may_wait(source, size)) out.push_back({std::string(buffers.get() + i * packet_size, size), std::move(source)});
     }
     if (!out.empty()) to(std::move(out));
   }

@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/gossip/core/types.hpp"
 #include "runtime/base/error.hpp"
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -19,7 +20,10 @@ struct datagram {
 class datagram_socket {
 public:
   static constexpr size_t batch = 32;            // packets per system call and per message to the actor
-  static constexpr size_t most_waiting = 8 << 20; // bytes that were handed out and not taken; what comes beyond is dropped
+  static constexpr size_t most_waiting = 4 << 20; // bytes that were handed out and not taken; what comes beyond is dropped
+  // From here on there is a flood, and each source may have only so many packets wait: else the acks of members wait behind it.
+  static constexpr size_t flooded = 256 << 10, share = 64;
+  static constexpr size_t cost = 160; // of a packet beside its bytes
 
   using sink = std::function<void(std::vector<datagram>)>; // called in the reader's thread
 
@@ -40,9 +44,12 @@ public:
 private:
   datagram_socket(int fd, int stop, int family) : fd_(fd), stop_(stop), family_(family) {}
   void read_loop(const sink& to);
+  bool may_wait(const address& from, size_t size);
+  std::atomic<uint32_t>& waiting_of(const address& from);
 
   int fd_, stop_, family_;
   std::atomic<size_t> waiting_{0};
+  std::array<std::atomic<uint32_t>, 1024> by_source_{}; // packets that wait; sources that collide share
   std::atomic<uint64_t> dropped_{0};
   std::thread reader_;
 };
