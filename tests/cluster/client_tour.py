@@ -92,6 +92,7 @@ class World:
     def __init__(self, server_binary, client_binary, block):
         self.folder = tempfile.mkdtemp(prefix="client-oracle-")
         self.server_binary, self.client_binary, self.block = server_binary, client_binary, block
+        self.ours_serve = "actord" in os.path.basename(server_binary)
         self.made, self.servers = 0, []
         self.processes = []
 
@@ -317,10 +318,11 @@ def cloned(world, client):
     time.sleep(5)
     assert client.running() and client.name not in health(client, "cloned")
     names = {n["Node"] for n in client.json("GET", "/v1/catalog/nodes")}
-    assert client.name in names, names
+    if world.ours_serve:  # real servers rename the node to and fro, whoever's clients these are
+        assert client.name in names, names
     twin.kill()
     world.processes.remove(twin)
-    step("a clone with the same node id does not take the client's place in the catalog")
+    step("a clone with the same node id does not take the client's place in the catalog" if world.ours_serve else "the client lived with a clone of its node id")
 
 
 def idle(world, client, seconds):
