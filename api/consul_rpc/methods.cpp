@@ -8,7 +8,7 @@ const method* find_method(std::string_view name) {
   static const auto table = [] {
     std::unordered_map<std::string_view, const method*> all;
     for (auto rows : {catalog_methods(), health_methods(), kv_methods(), status_methods(), operator_methods(), internal_methods(), event_methods(), coordinate_methods(), session_methods(),
-                      absent_methods()})
+                      keyring_methods(), mesh_methods(), absent_methods()})
       for (auto& m : rows) all.emplace(m.name, &m);
     return all;
   }();
@@ -17,7 +17,7 @@ const method* find_method(std::string_view name) {
 }
 
 std::string unknown_method(std::string_view name) {
-  static constexpr std::string_view services[] = {"ACL",    "AutoConfig", "AutoEncrypt", "Catalog",  "ConfigEntry",   "ConnectCA", "Coordinate", "DiscoveryChain", "FederationState",
+  static constexpr std::string_view services[] = {"ACL",    "Catalog",  "ConfigEntry",   "ConnectCA", "Coordinate", "DiscoveryChain", "FederationState",
                                                   "Health", "Intention",  "Internal",    "KVS",      "Operator",      "PreparedQuery", "Session", "Status",         "Txn"};
   const auto dot = name.rfind('.');
   if (dot == name.npos) return "rpc: service/method request ill-formed: " + std::string(name);

@@ -14,6 +14,8 @@ std::span<const method> operator_methods();
 std::span<const method> internal_methods();
 std::span<const method> event_methods();
 std::span<const method> session_methods();
+std::span<const method> keyring_methods();
+std::span<const method> mesh_methods();
 std::span<const method> absent_methods(); // of parts of Consul that are not there: answered as a server answers that has them turned off
 
 const method* find_method(std::string_view name); // null when there is none

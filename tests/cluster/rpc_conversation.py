@@ -143,6 +143,26 @@ def conversation(c):
         do("other",m,lists(QueryIDOrName="zz",QueryID="11111111-1111-1111-1111-111111111112",Name="web",Kind="service-defaults",Node="zz",IntentionID="11111111-1111-1111-1111-111111111112"))
     for m in ["Catalog.Nope","Nope.X","Nope","ACL.Nope","a.b.c",""]:
         do("unknown",m,{})
+    one=read(Kind="service-defaults",Name="web",Datacenter="dc1")
+    do("entries","ConfigEntry.List",one)
+    do("entries kind","ConfigEntry.List",read(Kind="foo",Name=""))
+    do("entry kind","ConfigEntry.Get",read(Kind="foo",Name="x"))
+    do("resolved","ConfigEntry.ResolveServiceConfig",read(Name="web",Upstreams=["db"]))
+    some="11111111-1111-1111-1111-111111111112"
+    who=lambda **k: read(**{"IntentionID":"","Check":None,"Match":None,**k})
+    do("intention","Intention.Get",who(IntentionID=some))
+    do("intention id","Intention.Get",who(IntentionID="zz"))
+    do("matches","Intention.Match",who(Match={"Entries":[{"Name":"web","Namespace":"default"}],"Type":"destination"}))
+    do("allowed","Intention.Check",who(Check={"DestinationNS":"default","DestinationName":"a","SourceNS":"default","SourceName":"b","SourceType":"consul"}))
+    for op in ("delete","update"):
+        do("intention "+op,"Intention.Apply",{"Datacenter":"dc1","Op":op,"Token":"","Intention":{"ID":some,"SourceName":"a","DestinationName":"b","SourceType":"consul","Action":"allow"}})
+    do("query delete","PreparedQuery.Apply",{"Datacenter":"dc1","Op":"delete","Token":"","Query":{"ID":some}})
+    do("gateways","FederationState.ListMeshGateways",read())
+    do("federation dc9","FederationState.Get",read(TargetDatacenter="dc9"))
+    for m in ("AutoEncrypt.Sign","AutoConfig.InitialConfiguration"):
+        do("not here",m,{"Datacenter":"dc1","CSR":""})
+    for op,key in (("list",""),("install","pUqJrVyVRj5jsiYEkM/tFQYfWyJIv4s3XkvDwy7Cu5s="),("use","x")):
+        do("keyring "+op,"Internal.KeyringOperation",read(Operation=op,Key=key,RelayFactor=0,Forwarded=False,LocalOnly=False))
     do("nil args","KVS.Get",None)
     do("dereg svc","Catalog.Deregister",dereg(ServiceID="web1"))
     do("dereg check","Catalog.Deregister",dereg(CheckID="c2"))

@@ -11,27 +11,6 @@ void no_acl(call& c) { c.fail("ACL support disabled"); }
 void no_acl_policy(call& c) { c.fail("ACL not found"); }
 void acl_replication(call& c) { c.reply(rpc::acl_replication_reply{}); }
 void no_connect(call& c) { c.fail("Connect must be enabled in order to use this endpoint"); }
-void no_query(call& c) { c.fail("Query not found"); }
-
-status list_queries(const rpc::datacenter_request&, look&, rpc::queries_reply&) { return {}; }
-status list_intentions(const rpc::datacenter_request&, look&, rpc::intentions_reply& r) {
-  r.intentions.set = true;
-  return {};
-}
-
-// A configuration entry's answer is a text that holds several values: how many there are (or the kind), none, then the meta.
-template <bool Counted> void no_entries(call& c) {
-  rpc::datacenter_request r;
-  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
-  c.read(r.options, [](look& at, const std::function<bool()>& wanted) -> status {
-    if (!wanted()) return {};
-    at.reply.index = at.meta.index;
-    std::string inside = Counted ? std::string(1, '\0') : std::string("\xa0");
-    msgpack_encode(inside, at.reply);
-    msgpack_writer(at.out).raw(inside);
-    return {};
-  });
-}
 
 } // namespace
 
@@ -73,19 +52,12 @@ std::span<const method> absent_methods() {
       {"ACL.TokenList", no_acl},
       {"ACL.TokenRead", no_acl},
       {"ACL.TokenSet", no_acl},
-      {"ConfigEntry.Get", no_entries<false>},
-      {"ConfigEntry.ListAll", no_entries<true>},
       {"ConnectCA.ConfigurationGet", no_connect},
       {"ConnectCA.ConfigurationSet", no_connect},
       {"ConnectCA.Roots", no_connect},
       {"ConnectCA.Sign", no_connect},
       {"ConnectCA.SignIntermediate", no_connect},
       {"DiscoveryChain.Get", no_connect},
-      {"Intention.List", reads<list_intentions>},
-      {"PreparedQuery.Execute", no_query},
-      {"PreparedQuery.Explain", no_query},
-      {"PreparedQuery.Get", no_query},
-      {"PreparedQuery.List", reads<list_queries>},
   };
   return rows;
 }

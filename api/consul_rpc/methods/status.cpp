@@ -1,6 +1,8 @@
 // Status.*: is there a leader, who is in the cluster.
 #include "api/consul_rpc/methods.hpp"
+#include "storage/model/rpc_mesh.hpp"
 #include "storage/model/rpc_requests.hpp"
+#include <cstdlib>
 
 namespace actord::consul_rpc {
 namespace {
@@ -28,10 +30,27 @@ void peers(call& c) {
   });
 }
 
+// What the leader watches a server by: how far its log is, and when it last heard of a leader.
+void raft_stats(call& c) {
+  c.env.self->request(c.env.router, caf::infinite, leader_query{false})
+      .then(
+          [who = c.shared_from_this()](const leader_info& i) {
+            rpc::raft_stats out;
+            out.last_contact = "never";
+            for (auto& [name, value] : i.stats) {
+              if (name == "last_contact") out.last_contact = value;
+              else if (name == "last_log_index") out.last_index = std::strtoull(value.c_str(), nullptr, 10);
+              else if (name == "last_log_term") out.last_term = std::strtoull(value.c_str(), nullptr, 10);
+            }
+            who->reply(out);
+          },
+          [who = c.shared_from_this()](const caf::error&) { who->fail("this server is stopping"); });
+}
+
 } // namespace
 
 std::span<const method> status_methods() {
-  static constexpr method rows[] = {{"Status.Leader", leader}, {"Status.Peers", peers}, {"Status.Ping", ping}};
+  static constexpr method rows[] = {{"Status.Leader", leader}, {"Status.Peers", peers}, {"Status.Ping", ping}, {"Status.RaftStats", raft_stats}};
   return rows;
 }
 
