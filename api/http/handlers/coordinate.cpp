@@ -2,6 +2,8 @@
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/coordinate/datacenter_maps.hpp"
 #include "api/http/routes.hpp"
+#include "runtime/base/msgpack_codec.hpp"
+#include "storage/model/rpc_replies.hpp"
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <map>
@@ -40,16 +42,6 @@ void one_node(query& q) {
 
 constexpr query_kind nodes{all_nodes, nullptr, false, false, true}, node{one_node, nullptr, false, false, true};
 
-struct datacenter_map {
-  std::string datacenter, area;
-  list_of<coordinate_record> coordinates;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Datacenter", s.datacenter);
-    v("AreaID", s.area);
-    v("Coordinates", s.coordinates);
-  }
-};
-
 struct update_body {
   std::string datacenter, node, segment, token;
   boxed<coordinate_vector> coord;
@@ -62,15 +54,37 @@ struct update_body {
   }
 };
 
+void write_maps(response& out, const list_of<rpc::datacenter_coordinates>& all) {
+  auto w = out.begin_json();
+  w.begin_array();
+  for (auto& one : all) json_encode(w, one);
+  w.end_array();
+}
+
+// A client agent is in no pool of servers: it asks one.
+void ask_datacenter_maps(exchange& x) {
+  auto later = x.defer();
+  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Coordinate.ListDatacenters", "\x80", nanos(0), true})
+      .then([later](const rpc_answer& a) {
+              later.answer([&](response& out) {
+                if (a.failure.code != errc::none) return out.fail(a.failure);
+                list_of<rpc::datacenter_coordinates> all;
+                if (!from_msgpack(a.body, all)) return out.text(500, "the answer to Coordinate.ListDatacenters does not decode");
+                write_maps(out, all);
+              });
+            },
+            [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
 } // namespace
 
 void coordinate_datacenters(exchange& x) {
   if (!enabled(x)) return;
+  if (!x.env.config.server && x.env.cluster.rpc) return ask_datacenter_maps(x);
   const auto view = x.env.cluster.wan_members ? x.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
-  auto w = x.out.begin_json();
-  w.begin_array();
-  for (auto& [datacenter, rows] : coordinate::by_datacenter(*view)) json_encode(w, datacenter_map{datacenter, "wan", rows});
-  w.end_array();
+  list_of<rpc::datacenter_coordinates> all;
+  for (auto& [datacenter, rows] : coordinate::by_datacenter(*view)) all.push_back({datacenter, "wan", rows});
+  write_maps(x.out, all);
 }
 
 void coordinate_nodes(exchange& x) {
