@@ -29,9 +29,10 @@ class Process(Http):
         self.data_dir = os.path.join(folder, name)
         self.log_path = os.path.join(folder, name + ".log")
         self.process = None
+        self.before = []  # words before the command, such as those that enter a network namespace
 
     def start(self):
-        command = [self.binary, "agent", f"-node={self.name}", f"-bind={self.ip}", f"-client={self.ip}", f"-data-dir={self.data_dir}"]
+        command = [*self.before, self.binary, "agent", f"-node={self.name}", f"-bind={self.ip}", f"-client={self.ip}", f"-data-dir={self.data_dir}"]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command + self.flags, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         return self
@@ -325,6 +326,56 @@ def cloned(world, client):
     step("a clone with the same node id does not take the client's place in the catalog" if world.ours_serve else "the client lived with a clone of its node id")
 
 
+def member(server, client):
+    return next(m for m in server.json("GET", "/v1/agent/members") if m["Name"] == client.name)
+
+
+def serf_health(server, client):
+    return [c["Status"] for c in server.json("GET", f"/v1/health/node/{client.name}") if c["CheckID"] == "serfHealth"]
+
+
+def moved(world, client):
+    """The same name and node id come back at a new address."""
+    client.json("PUT", "/v1/agent/service/register", {"Name": "mover", "Port": 7})
+    eventually("registered", 20, lambda: client.name in health(client, "mover"))
+    client.kill(signal.SIGINT)
+    world.made += 1
+    client.ip = f"127.{world.block}.0.{world.made}"
+    client.start()
+    for server in world.servers:
+        eventually("the member is at its new address", 20, lambda: (member(server, client)["Status"], member(server, client)["Addr"]) == (1, client.ip))
+        eventually("the catalog's address is the new one", 20, lambda: (client.name, client.ip) in [(n["Node"], n["Address"]) for n in server.json("GET", "/v1/catalog/nodes")])
+        eventually("its service is there", 20, lambda: [r["Address"] for r in server.json("GET", "/v1/catalog/service/mover")] == [client.ip])
+    assert client.dig("mover.service.consul") == [client.ip]
+    client.json("PUT", "/v1/agent/service/deregister/mover")
+    step("left and came back under the same name at a new address")
+
+
+def flapping(world, client):
+    """Stalls that are shorter than a suspicion, then one that is longer."""
+    client.json("PUT", "/v1/agent/service/register", {"Name": "flap", "Port": 7})
+    server = world.servers[0]
+    eventually("registered", 20, lambda: client.name in health(server, "flap"))
+    eventually("passing", 20, lambda: serf_health(server, client) == ["passing"])
+    made = server.json("GET", "/v1/catalog/service/flap")[0]["CreateIndex"]
+    for _ in range(3):
+        client.process.send_signal(signal.SIGSTOP)
+        time.sleep(1)
+        client.process.send_signal(signal.SIGCONT)
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            assert member(server, client)["Status"] == 1 and serf_health(server, client) == ["passing"]
+            time.sleep(0.05)
+    client.process.send_signal(signal.SIGSTOP)
+    out = eventually("the servers take it for failed", 40, lambda: member(server, client)["Status"] == 4 and serf_health(server, client) == ["critical"])
+    assert server.json("GET", "/v1/health/service/flap?passing") == []
+    client.process.send_signal(signal.SIGCONT)
+    back = eventually("it is back", 30, lambda: all(member(s, client)["Status"] == 1 and serf_health(s, client) == ["passing"] for s in world.servers))
+    assert server.json("GET", "/v1/catalog/service/flap")[0]["CreateIndex"] == made, "its service was registered anew"
+    client.json("PUT", "/v1/agent/service/deregister/flap")
+    step(f"three stalls of 1 s did no harm; a long one was noticed after {out:.1f} s and over after {back:.1f} s")
+
+
 def idle(world, client, seconds):
     time.sleep(5)
     before = client.cpu()
@@ -351,4 +402,4 @@ def tour(world, only="", idle_seconds=0, steps=None):
         idle(world, client, idle_seconds)
 
 
-STEPS = (status, services, keys, blocking, restarted, no_leader, late, empty_folder, cloned, replaced)
+STEPS = (status, services, keys, blocking, restarted, moved, flapping, no_leader, late, empty_folder, cloned, replaced)
