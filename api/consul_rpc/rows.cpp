@@ -47,6 +47,7 @@ service_node flat(const check_service_node& n) {
   s.service_address_text = n.service.address;
   if (n.service.weights) s.weights = *n.service.weights;
   s.service_meta = n.service.meta;
+  s.service_meta.set = true; // Consul copies it into a fresh map
   s.service_port = n.service.port;
   s.service_tagged_addresses = n.service.tagged_addresses;
   s.enable_tag_override = n.service.enable_tag_override;
