@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Servers that find each other by gossip, each at an address of its own: joining, leaving, a killed and a hanging one, one that comes back
-elsewhere, two of one name, exchanged keys under load with a look at the wire, and packets of strangers.   test_gossip.py [--ghosts N]"""
+elsewhere, two of one name, exchanged keys under load with a look at the wire, and floods of lies.   test_gossip.py [--packets N]"""
 import argparse
+import multiprocessing
 import os
 import random
 import socket
+import threading
 import time
 
 import gossip
@@ -27,7 +29,7 @@ def placed(block):
 
 
 def statuses(cluster, **others):
-    return {**{s.name: ALIVE for s in cluster.alive()}, **others}
+    return {**{s.name: ALIVE if s.alive() else FAILED for s in cluster.servers}, **others}
 
 
 def forms(cluster):
@@ -82,16 +84,30 @@ def one_leaves_and_returns_elsewhere(cluster, block):
     eventually("it is in Raft again", 30, lambda: guest.name in cluster.configuration())
     step(f"{guest.name} is back at another address")
     guest.kill()
-    eventually("it has failed", 30, lambda: agree(others, statuses(cluster, **{guest.name: FAILED})))
+    eventually("it has failed", 30, lambda: agree(others, statuses(cluster)))
+    return guest, time.monotonic()
+
+
+def the_killed_one_returns_elsewhere(cluster, block, guest, failed):
+    """A name is free for another address 30 s after its death."""
+    others = cluster.alive()
+    time.sleep(max(0, failed + 31 - time.monotonic()))
+    guest.ip = f"{block}.98"
+    guest.start()
+    took = eventually("the killed guest is back at another address", 30, lambda: all(members(s).get(guest.name) == (ALIVE, guest.ip) for s in others))
+    eventually("all see all", 10, lambda: agree(cluster.alive(), statuses(cluster)))
+    cluster.wait_writable(30)
+    step(f"{guest.name}, which was killed, is back at another address after {took:.1f} s")
+    guest.kill()
+    eventually("it has failed", 30, lambda: agree(others, statuses(cluster)))
     status, _, text = others[0].request("PUT", "/v1/agent/force-leave/nobody")
     assert (status, text) == (500, b"agent: No node found with name 'nobody'"), text
     assert others[0].request("PUT", f"/v1/agent/force-leave/{guest.name}")[0] == 200
     eventually("it was forced to leave", 10, lambda: agree(others, statuses(cluster, **{guest.name: LEFT})))
     assert others[1].request("PUT", f"/v1/agent/force-leave/{guest.name}?prune")[0] == 200
-    eventually("it is forgotten", 10, lambda: agree(others, statuses(cluster)))
+    eventually("it is forgotten", 10, lambda: agree(others, {s.name: ALIVE for s in others}))
     step("killed, forced to leave, pruned")
     cluster.remove(guest)
-    return guest
 
 
 def two_of_one_name(cluster, block):
@@ -109,8 +125,42 @@ def two_of_one_name(cluster, block):
     step("a second agent of the same name changed nothing")
 
 
-def strangers(cluster, ghosts):
-    """Garbage, bombs and lies. Nobody dies of them; what strangers announce takes bounded memory."""
+class Watch:
+    """Looks all the time at whom the servers see. Use as a context manager; it is an error when anybody sees anything else than expected."""
+
+    def __init__(self, cluster, expected):
+        self.cluster, self.expected, self.wrong, self.looks, self.over = cluster, expected, [], 0, threading.Event()
+        self.threads = [threading.Thread(target=self.look, args=(s,), daemon=True) for s in cluster.alive()]
+
+    def look(self, server):
+        while not self.over.wait(0.05):
+            seen = {name: state for name, (state, _) in members(server).items()}
+            self.looks += 1 if seen else 0
+            if seen and seen != self.expected:
+                self.wrong.append((server.name, seen))
+
+    def __enter__(self):
+        self.sizes = {s.name: os.path.getsize(s.log_path) for s in self.cluster.alive()}
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.over.set()
+        for t in self.threads:
+            t.join()
+        if kind:
+            return
+        assert not self.wrong, self.wrong[:3]
+        for s in self.cluster.alive():
+            with open(s.log_path, errors="replace") as f:
+                f.seek(self.sizes[s.name])
+                events = [line for line in f if "EventMember" in line and "EventMemberUpdate" not in line]
+            assert not events, (s.name, events[:3])
+
+
+def strangers(cluster):
+    """Garbage, bombs and lies. Nobody dies of them."""
     rng = random.Random(1)
     target, victim = cluster.servers[0], cluster.servers[1]
     to = (target.ip, target.ports["serf_lan"])
@@ -147,24 +197,75 @@ def strangers(cluster, ghosts):
         assert agree(cluster.alive(), statuses(cluster)), [members(s) for s in cluster.alive()]
     for s in streams:
         s.close()
-    assert cluster.alive() == cluster.servers, cluster.logs()
+    assert len(cluster.alive()) == 3, cluster.logs()
     cluster.wait_writable()
     step(f"garbage, bombs, lies and half streams harmed nobody; RSS {before >> 20} -> {target.rss() >> 20} MiB")
-    for n in range(ghosts):
-        out.sendto(gossip.alive(f"ghost{n:07}", "127.0.0.1", 9), to)
-        if n % 50 == 49:
-            time.sleep(0.002)
     out.close()
-    for s in cluster.alive():
-        seen = members(s)
-        for other in cluster.alive():
-            assert seen[other.name][0] == ALIVE, f"{s.name} sees {other.name} as {seen[other.name]}"
-        assert s.rss() < before + (600 << 20), f"{s.name}: {s.rss() >> 20} MiB"
+
+
+def lies(rng, names, places):
+    """About members and strangers, with incarnations of all sizes."""
+    n = 0
+    while True:
+        n += 1
+        name, by = rng.choice(names), rng.choice(names + ["stranger", f"ghost{n}"])
+        inc = rng.choice((rng.randrange(1, 50), n, 1 << rng.randrange(32), (1 << 24) - 1, 0xfffffffe, 0xffffffff))
+        kind = n % 40
+        if kind == 7:
+            yield gossip.suspect(name, inc, by)
+        elif kind == 17:
+            yield gossip.dead(name, inc, by if by != name else "stranger")
+        elif kind == 27:
+            yield gossip.dead(name, inc, name)  # as if it left
+        elif kind == 37:
+            yield gossip.alive(name, "127.9.9.9", 9, inc)
+        elif kind % 4 == 0:
+            yield gossip.alive(f"ghost{n:07}", *rng.choice(places))  # where somebody else lives
+        else:
+            yield gossip.alive(f"ghost{n:07}", f"127.{rng.randrange(256)}.{rng.randrange(256)}.1", rng.randrange(1, 1024), inc)
+
+
+def send_lies(seed, names, to, packets, replays, until):
+    """As fast as they go, then slowly until the time is over. Prints how many at first and how many a second."""
+    rng, began, n = random.Random(seed), time.monotonic(), 0
+    out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    lie = lies(rng, names, to)
+    while n < packets or time.monotonic() < until:
+        if n < len(replays) * 10:
+            out.sendto(replays[n % len(replays)], to[n % 3])
+        out.sendto(next(lie), to[0] if n % 4 else to[n // 4 % 3])
+        n += 1
+        if n == packets:
+            step(f"sent {n} lies, {n / (time.monotonic() - began):.0f} a second")
+        if n > packets and n % 50 == 0:
+            time.sleep(0.05)
+
+
+def flood(cluster, packets, replays, least=12):
+    """Lies from two processes, in the end slowly until suspicions would have run out. The members stay the real ones for every observer at every
+    time, and nobody's memory grows."""
+    servers = cluster.alive()
+    to = [(s.ip, s.ports["serf_lan"]) for s in servers]
+    before = {s.name: s.rss() for s in servers}
+    most = dict(before)
+    with Watch(cluster, statuses(cluster)) as watch:
+        until = time.monotonic() + least
+        senders = [multiprocessing.Process(target=send_lies, args=(seed, [s.name for s in servers], to, packets // 2, replays, until), daemon=True)
+                   for seed in range(2)]
+        for p in senders:
+            p.start()
+        while any(p.is_alive() for p in senders):
+            time.sleep(0.1)
+            most = {s.name: max(most[s.name], s.rss()) for s in servers}
+        assert all(p.exitcode == 0 for p in senders)
+        time.sleep(2)
     cluster.wait_writable(30)
-    step(f"{ghosts} spoofed members: {len(members(target))} kept, RSS {before >> 20} -> {target.rss() >> 20} MiB, no server died of them")
+    grown = max(most[n] - before[n] for n in most)
+    assert grown < 40 << 20, (before, most)
+    step(f"{packets} lies and {len(replays) * 20} replayed packets changed nothing in {watch.looks} looks; RSS grew by at most {grown / (1 << 20):.1f} MiB")
 
 
-def keys_are_exchanged(binary):
+def keys_are_exchanged(binary, packets):
     """Under load, again and again; nobody is lost and nothing goes in clear."""
     block = gossip.block()
     with Cluster(3, binary=binary, extra=FAST + [f"-encrypt={KEYS[0]}"], place=placed(block)) as cluster:
@@ -203,42 +304,37 @@ def keys_are_exchanged(binary):
         victim.kill()
         victim.start()
         eventually("who restarts has the present key", 30, lambda: agree(cluster.alive(), statuses(cluster)))
-        out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for s in cluster.servers:
-            for n in range(200):
-                out.sendto(gossip.alive(f"ghost{n}"), (s.ip, s.ports["serf_lan"]))
-            for replayed in wire.packets[:500]:
-                out.sendto(replayed[3], (s.ip, s.ports["serf_lan"]))
-        time.sleep(1)
-        assert agree(cluster.alive(), statuses(cluster)), [members(s) for s in cluster.alive()]
-        out.close()
+        flood(cluster, packets, [p[3] for p in wire.packets[:500]], least=3)
         if look:
             ours = {s.ports[p] for s in cluster.servers for p in ("serf_lan", "serf_wan")}
             wire.__exit__()
             sent = [p for p in wire.packets if p[1] in ours]
             names = [s.name.encode() for s in cluster.servers]
-            clear = [p for p in sent if p[3][:1] != b"\x01" or any(b"\xa2" + n in p[3] for n in names)]
+            clear = [p for p in sent if p[3][:1] != b"\x01" or any(b"Node\xa2" + n in p[3] for n in names)]
             first = [s for s in wire.streams if s[3][:1] in (b"\x06", b"\x09", b"\x00")]
             assert sent and not clear, clear[:3]
             assert not first, first[:3]
             step(f"keys exchanged 6 times, nobody was lost; {len(sent)} packets and {len(wire.streams)} pieces of streams, none in clear")
         else:
             step("keys exchanged 6 times, nobody was lost (the wire may not be looked at here)")
+        return [p[3] for p in wire.packets[-500:]]
 
 
 def run(args):
+    replays = keys_are_exchanged(None, args.packets // 5)
     block = gossip.block()
     with Cluster(3, extra=FAST, place=placed(block)) as cluster:
         forms(cluster)
         one_is_killed(cluster)
         one_flaps(cluster)
-        one_leaves_and_returns_elsewhere(cluster, block)
+        guest, failed = one_leaves_and_returns_elsewhere(cluster, block)
         two_of_one_name(cluster, block)
-        strangers(cluster, args.ghosts)
-    keys_are_exchanged(None)
+        strangers(cluster)
+        flood(cluster, args.packets, replays)
+        the_killed_one_returns_elsewhere(cluster, block, guest, failed)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ghosts", type=int, default=3000)
+    parser.add_argument("--packets", type=int, default=100000)
     main(run, parser.parse_args())
