@@ -110,7 +110,7 @@ struct exec_run {
 
   // Sends what is due; false when nobody takes it any more.
   bool send() {
-    while (!given_up) {
+    while (!given_up && !stop.load()) {
       auto piece = pieces.next(now());
       if (!piece) return true;
       written += piece->size();
@@ -191,7 +191,8 @@ void remote_exec::run(const std::string& payload) {
   if (auto done = store.write(exec_key(*at, site_.node + "/ack"), {}); !done)
     return log::err("agent", "failed to ack remote exec job: error=\"{}\"", done.err().text);
   const int code = execute(store, site_, *at, *spec, stop_);
-  if (auto done = store.write(exec_key(*at, site_.node + "/exit"), std::to_string(code)); !done && !stop_.load())
+  if (stop_.load()) return; // this agent ends, and with it the way to the servers: whoever asked sees that no answer comes
+  if (auto done = store.write(exec_key(*at, site_.node + "/exit"), std::to_string(code)); !done)
     log::err("agent", "failed to write exit code for remote exec job: error=\"{}\"", done.err().text);
 }
 

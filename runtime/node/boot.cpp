@@ -204,7 +204,8 @@ void take_down(node& n) {
   end(n.raft);
   end(n.peers);
   if (n.system) {
-    for (int i = 0; i < 80 && n.system->registry().running() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    // A job of consul exec notices within a fifth of a second that it is to stop; its script then has to die.
+    for (int i = 0; i < 300 && n.system->registry().running() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     if (n.system->registry().running() > 0) {
       log::warn("agent", "{} actors did not end in time", n.system->registry().running());
       (void)n.system.release(); // the process ends in a moment; waiting for them could take for ever,

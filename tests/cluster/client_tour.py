@@ -93,7 +93,7 @@ class World:
     def __init__(self, server_binary, client_binary, block):
         self.folder = tempfile.mkdtemp(prefix="client-oracle-")
         self.server_binary, self.client_binary, self.block = server_binary, client_binary, block
-        self.ours_serve = "actord" in os.path.basename(server_binary)
+        self.ours_serve = os.path.basename(server_binary) != "consul"
         self.made, self.servers = 0, []
         self.processes = []
 
