@@ -193,7 +193,11 @@ def many(folder, each=10, kill=5):
                     clients.append(Real(f"{kind}{n}", f"{block}.{octet + n}", folder, f"-retry-join={cluster.servers[n % 3].ip}", program=program))
             expected = {**{s.name: ALIVE for s in cluster.servers}, **{c.name: ALIVE for c in clients}}
             eventually("the last is seen by a server", 60, lambda: ours(cluster.servers[0]) == expected)
-            took = eventually("all agree", 20, lambda: all(ours(a) == expected for a in clients + cluster.alive()))
+            try:
+                took = eventually("all agree", 20, lambda: all(ours(a) == expected for a in clients + cluster.alive()))
+            except AssertionError:
+                print({a.name: set(expected.items()) ^ set(ours(a).items()) for a in clients + cluster.alive() if ours(a) != expected})
+                raise
             step(f"{len(expected)} agents, {each} of our clients and {each} real ones among them, agree {took:.1f} s after a server sees the last join")
             dying = random.sample(clients, kill)
             for c in dying:

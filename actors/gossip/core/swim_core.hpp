@@ -220,7 +220,7 @@ private:
   std::map<node_name, sentence> sentences_; // of members only
   nanos hearing_{nanos::max()}; // when to look at them next, or earlier
   allowance leaps_{16, 1.0 / 60}; // by which we may be accused of an incarnation far beyond our own
-  waiting_room brought_by_members_, brought_by_strangers_; // a flood from outside does not crowd out whom members tell of
+  waiting_room brought_by_members_{8}, brought_by_strangers_{4}; // a flood from outside does not crowd out whom members tell of
 
   broadcast_queue about_self_, about_members_; // what is said of us goes first, however much there is to tell of others
   broadcast_queue from_above_[3]; // by urgency

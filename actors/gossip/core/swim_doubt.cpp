@@ -11,6 +11,8 @@ bool swim_core::must_answer(const alive& a) const {
 }
 
 void swim_core::hear_of_stranger(alive a, const address& from) {
+  // News that come from a member's address spread as fast as ever: with a check at each hop, agents of others missed newcomers.
+  if (members_.lives_at(from)) return on_alive(std::move(a), false);
   if (refuses(a)) return;
   auto& room = members_.lives_at(from) ? brought_by_members_ : brought_by_strangers_;
   room.take(std::move(a), random_, now_);

@@ -40,13 +40,13 @@ void waiting_room::serve(nanos now, nanos interval, const asking& ask) {
   next_due_ = nanos::max();
   for (size_t i = all_.size(); i-- > 0;) {
     auto& s = all_[i];
-    if (s.due <= now && s.asked == attempts) {
+    if (s.due <= now && s.asked == attempts_) {
       erase(i);
       continue;
     }
     if (s.due <= now && pings_.take(now)) {
       ++s.asked;
-      s.due = now + interval;
+      s.due = now + (s.asked <= 4 ? interval : interval * (1 << (s.asked - 4)));
       ask(s);
     } else if (s.due <= now) {
       s.due = now + pause;

@@ -12,7 +12,6 @@ namespace actord::gossip {
 class waiting_room {
 public:
   static constexpr size_t capacity = 1024;
-  static constexpr int attempts = 4;
 
   struct stranger {
     alive claim;
@@ -22,6 +21,8 @@ public:
   };
   using asking = std::function<void(const stranger&)>;
 
+  // How often somebody is asked: at first after one interval each, from the fifth time on after twice as long as before.
+  explicit waiting_room(int attempts) : attempts_(attempts) {}
   // Somebody says this. Who waits already at this address is told of once; a newer claim of it counts.
   void take(alive claim, prng& random, nanos now);
   // Asks those whose time has come, as far as the allowance goes, and shows out who had all attempts.
@@ -38,6 +39,7 @@ private:
   static std::string key_of(const alive& a);
   void erase(size_t at);
 
+  int attempts_;
   std::vector<stranger> all_;
   std::unordered_map<std::string, size_t> by_key_;
   std::unordered_map<sequence, size_t> by_seq_;
