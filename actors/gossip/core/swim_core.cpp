@@ -40,8 +40,7 @@ void swim_core::after_stall(nanos lag) {
   }
   for (auto& r : relays_) r.deadline += lag;
   for (auto& [name, s] : sentences_) s.deadline += lag;
-  brought_by_members_.postpone(lag);
-  brought_by_strangers_.postpone(lag);
+  strangers_.postpone(lag);
   std::set<std::pair<nanos, node_name>> later;
   for (const auto& [deadline, name] : suspicions_) {
     members_.find(name)->suspected->postpone(lag);
@@ -65,7 +64,7 @@ nanos swim_core::next_deadline() const {
   if (has_news()) next = std::min(next, next_gossip_);
   if (settings_.push_pull_interval > nanos(0)) next = std::min(next, next_push_pull_);
   if (!suspicions_.empty()) next = std::min(next, suspicions_.begin()->first);
-  next = std::min({next, hearing_, brought_by_members_.next_due(), brought_by_strangers_.next_due()});
+  next = std::min({next, hearing_, strangers_.next_due()});
   if (!relays_.empty()) next = std::min(next, relays_.front().deadline);
   if (leaving_ && !left_told_) next = std::min(next, leave_until_);
   return next;

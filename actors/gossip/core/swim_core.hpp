@@ -97,7 +97,7 @@ public:
   const std::vector<member*>& members() const { return members_.all(); }
   int health_score() const { return awareness_.score(); } // 0 is healthy
   bool is_leaving() const { return leaving_; }
-  size_t waiting() const { return brought_by_members_.size() + brought_by_strangers_.size(); }
+  size_t waiting() const { return strangers_.size(); }
   size_t queued() const { return about_self_.size() + about_members_.size(); }
   size_t queued(urgency u) const { return from_above_[static_cast<size_t>(u)].size(); }
   const swim_figures& figures() const { return figures_; }
@@ -220,7 +220,7 @@ private:
   std::map<node_name, sentence> sentences_; // of members only
   nanos hearing_{nanos::max()}; // when to look at them next, or earlier
   allowance leaps_{16, 1.0 / 60}; // by which we may be accused of an incarnation far beyond our own
-  waiting_room brought_by_members_{8}, brought_by_strangers_{4}; // a flood from outside does not crowd out whom members tell of
+  waiting_room strangers_{4};
 
   broadcast_queue about_self_, about_members_; // what is said of us goes first, however much there is to tell of others
   broadcast_queue from_above_[3]; // by urgency

@@ -14,37 +14,23 @@ void swim_core::hear_of_stranger(alive a, const address& from) {
   // News that come from a member's address spread as fast as ever: with a check at each hop, agents of others missed newcomers.
   if (members_.lives_at(from)) return on_alive(std::move(a), false);
   if (refuses(a)) return;
-  auto& room = members_.lives_at(from) ? brought_by_members_ : brought_by_strangers_;
-  room.take(std::move(a), random_, now_);
+  strangers_.take(std::move(a), random_, now_);
   ask_strangers();
 }
 
 // Nothing else goes along: what we have to tell is not for strangers.
 void swim_core::ask_strangers() {
-  const auto ask = [&](const waiting_room::stranger& s) {
+  strangers_.serve(now_, settings_.probe_timeout, [&](const waiting_room::stranger& s) {
     effects_.push_back(send_packet{s.claim.at, s.claim.node, {ping{s.seq, s.claim.node, self_.at, self_.name}}, false});
-  };
-  brought_by_strangers_.serve(now_, settings_.probe_timeout, ask);
-  // Others may reach it when we do not.
-  brought_by_members_.serve(now_, settings_.probe_timeout, [&](const waiting_room::stranger& s) {
-    ask(s);
-    if (s.asked == 1) return;
-    const auto relays = members_.pick(static_cast<size_t>(std::max(0, settings_.indirect_checks)), random_,
-                                      [&](const member& m) { return m.state == node_state::alive && !is_self(m.name); });
-    for (const auto* m : relays)
-      effects_.push_back(send_packet{m->at, m->name, {indirect_ping{s.seq, s.claim.node, s.claim.at, false, self_.at, self_.name}}, false});
   });
 }
 
-// An answer comes from where it was asked, or from a member that asked on our behalf.
+// Only an answer from where it was asked counts.
 bool swim_core::stranger_answered(sequence seq, const address& from) {
-  for (auto* room : {&brought_by_members_, &brought_by_strangers_}) {
-    const auto* s = room->find(seq);
-    if (s == nullptr || s->asked == 0) continue;
-    if (s->claim.at.ip == from.ip || members_.lives_at(from)) on_alive(room->extract(seq), false);
-    return true;
-  }
-  return false;
+  const auto* s = strangers_.find(seq);
+  if (s == nullptr || s->asked == 0) return false;
+  if (s->claim.at.ip == from.ip) on_alive(strangers_.extract(seq), false);
+  return true;
 }
 
 // An incarnation goes far ahead once a minute at most, unless that refutes what we just heard: else a few forged messages would use up
