@@ -26,8 +26,12 @@ def members(agent, wan=False):
 
 
 def agree(agents, statuses, wan=False):
-    """Do all of these agents see exactly these members in these statuses?"""
-    return all({name: status for name, (status, _) in members(a, wan).items()} == statuses for a in agents)
+    """All of these agents see exactly these members in these statuses; else says who does not."""
+    for a in agents:
+        seen = {name: status for name, (status, _) in members(a, wan).items()}
+        if seen != statuses:
+            raise AssertionError(f"{a.name} sees {seen}, should see {statuses}")
+    return True
 
 
 # ---- bytes ----------------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ constexpr incarnation leap_max = 1 << 24;
 bool swim_core::is_sound(const node_name& name, incarnation inc) const {
   if (name.empty() || name.size() > name_max || inc > inc_max) return false;
   const auto* m = members_.find(name);
-  const incarnation known = m != nullptr ? m->inc : 0;
-  return inc <= known || inc - known <= 2 * leap_max;
+  // A newcomer meets the others with whatever they have come to.
+  return m == nullptr || inc <= m->inc || inc - m->inc <= 2 * leap_max;
 }
 
 void swim_core::raise_incarnation(incarnation above) {

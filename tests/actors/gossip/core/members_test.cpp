@@ -290,3 +290,10 @@ TEST_CASE("a refutation is told before any amount of news about others") {
   for (auto& [to, a] : f.sent<alive>()) told |= a.node == "me" && a.inc == 2;
   CHECK(told);
 }
+
+TEST_CASE("a newcomer takes in members whose incarnation was driven far up") {
+  node_fixture f;
+  f.core.push_pull_answered(f.core.exchange(place(2), true, f.now), {true, {report_of("n2", 2, 1u << 30)}, {}}, f.now);
+  REQUIRE(f.core.find("n2") != nullptr);
+  CHECK(f.core.find("n2")->inc == 1u << 30);
+}
