@@ -46,7 +46,7 @@ void waiting_room::serve(nanos now, nanos interval, const asking& ask) {
     }
     if (s.due <= now && pings_.take(now)) {
       ++s.asked;
-      s.due = now + (s.asked <= 4 ? interval : interval * (1 << (s.asked - 4)));
+      s.due = now + interval;
       ask(s);
     } else if (s.due <= now) {
       s.due = now + pause;

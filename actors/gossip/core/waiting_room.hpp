@@ -21,7 +21,7 @@ public:
   };
   using asking = std::function<void(const stranger&)>;
 
-  // How often somebody is asked: at first after one interval each, from the fifth time on after twice as long as before.
+  // How often somebody is asked, an interval apart.
   explicit waiting_room(int attempts) : attempts_(attempts) {}
   // Somebody says this. Who waits already at this address is told of once; a newer claim of it counts.
   void take(alive claim, prng& random, nanos now);

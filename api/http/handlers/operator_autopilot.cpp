@@ -4,6 +4,7 @@
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
+#include "storage/model/rpc_replies.hpp"
 #include <algorithm>
 #include <charconv>
 
@@ -108,38 +109,7 @@ void tell_health(const cluster_view& view, response& out) {
 }
 
 // A client agent's answer is that of Operator.ServerHealth.
-struct remote_health {
-  struct one {
-    std::string id, name, address, version;
-    int64_t serf_status = 0;
-    bool leader = false, healthy = false, voter = false;
-    nanos last_contact{0};
-    uint64_t last_term = 0, last_index = 0;
-    wall_time stable_since;
-    template <class V, class Self> static void fields(V&& v, Self& s) {
-      v("ID", s.id);
-      v("Name", s.name);
-      v("Address", s.address);
-      v("SerfStatus", s.serf_status);
-      v("Version", s.version);
-      v("Leader", s.leader);
-      v("LastContact", s.last_contact);
-      v("LastTerm", s.last_term);
-      v("LastIndex", s.last_index);
-      v("Healthy", s.healthy);
-      v("Voter", s.voter);
-      v("StableSince", s.stable_since);
-    }
-  };
-  bool healthy = false;
-  int64_t failure_tolerance = 0;
-  list_of<one> servers;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Healthy", s.healthy);
-    v("FailureTolerance", s.failure_tolerance);
-    v("Servers", s.servers);
-  }
-};
+using remote_health = rpc::server_health_reply;
 
 cluster_view view_of(const remote_health& h) {
   cluster_view out;
