@@ -220,17 +220,19 @@ void pool_state::schedule() {
   const nanos pause = std::max(publish_interval, publish_per_member * static_cast<int64_t>(pool_->members().all().size()));
   if (changed_ && at - published_ >= pause) publish(at);
   if (moved_ && at - published_ >= moves_interval) publish(at);
-  if (flush_at_ <= at) {
-    flush_at_ = nanos::max();
-    snapshot_->writer().on(pool_->clocks());
-    snapshot_->flush(false);
-  }
+  if (flush_at_ <= at) write_clocks(false);
   auto next = std::min({swim_->next_deadline(), pool_->wake_at(), stream_deadline(), flush_at_});
   if (changed_) next = std::min(next, published_ + pause);
   else if (moved_) next = std::min(next, published_ + moves_interval);
   if (wake_at_ <= next + timer_grain) return;
   wake_at_ = std::max(next, at + timer_grain);
   self_->delayed_send(self_, wake_at_ - at, pool_ticked{++generation_});
+}
+
+void pool_state::write_clocks(bool sync) {
+  flush_at_ = nanos::max();
+  snapshot_->writer().on(pool_->clocks());
+  snapshot_->flush(sync);
 }
 
 // ---- what others see ---------------------------------------------------------------------------------------------
@@ -278,28 +280,29 @@ std::vector<std::pair<std::string, std::string>> pool_state::stats() const {
 }
 
 // Others can make us write lines: the rest of an interval's goes unsaid.
-bool pool_state::may_log() {
+bool pool_state::may_log(origin what) {
   const auto at = now();
   if (at - log_interval_ >= log_interval) {
     if (undecodable_ > 0)
       log::warn(setup_.log_name + (setup_.wan ? ".memberlist.wan" : ".memberlist.lan"), "memberlist: packets were dropped: undecodable={} malformed_parts={} last_error=\"{}\"", undecodable_, malformed_, why_undecodable_);
     if (not_logged_ > 0) log::warn(setup_.log_name, "more was noted about gossip than is written: lines={}", not_logged_);
     log_interval_ = at;
-    logged_ = not_logged_ = 0;
+    logged_[0] = logged_[1] = not_logged_ = 0;
     undecodable_ = malformed_ = 0;
   }
-  if (logged_++ < most_log_lines) return true;
+  if (logged_[static_cast<size_t>(what)]++ < most_log_lines) return true;
   ++not_logged_;
   return false;
 }
 
 void pool_state::note(bool warning, const std::string& text) {
-  if (may_log()) log::write(warning ? log::level::warn : log::level::debug, setup_.log_name + (setup_.wan ? ".serf.wan" : ".serf.lan"), text);
+  if (may_log(origin::of_others)) log::write(warning ? log::level::warn : log::level::debug, setup_.log_name + (setup_.wan ? ".serf.wan" : ".serf.lan"), text);
 }
 
 void pool_state::note(importance level, const std::string& text) {
   const auto l = level == importance::detail ? log::level::debug : level == importance::notice ? log::level::info : level == importance::warning ? log::level::warn : log::level::err;
-  if (log::enabled(l) && may_log()) log::write(l, setup_.log_name + (setup_.wan ? ".memberlist.wan" : ".memberlist.lan"), "memberlist: " + text);
+  const auto what = level == importance::notice ? origin::by_us : origin::of_others;
+  if (log::enabled(l) && may_log(what)) log::write(l, setup_.log_name + (setup_.wan ? ".memberlist.wan" : ".memberlist.lan"), "memberlist: " + text);
 }
 
 result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup) {

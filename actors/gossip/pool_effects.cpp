@@ -138,7 +138,7 @@ void pool_state::on(members::send_direct& e) { swim_->send_user(e.to, e.node, st
 
 void pool_state::on(members::tell_member_event& e) {
   const bool loud = e.change == members::member_change::failed;
-  if (may_log())
+  if (may_log(origin::by_us))
     log::write(loud ? log::level::warn : log::level::info, setup_.log_name + (setup_.wan ? ".serf.wan" : ".serf.lan"),
                "serf: " + std::string(name_of(e.change)) + ": " + e.who.name + (e.change == members::member_change::reap ? "" : " " + members::ip_text(e.who.at.ip)));
   if (const auto id = e.who.tags.find("id"); id != e.who.tags.end() && !id->second.empty()) {
@@ -160,6 +160,8 @@ void pool_state::on(members::tell_user_event& e) {
 }
 
 void pool_state::on(members::tell_key_request& e) {
+  // Kept before it is done: after a crash the same order, sent again by a stranger, must be an old one.
+  if (snapshot_) write_clocks(e.operation != members::key_operation::list);
   if (auto s = pool_->answer_keys(now(), e.handle, change_keys(e)); !s) note(true, "serf: Failed to respond to key query: " + s.err().text);
 }
 

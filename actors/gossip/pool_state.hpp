@@ -81,11 +81,13 @@ private:
 
   // pool_actor.cpp
   void schedule();
+  void write_clocks(bool sync);
   void publish(nanos at);
   std::vector<std::pair<std::string, std::string>> stats() const;
   void note(bool warning, const std::string& text);
   void note(importance level, const std::string& text);
-  bool may_log();
+  enum class origin : uint8_t { by_us, of_others }; // of a line: what we decided, or what others made us say
+  bool may_log(origin what);
   vetoes make_vetoes();
   std::optional<std::string> refuses(const alive& a) const;
 
@@ -176,7 +178,7 @@ private:
   uint64_t undecodable_ = 0, malformed_ = 0;
   std::string why_undecodable_;
   nanos log_interval_{0};
-  size_t logged_ = 0, not_logged_ = 0;
+  size_t logged_[2] = {}, not_logged_ = 0; // by what was said: junk from others must not hide what we decided
 };
 
 } // namespace actord::gossip

@@ -336,5 +336,5 @@ def run(args):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packets", type=int, default=20000, help="more take all of a small machine, and then its agents miss pings")
+    parser.add_argument("--packets", type=int, default=100000, help="how many lies")
     main(run, parser.parse_args())

@@ -117,7 +117,7 @@ void swim_core::handle(failure& m, const address&) { log(importance::warning, "t
 void swim_core::push_pull_arrived(stream_id id, push_pull theirs, const address& from, nanos now) {
   pass(now);
   effects_.push_back(answer_push_pull{id, state_of_all(theirs.join)});
-  std::string error = merge(theirs);
+  std::string error = merge(theirs, false);
   effects_.push_back(tell_push_pull{id, theirs.join, false, from, std::move(error), std::move(theirs.user_state)});
 }
 
@@ -128,7 +128,7 @@ void swim_core::push_pull_answered(stream_id id, push_pull theirs, nanos now) {
   const auto [with, join] = std::move(it->second);
   exchanges_.erase(it);
   theirs.join = join; // what we asked for decides whether the vetoes apply
-  std::string error = merge(theirs);
+  std::string error = merge(theirs, true);
   effects_.push_back(tell_push_pull{id, join, true, with, std::move(error), std::move(theirs.user_state)});
 }
 

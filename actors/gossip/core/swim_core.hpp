@@ -188,6 +188,7 @@ private:
   void spread(message m, const node_name& subject, uint64_t ticket = 0);
   bool is_self(const node_name& name) const { return name == self_.name; }
   bool is_sound(const node_name& name, incarnation inc) const;
+  bool remembers_us_far_ahead(const node_report& r);
   alive own_alive(incarnation inc) const;
 
   // swim_spread.cpp: gossip and push/pull
@@ -196,7 +197,7 @@ private:
   void fill(std::vector<message>& out, size_t budget);
   push_pull state_of_all(bool join) const;
   void push_pull_round();
-  std::string merge(const push_pull& theirs);
+  std::string merge(const push_pull& theirs, bool asked);
   std::string check_versions(const std::vector<node_report>& theirs) const;
 
   settings settings_;

@@ -19,6 +19,14 @@ bool swim_core::is_sound(const node_name& name, incarnation inc) const {
   return m == nullptr || inc <= m->inc || inc - m->inc <= 2 * leap_max;
 }
 
+// Whoever restarted begins at 1, and others may remember more of it than anybody would be believed by packet. Only whom we asked may
+// say so: else a forged exchange would use up the counter.
+bool swim_core::remembers_us_far_ahead(const node_report& r) {
+  if (!is_self(r.name) || leaving_ || r.inc > inc_max || is_sound(r.name, r.inc)) return false;
+  refute(*members_.find(self_.name), r.inc, "remembered", {});
+  return true;
+}
+
 void swim_core::raise_incarnation(incarnation above) {
   own_inc_ = std::max(own_inc_, above);
   if (own_inc_ < inc_max) ++own_inc_;

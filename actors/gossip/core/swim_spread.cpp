@@ -78,13 +78,14 @@ std::string swim_core::check_versions(const std::vector<node_report>& theirs) co
   return {};
 }
 
-// Returns why not, or "".
-std::string swim_core::merge(const push_pull& theirs) {
+// Returns why not, or "". `asked`: by us, where we know somebody to be.
+std::string swim_core::merge(const push_pull& theirs, bool asked) {
   if (auto text = check_versions(theirs.nodes); !text.empty()) return text;
   if (theirs.join && vetoes_.of_join) {
     if (auto why = vetoes_.of_join(theirs.nodes)) return *why;
   }
   for (const auto& r : theirs.nodes) {
+    if (asked && remembers_us_far_ahead(r)) continue;
     switch (r.state) {
     case node_state::alive: on_alive({r.inc, r.name, r.at, r.meta, r.vsn}, false); break;
     case node_state::left: on_dead({r.inc, r.name, r.name}); break;

@@ -51,7 +51,8 @@ result<uint64_t> query_core::ask(nanos now, query_request r) {
   const auto number = ++numbered_;
   asked_.emplace(q.time, asked{number, q.id, now + timeout, 2 * members_.all().size() + 16, {}, {}});
   out_.push_back(broadcast{lane::queries, std::move(bytes)});
-  take(now, q); // moves the clock on, too
+  clock_.witness(q.time);
+  if (is_new(q) && matches(q)) deliver(now, q, true);
   return number;
 }
 
@@ -87,6 +88,25 @@ bool query_core::matches(const query& q) const {
 
 bool query_core::take(nanos now, const query& q) {
   clock_.witness(q.time);
+  if (!is_new(q)) return false;
+  if (matches(q)) deliver(now, q, may_change_keys(q));
+  return (q.flags & query_not_spread) == 0;
+}
+
+// What was asked before we met the others is not for us: somebody may send it again, and an old order to change keys would cut us off.
+void query_core::merge(const pool_state& s) {
+  if (s.query_time > 0) clock_.witness(s.query_time - 1);
+  if (!std::exchange(has_met_, true)) least_ = std::max(least_, s.query_time);
+}
+
+// Sealed packets can be sent again by who has no key. So orders about keys must come from a member of this very pool (the one of the
+// WAN has the same keys), and none is followed that is older than one that was.
+bool query_core::may_change_keys(const query& q) const {
+  const auto& all = members_.all();
+  return has_met_ && q.time >= keys_changed_ && std::any_of(all.begin(), all.end(), [&](const auto& m) { return m.second.at == q.at; });
+}
+
+bool query_core::is_new(const query& q) {
   if (q.time < least_) return false;
   const auto current = clock_.time();
   if (current > seen_.size() && q.time < current - seen_.size()) return false;
@@ -95,11 +115,10 @@ bool query_core::take(nanos now, const query& q) {
   if (std::find(slot.ids.begin(), slot.ids.end(), q.id) != slot.ids.end()) return false;
   if (slot.ids.size() >= ids_per_time) return false;
   slot.ids.push_back(q.id);
-  if (matches(q)) deliver(now, q);
-  return (q.flags & query_not_spread) == 0;
+  return true;
 }
 
-void query_core::deliver(nanos now, const query& q) {
+void query_core::deliver(nanos now, const query& q, bool keys_may_change) {
   last_told_ = std::max(last_told_, q.time);
   const auto timeout = std::clamp(nanos{q.timeout_ns}, nanos{0}, options_.longest);
   const pending p{q.time, q.id, q.at, q.source, q.relay_factor, now + timeout};
@@ -129,6 +148,10 @@ void query_core::deliver(nanos now, const query& q) {
       {"remove-key", key_operation::remove}};
   for (const auto& [name, operation] : operations) {
     if (what != name) continue;
+    if (operation != key_operation::list) {
+      if (!keys_may_change) return;
+      keys_changed_ = std::max(keys_changed_, q.time);
+    }
     auto key = decode_key_request(q.payload);
     if (!key && operation != key_operation::list) return;
     if (const auto handle = wait_for_answer(); handle != 0)

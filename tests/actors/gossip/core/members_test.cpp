@@ -297,3 +297,13 @@ TEST_CASE("a newcomer takes in members whose incarnation was driven far up") {
   REQUIRE(f.core.find("n2") != nullptr);
   CHECK(f.core.find("n2")->inc == 1u << 30);
 }
+
+TEST_CASE("who restarted comes back, however much the others remember of it, when it was it that asked") {
+  node_fixture f;
+  const push_pull theirs{true, {report_of("me", 1, 1u << 30, node_state::dead)}, {}};
+  f.core.push_pull_arrived(1, theirs, place(2), f.now);
+  CHECK(f.core.find("me")->inc == 1);
+  f.core.push_pull_answered(f.core.exchange(place(2), true, f.now), theirs, f.now);
+  CHECK(f.core.find("me")->inc == (1u << 30) + 1);
+  CHECK(f.core.find("me")->state == node_state::alive);
+}

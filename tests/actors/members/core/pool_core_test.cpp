@@ -34,6 +34,7 @@ struct pool {
     }
     for (auto& x : nodes)
       for (auto& other : nodes) x.core->joined(now, other.who);
+    for (auto& x : nodes) x.core->merge(now, nodes.front().core->state(), true);
     settle();
     for (auto& x : nodes) x.told.clear();
   }
@@ -254,6 +255,44 @@ TEST_CASE("key operations count who did them, and say when not all did") {
   p.settle();
   p.pass(4s);
   CHECK(p.told<tell_key_outcome>(0).back().outcome.error == "1/3 nodes reported success");
+}
+
+TEST_CASE("orders to change keys that are sent again reach nobody who restarted") {
+  pool p(2);
+  std::vector<std::string> orders;
+  for (const auto what : {key_operation::install, key_operation::use, key_operation::remove}) {
+    REQUIRE(p[0].operate_keys(p.now, what, std::string(16, 'k')).ok());
+    p.settle();
+    orders.push_back(p.told<broadcast>(0).back().bytes);
+  }
+  CHECK(p.told<tell_key_request>(1).size() == 3);
+  const auto replayed_to = [&](pool_core& c) {
+    for (const auto& o : orders) c.deliver(p.now, o);
+    size_t followed = 0;
+    for (const auto& e : c.drain()) followed += std::holds_alternative<tell_key_request>(e) ? 1 : 0;
+    return followed;
+  };
+  pool_options o;
+  o.members.self = "n1";
+  pool_core restarted(o, prng(1)), forgetful(o, prng(2)), late(o, prng(3));
+  restarted.restore(p[1].clocks());
+  CHECK(replayed_to(restarted) == 0);
+  CHECK(replayed_to(forgetful) == 0); // it has met nobody yet
+  late.merge(p.now, p[0].state(), true);
+  CHECK(replayed_to(late) == 0);
+  orders.clear();
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(p[0].operate_keys(p.now, key_operation::install, std::string(16, 'l')).ok());
+    p.settle();
+    orders.push_back(p.told<broadcast>(0).back().bytes);
+  }
+  CHECK(replayed_to(late) == 0); // who asks is no member there, as in another pool
+  CHECK(replayed_to(late) == 0);
+  pool_core joined(o, prng(4));
+  joined.merge(p.now, restarted.state(), true);
+  joined.joined(p.now, p.nodes[0].who);
+  std::swap(orders[0], orders[1]);
+  CHECK(replayed_to(joined) == 1); // the second is older than what it has followed
 }
 
 TEST_CASE("a list of keys that does not fit is cut and says so") {
