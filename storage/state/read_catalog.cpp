@@ -1,3 +1,4 @@
+#include "storage/model/service_rows.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
@@ -40,31 +41,6 @@ std::vector<health_check> load_checks(const lmdb::transaction& txn, const tables
   for (auto& [node, id] : keys)
     if (auto c = find_record<health_check>(txn, t.checks, lmdb::key_of({node, id}))) out.push_back(std::move(*c));
   return out;
-}
-
-service_node flatten(const node_record& n, const node_service& s) {
-  service_node f;
-  f.id = n.id;
-  f.node = n.node;
-  f.address = n.address;
-  f.datacenter = n.datacenter;
-  f.tagged_addresses = n.tagged_addresses;
-  f.node_meta = n.meta;
-  f.service_kind = s.kind;
-  f.service_id = s.id;
-  f.service_name = s.service;
-  f.service_tags = s.tags;
-  f.service_address_text = s.address;
-  if (s.weights) f.weights = *s.weights;
-  f.service_meta = s.meta;
-  f.service_port = s.port;
-  f.service_tagged_addresses = s.tagged_addresses;
-  f.enable_tag_override = s.enable_tag_override;
-  f.proxy = s.proxy;
-  f.connect = s.connect;
-  f.create_index = s.create_index;
-  f.modify_index = s.modify_index;
-  return f;
 }
 
 std::vector<node_record> all_nodes(const lmdb::transaction& txn, const tables& t) {
@@ -302,7 +278,7 @@ std::optional<service_node> read_view::service_by_address(std::string_view addre
     for (auto& [node, id] : keys_under<2>(txn, t.addresses, lmdb::key_of({address, "s"}))) {
       auto n = find_node(txn, t, node);
       auto s = find_record<node_service>(txn, t.services, lmdb::key_of({node, id}));
-      if (n && s) return flatten(*n, *s);
+      if (n && s) return flattened(*n, *s);
     }
     return std::nullopt;
   });

@@ -1,5 +1,6 @@
 #include "storage/state/read_view_remote.hpp"
 #include "runtime/base/msgpack_codec.hpp"
+#include "storage/model/service_rows.hpp"
 #include <algorithm>
 
 namespace actord {
@@ -20,32 +21,6 @@ template <class Take> bool read_reply(std::string_view body, remote_meta& meta, 
     else if (!take(name, r)) r.skip();
   }
   return r.ok();
-}
-
-check_service_node unflattened(service_node s) {
-  check_service_node out;
-  out.node.id = std::move(s.id);
-  out.node.node = std::move(s.node);
-  out.node.address = std::move(s.address);
-  out.node.datacenter = std::move(s.datacenter);
-  out.node.tagged_addresses = std::move(s.tagged_addresses);
-  out.node.meta = std::move(s.node_meta);
-  auto& to = out.service;
-  to.kind = std::move(s.service_kind);
-  to.id = std::move(s.service_id);
-  to.service = std::move(s.service_name);
-  to.tags = std::move(s.service_tags);
-  to.address = std::move(s.service_address_text);
-  to.weights = s.weights;
-  to.meta = std::move(s.service_meta);
-  to.port = s.service_port;
-  to.tagged_addresses = std::move(s.service_tagged_addresses);
-  to.enable_tag_override = s.enable_tag_override;
-  to.proxy = std::move(s.proxy);
-  to.connect = s.connect;
-  to.create_index = s.create_index;
-  to.modify_index = s.modify_index;
-  return out;
 }
 
 struct services_on_node { // what Catalog.NodeServiceList says

@@ -1,33 +1,12 @@
 #!/usr/bin/env python3
 """Events, remote execution, locks and watches where our agents and the real Consul 1.8.7's are in one pool, with either as the server and either
-command line at each. Not part of the gate: says so and ends well when the real one is not there (tools/get-oracle fetches it, or ACTORD_ORACLE
-names its folder).   events_oracle.py"""
+command line at each. Not part of the gate.   events_oracle.py"""
 import base64
 import os
-import tempfile
 import time
 
-from agent import default_binary, eventually, main
-from event_nodes import Node, block
-
-began = time.monotonic()
-
-
-def step(words):
-    print(f"  {time.monotonic() - began:5.1f} s  {words}", flush=True)
-
-
-def oracle():
-    folder = os.environ.get("ACTORD_ORACLE", os.path.expanduser("~/.cache/actord-oracle"))
-    for path in ("consul/usr/bin/consul", "consul"):
-        if os.path.isfile(os.path.join(folder, path)):
-            return os.path.join(folder, path)
-    return None
-
-
-def members_agree(nodes):
-    names = sorted(n.name for n in nodes)
-    return all(sorted(m["Name"] for m in n.json("GET", "/v1/agent/members") if m["Status"] == 1) == names for n in nodes)
+from agent import eventually, main
+from mixed import compare, step
 
 
 def events_both_ways(nodes, programs):
@@ -81,36 +60,12 @@ def watches_see(node, other, programs):
     step("watches of either command line see events")
 
 
-def mixed(real, folder, ours_serves):
-    ip = block()
-    kinds = [default_binary(), real] if ours_serves else [real, default_binary()]
-    nodes = [Node(folder, "s1", ip + ".1", server=True, binary=kinds[0])]
-    try:
-        nodes[0].start()
-        for i, kind in enumerate((kinds[1], kinds[0]), 2):
-            nodes.append(Node(folder, f"c{i}", f"{ip}.{i}", join=ip + ".1", binary=kind).start())
-        eventually("all see all", 20, lambda: members_agree(nodes))
-        programs = [default_binary(), real]
-        events_both_ways(nodes, programs)
-        watches_see(nodes[1], nodes[2], programs)
-        exec_everywhere(nodes, programs)
-        locks_exclude(nodes[1], programs)
-    except AssertionError as e:
-        raise AssertionError(f"{e}\n" + "\n".join(f"{n.name}:\n{n.log()[-1500:]}" for n in nodes))
-    finally:
-        for n in nodes:
-            n.stop()
-
-
-def compare():
-    real = oracle()
-    if not real:
-        return print("the real Consul is not here: nothing was compared")
-    for ours_serves in (True, False):
-        step("our server, a real client and ours" if ours_serves else "a real server, our client and a real one")
-        with tempfile.TemporaryDirectory(prefix="actord-events-") as folder:
-            mixed(real, folder, ours_serves)
+def all_of_them(nodes, programs):
+    events_both_ways(nodes, programs)
+    watches_see(nodes[1], nodes[2], programs)
+    exec_everywhere(nodes, programs)
+    locks_exclude(nodes[1], programs)
 
 
 if __name__ == "__main__":
-    main(compare)
+    main(lambda: compare(all_of_them))

@@ -1,14 +1,12 @@
 #!/usr/bin/env python3
 """Sessions, locks held by them and network coordinates where our agents and the real Consul 1.8.7's are in one pool, with either as the server:
 sessions made, renewed and lost through client agents of both kinds, coordinates that each kind announces served by the other, ?near= and
-rtt by either command line. Not part of the gate: says so and ends well when the real one is not there.   places_oracle.py"""
+rtt by either command line. Not part of the gate.   places_oracle.py"""
 import math
-import tempfile
 import time
 
-from agent import default_binary, eventually, main
-from event_nodes import Node, block
-from events_oracle import members_agree, oracle, step
+from agent import eventually, main
+from mixed import compare, step
 
 
 def sessions_live_and_end(nodes):
@@ -97,40 +95,17 @@ def places(nodes, programs):
     step("rtt by either command line at each")
 
 
-def mixed(real, folder, ours_serves):
-    ip = block()
-    kinds = [default_binary(), real] if ours_serves else [real, default_binary()]
-    nodes = [Node(folder, "s1", ip + ".1", server=True, binary=kinds[0])]
-    try:
-        nodes[0].start()
-        for i, kind in enumerate((kinds[1], kinds[0]), 2):
-            nodes.append(Node(folder, f"c{i}", f"{ip}.{i}", join=ip + ".1", binary=kind).start())
-        eventually("all see all", 20, lambda: members_agree(nodes))
-        for n in nodes:
-            n.json("PUT", "/v1/agent/service/register", {"Name": "everywhere"})
-        for n in nodes:
-            eventually("all are there", 20, lambda: len(n.json("GET", "/v1/catalog/service/everywhere")) == len(nodes))
-        for n in nodes:
-            eventually("the leader registered them", 20, lambda: "serfHealth" in [c["CheckID"] for c in n.json("GET", f"/v1/health/node/{n.name}")])
-        time_runs_out(nodes)
-        a_check_ends_sessions(nodes)
-        places(nodes, [default_binary(), real])
-    except AssertionError as e:
-        raise AssertionError(f"{e}\n" + "\n".join(f"{n.name}:\n{n.log()[-1500:]}" for n in nodes))
-    finally:
-        for n in nodes:
-            n.stop()
-
-
-def compare():
-    real = oracle()
-    if not real:
-        return print("the real Consul is not here: nothing was compared")
-    for ours_serves in (True, False):
-        step("our server, a real client and ours" if ours_serves else "a real server, our client and a real one")
-        with tempfile.TemporaryDirectory(prefix="actord-places-") as folder:
-            mixed(real, folder, ours_serves)
+def all_of_them(nodes, programs):
+    for n in nodes:
+        n.json("PUT", "/v1/agent/service/register", {"Name": "everywhere"})
+    for n in nodes:
+        eventually("all are there", 20, lambda: len(n.json("GET", "/v1/catalog/service/everywhere")) == len(nodes))
+    for n in nodes:
+        eventually("the leader registered them", 20, lambda: "serfHealth" in [c["CheckID"] for c in n.json("GET", f"/v1/health/node/{n.name}")])
+    time_runs_out(nodes)
+    a_check_ends_sessions(nodes)
+    places(nodes, programs)
 
 
 if __name__ == "__main__":
-    main(compare)
+    main(lambda: compare(all_of_them))

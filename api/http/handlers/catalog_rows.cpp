@@ -1,4 +1,5 @@
 #include "api/http/handlers/catalog_rows.hpp"
+#include "storage/model/service_rows.hpp"
 #include <algorithm>
 
 namespace actord::http {
@@ -34,29 +35,9 @@ void tidy(node_service& s) {
 void tidy(health_check& c) { c.service_tags.set = true; }
 
 service_node flat(const check_service_node& n) {
-  service_node s;
-  s.id = n.node.id;
-  s.node = n.node.node;
-  s.address = n.node.address;
-  s.datacenter = n.node.datacenter;
-  s.tagged_addresses = n.node.tagged_addresses;
-  s.node_meta = n.node.meta;
-  s.service_kind = n.service.kind;
-  s.service_id = n.service.id;
-  s.service_name = n.service.service;
-  s.service_tags = n.service.tags;
+  auto s = flattened(n.node, n.service);
   s.service_tags.set = true;
-  s.service_address_text = n.service.address;
-  if (n.service.weights) s.weights = *n.service.weights;
-  s.service_meta = n.service.meta;
   s.service_meta.set = true;
-  s.service_port = n.service.port;
-  s.service_tagged_addresses = n.service.tagged_addresses;
-  s.enable_tag_override = n.service.enable_tag_override;
-  s.proxy = n.service.proxy;
-  s.connect = n.service.connect;
-  s.create_index = n.service.create_index;
-  s.modify_index = n.service.modify_index;
   return s;
 }
 
