@@ -86,7 +86,7 @@ private:
 };
 
 struct json_options {
-  bool allow_unknown = false; // Session, ServiceConnect, HealthCheckDefinition have decoders of their own that do
+  bool allow_unknown = false; // a record that says `json_takes_unknown` does so anyhow
 };
 
 bool equal_fold(std::string_view a, std::string_view b);
@@ -131,12 +131,15 @@ template <class T> status json_decode_map(const json_node& n, T& x, const attr& 
   return {};
 }
 
+// Consul's decoder refuses unknown fields; some of its records have decoders of their own that do not.
+template <class T> constexpr bool takes_unknown = requires { T::json_takes_unknown; };
+
 template <class T> status json_decode_record(const json_node& n, T& x, const json_options& o, std::string_view field) {
   if (!n.IsObject()) return json_mismatch(n, field, "struct");
   for (auto& m : n.GetObject()) {
     json_field_in in{{m.name.GetString(), m.name.GetStringLength()}, m.value, o};
     T::fields(in, x);
-    if (!in.found && !o.allow_unknown)
+    if (!in.found && !takes_unknown<T> && !o.allow_unknown)
       return error{errc::bad_request, "json: unknown field \"" + std::string(in.name) + "\""};
     if (!in.outcome) return in.outcome;
   }

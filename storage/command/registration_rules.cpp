@@ -42,17 +42,13 @@ std::string node_fault(std::string_view name, std::string_view id) {
 void prepare_check(health_check& c) {
   if (c.check_id.empty()) c.check_id = c.name;
   if (c.status.empty()) c.status = health_critical;
-  if (c.type.empty()) c.type = type_of(c.definition);
 }
 
 std::string prepare_operation(txn_op& op) {
   if (op.kv) return op.kv->entry.key.empty() && op.kv->verb != kv_delete_tree ? "Must provide key" : "";
   if (op.node) return op.node->verb == kv_get ? "" : node_fault(op.node->node.node, op.node->node.id);
-  if (op.service) {
-    auto fault = prepare_service(op.service->service);
-    return op.service->verb == kv_get ? "" : fault;
-  }
-  if (op.check) prepare_check(op.check->check);
+  if (op.service) return op.service->verb == kv_get ? "" : prepare_service(op.service->service);
+  if (op.check && op.check->verb != kv_get) prepare_check(op.check->check);
   return {};
 }
 
@@ -73,6 +69,7 @@ std::string prepare_registration(register_request& r, std::string_view datacente
   for (auto& c : r.checks) {
     if (c.node.empty()) c.node = r.node;
     prepare_check(c);
+    if (c.type.empty()) c.type = type_of(c.definition);
   }
   return {};
 }

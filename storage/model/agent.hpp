@@ -60,6 +60,7 @@ struct connect_definition {
   bool native = false;
   boxed<service_definition> sidecar_service;
   bool operator==(const connect_definition&) const;
+  static constexpr bool json_takes_unknown = true;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Native", s.native);
     v("SidecarService", s.sidecar_service, {.alias = "sidecar_service"});

@@ -125,6 +125,7 @@ struct node_service;
 struct service_connect {
   bool native = false;
   bool operator==(const service_connect&) const = default;
+  static constexpr bool json_takes_unknown = true;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Native", s.native, {.omit_empty = true});
     // The catalog never holds a sidecar definition, but the record on the wire has the field.
@@ -184,12 +185,13 @@ struct check_definition_record {
   std::string alias_node, alias_service;
   nanos ttl{0};
   bool operator==(const check_definition_record&) const = default;
+  static constexpr bool json_takes_unknown = true;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     constexpr attr omit{.omit_empty = true};
-    v("Interval", s.interval, omit);
+    v("Interval", s.interval, {.omit_empty = true, .alias = "IntervalDuration"});
     v("OutputMaxSize", s.output_max_size, omit);
-    v("Timeout", s.timeout, omit);
-    v("DeregisterCriticalServiceAfter", s.deregister_critical_service_after, omit);
+    v("Timeout", s.timeout, {.omit_empty = true, .alias = "TimeoutDuration"});
+    v("DeregisterCriticalServiceAfter", s.deregister_critical_service_after, {.omit_empty = true, .alias = "DeregisterCriticalServiceAfterDuration"});
     v("HTTP", s.http, omit);
     v("TLSSkipVerify", s.tls_skip_verify, omit);
     v("Header", s.header, omit);

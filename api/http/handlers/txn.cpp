@@ -1,7 +1,8 @@
 // /v1/txn: operations in the API's form to a command, or, when all of them only read, to an answer from the state.
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
-#include "storage/command/commands.hpp"
+#include "storage/command/registration_rules.hpp"
+#include "storage/state/read_view.hpp"
 #include <algorithm>
 
 namespace actord::http {
@@ -35,10 +36,6 @@ struct api_op {
   }
 };
 
-bool kv_writes(std::string_view v) {
-  return v == kv_set || v == kv_delete || v == kv_delete_cas || v == kv_delete_tree || v == kv_cas || v == kv_lock || v == kv_unlock;
-}
-
 bool decode_ops(exchange& x, list_of<api_op>& ops) {
   auto doc = json_document::parse(x.req.body);
   status decoded;
@@ -48,16 +45,8 @@ bool decode_ops(exchange& x, list_of<api_op>& ops) {
   return decoded.ok();
 }
 
-// What Consul refuses before it proposes, told like a failed operation.
-std::string service_fault(const txn_service_op& op) {
-  if (op.verb == kv_get) return {};
-  if (!op.service.id.empty() && op.service.service.empty()) return "Must provide service name with ID";
-  std::string_view a = op.service.address;
-  return a == "0.0.0.0" || a == "::" || a == "[::]" ? "Invalid service address" : "";
-}
-
 // False when a value is too large (answered).
-bool convert(exchange& x, list_of<api_op>& in, txn_request& out, bool& writes, std::vector<txn_error>& faults) {
+bool convert(exchange& x, list_of<api_op>& in, txn_request& out) {
   const auto limit = static_cast<size_t>(std::max<int64_t>(x.env.config.kv_max_value_size, 0));
   for (auto& op : in) {
     txn_op t;
@@ -74,22 +63,13 @@ bool convert(exchange& x, list_of<api_op>& in, txn_request& out, bool& writes, s
       kv.entry.flags = op.kv->flags;
       kv.entry.session = std::move(op.kv->session);
       kv.entry.modify_index = op.kv->index;
-      writes = writes || kv_writes(kv.verb);
     } else if (op.node) {
       t.node = std::move(op.node);
       if (t.node->node.datacenter.empty()) t.node->node.datacenter = x.env.config.datacenter;
-      writes = writes || t.node->verb != kv_get;
     } else if (op.service) {
-      if (op.service->service.id.empty()) op.service->service.id = op.service->service.service;
-      if (!op.service->service.weights) op.service->service.weights.emplace();
       t.service = std::move(op.service);
-      if (auto fault = service_fault(*t.service); !fault.empty()) faults.push_back({out.ops.size(), fault});
-      writes = writes || t.service->verb != kv_get;
     } else if (op.check) {
-      if (op.check->check.check_id.empty()) op.check->check.check_id = op.check->check.name;
-      if (op.check->check.status.empty()) op.check->check.status = health_critical;
       t.check = std::move(op.check);
-      writes = writes || t.check->verb != kv_get;
     } else {
       continue;
     }
@@ -137,86 +117,13 @@ void written(const apply_result& r, response& out) {
   write_response(r.txn ? *r.txn : none, false, out);
 }
 
-void read_through_log(const apply_result& r, response& out) {
-  txn_response none;
-  write_response(r.txn ? *r.txn : none, true, out);
+void answer_read(const txn_response& t, response& out) {
+  write_response(t, true, out);
   out.meta.present = true;
   out.meta.with_index = false;
 }
 
-// One operation on the state as it is; "" or why it failed.
-std::string read_kv(const read_view& view, const txn_kv_op& op, std::vector<txn_result>& results) {
-  const std::string quoted = "\"" + op.entry.key + "\"";
-  query_meta meta;
-  kv_entry found;
-  if (op.entry.key.empty() && op.verb != kv_get_tree) return "Must provide key";
-  if (op.verb == kv_get_tree) {
-    view.kv_list(op.entry.key, meta, [&](const kv_entry& e) {
-      results.emplace_back().kv = e;
-      return true;
-    });
-    return {};
-  }
-  bool there = view.kv_get(op.entry.key, found, meta);
-  if (op.verb == kv_get) {
-    if (!there) return "key " + quoted + " doesn't exist";
-    results.emplace_back().kv = found;
-    return {};
-  }
-  if (op.verb == kv_check_not_exists) return there ? "key " + quoted + " exists" : "";
-  if (op.verb == kv_check_index) {
-    if (!there) return "failed to check index, key " + quoted + " doesn't exist";
-    if (found.modify_index != op.entry.modify_index)
-      return "failed index check for key " + quoted + ", current modify index " + std::to_string(found.modify_index) +
-             " != " + std::to_string(op.entry.modify_index);
-  } else if (op.verb == kv_check_session) {
-    if (!there) return "failed to check session, key " + quoted + " doesn't exist";
-    if (found.session != op.entry.session)
-      return "failed session check for key " + quoted + ", current session \"" + found.session + "\" != \"" + op.entry.session + "\"";
-  } else {
-    return "unknown KV verb \"" + op.verb + "\"";
-  }
-  found.value.clear();
-  results.emplace_back().kv = found;
-  return {};
-}
-
-std::string read_catalog(const read_view& view, const txn_op& op, std::vector<txn_result>& results) {
-  query_meta meta;
-  if (op.node) {
-    auto n = view.node(op.node->node.node, meta);
-    if (!n) return "node \"" + op.node->node.node + "\" doesn't exist";
-    results.emplace_back().node = *n;
-  } else if (op.service) {
-    auto found = view.services_of_node(op.service->node, meta);
-    const node_service* match = nullptr;
-    if (found)
-      for (auto& s : found->services)
-        if (s.id == op.service->service.id) match = &s;
-    if (!match) return "service \"" + op.service->service.id + "\" on node \"" + op.service->node + "\" doesn't exist";
-    results.emplace_back().service = *match;
-  } else {
-    for (auto& c : view.checks_of_node(op.check->check.node, meta))
-      if (c.check_id == op.check->check.check_id) return results.emplace_back().check = c, "";
-    return "check \"" + op.check->check.check_id + "\" on node \"" + op.check->check.node + "\" doesn't exist";
-  }
-  return {};
-}
-
-void read_only(exchange& x, const txn_request& t) {
-  txn_response r;
-  {
-    read_view view = x.env.views.open();
-    for (size_t i = 0; i < t.ops.size(); ++i) {
-      auto& op = t.ops[i];
-      auto fault = op.kv ? read_kv(view, *op.kv, r.results) : read_catalog(view, op, r.results);
-      if (!fault.empty()) r.errors.push_back({i, fault});
-    }
-  }
-  write_response(r, true, x.out);
-  x.out.meta.present = true;
-  x.out.meta.with_index = false;
-}
+void read_through_log(const apply_result& r, response& out) { answer_read(r.txn ? *r.txn : txn_response{}, out); }
 
 } // namespace
 
@@ -227,20 +134,20 @@ void txn_endpoint(exchange& x) {
   if (ops.size() > max_ops)
     return x.out.text(413, "Transaction contains too many operations (" + std::to_string(ops.size()) + " > " + std::to_string(max_ops) + ")");
   txn_request t;
-  bool writes = false;
-  txn_response refused;
-  if (!convert(x, ops, t, writes, refused.errors)) return;
-  if (!x.options(o)) return;
+  if (!convert(x, ops, t) || !x.options(o)) return;
   t.datacenter = x.env.config.datacenter;
   if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
-  if (!refused.errors.empty()) return write_response(refused, !writes, x.out);
-  if (writes) return x.propose(encode_command(command_kind::txn, t), written);
+  txn_response answer;
+  answer.errors = prepare_transaction(t);
+  const bool read_only = is_read_only(t);
+  if (!answer.errors.empty()) return read_only ? answer_read(answer, x.out) : write_response(answer, false, x.out);
+  if (!read_only) return x.propose(encode_command(command_kind::txn, t), written);
   // Where this server cannot know that its state is current, the log says it: the transaction goes through it.
   const auto now = std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const bool current = o.mode == consistency::stale || x.env.status.sees_everything(now, o.mode == consistency::consistent);
   // A client agent has no state; its router makes a read of the command.
-  if (!x.env.views.has_store()) return x.propose(encode_command(command_kind::txn, t), read_through_log);
-  if (o.mode != consistency::stale && !x.env.status.sees_everything(now, o.mode == consistency::consistent)) return x.propose(encode_command(command_kind::txn, t), read_through_log);
-  read_only(x, t);
+  if (!x.env.views.has_store() || !current) return x.propose(encode_command(command_kind::txn, t), read_through_log);
+  answer_read(x.env.views.open().read_txn(t), x.out);
 }
 
 } // namespace actord::http

@@ -67,4 +67,11 @@ cases = [
     case("reads obey the consistency modes", txn(kv("get", "c/a")), put("/v1/txn?stale", [kv("get", "c/a")]),
          put("/v1/txn?consistent", [kv("get", "c/a")]), put("/v1/txn?stale&consistent", [kv("get", "c/a")]),
          put("/v1/txn?pretty", [kv("get", "c/a")])),
+    case("what reads fill in nothing", txn({"Service": {"Verb": "get", "Node": "tn", "Service": {"Service": "s"}}}),
+         txn({"Check": {"Verb": "get", "Check": {"Node": "tn", "Name": "c"}}}), txn(kv("get-tree", ""))),
+    case("definitions of checks", txn({"Node": {"Verb": "set", "Node": {**NODE, "Node": "td"}}}),
+         *[txn({"Check": {"Verb": "set", "Check": {"Node": "td", "CheckID": "d", "Definition": definition}}}) for definition in (
+             {"HTTP": "http://x", "Interval": "3s", "Unknown": 1}, {"TCP": "x", "IntervalDuration": "10s"},
+             {"TCP": "x", "IntervalDuration": 5000000000, "TimeoutDuration": "9s"}, {"DeregisterCriticalServiceAfterDuration": "1m"})],
+         txn({"Check": {"Verb": "set", "Check": {"Node": "td", "CheckID": "d", "Foo": 1}}})),
 ]
