@@ -351,6 +351,34 @@ def moved(world, client):
     step("left and came back under the same name at a new address")
 
 
+def second_crashes(world, client):
+    second = world.client("c2")
+    eventually("the second serves", 20, lambda: has_leader(second))
+    second.json("PUT", "/v1/agent/service/register", {"Name": "crashed", "Port": 7})
+    eventually("registered", 20, lambda: "c2" in health(client, "crashed"))
+    second.kill()
+
+
+def second_returns(world, client):
+    """At another address. Servers of ours know it again at once, real ones 30 s after its death at the earliest."""
+    second = next(p for p in world.processes if p.name == "c2")
+    eventually("the servers take it for failed", 40, lambda: all(member(s, second)["Status"] == 4 and serf_health(s, second) == ["critical"] for s in world.servers))
+    world.made += 1
+    second.ip = f"127.{world.block}.0.{world.made}"
+    second.start()
+    took = 0
+    for agent in world.servers:
+        took += eventually("the member is at its new address", 10 if world.ours_serve else 70,
+                           lambda: (member(agent, second)["Status"], member(agent, second)["Addr"]) == (1, second.ip))
+        eventually("it is healthy", 20, lambda: serf_health(agent, second) == ["passing"])
+        eventually("its service is there", 20, lambda: [r["Address"] for r in agent.json("GET", "/v1/catalog/service/crashed")] == [second.ip])
+    assert client.dig("crashed.service.consul") == [second.ip]
+    second.kill(signal.SIGINT)
+    eventually("it has left", 20, lambda: health(client, "crashed") == {})
+    world.processes.remove(second)
+    step(f"a client that was killed came back at another address, seen there after {took:.1f} s")
+
+
 def flapping(world, client):
     """Stalls that are shorter than a suspicion, then one that is longer."""
     client.json("PUT", "/v1/agent/service/register", {"Name": "flap", "Port": 7})
@@ -402,4 +430,4 @@ def tour(world, only="", idle_seconds=0, steps=None):
         idle(world, client, idle_seconds)
 
 
-STEPS = (status, services, keys, blocking, restarted, moved, flapping, no_leader, late, empty_folder, cloned, replaced)
+STEPS = (second_crashes, status, services, keys, blocking, restarted, moved, flapping, second_returns, no_leader, late, empty_folder, cloned, replaced)

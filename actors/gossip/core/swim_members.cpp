@@ -90,7 +90,9 @@ member* swim_core::admit(const alive& a, bool& moved) {
     return m;
   }
   if (m->at == a.at) return m;
-  const bool reclaimable = settings_.dead_node_reclaim_time > nanos(0) && now_ - m->changed > settings_.dead_node_reclaim_time;
+  // A dead one's name is free after a while, and at once for who says the very same of itself, its agent's id among it.
+  const bool same = !a.meta.empty() && a.meta == m->meta;
+  const bool reclaimable = settings_.dead_node_reclaim_time > nanos(0) && (same || now_ - m->changed > settings_.dead_node_reclaim_time);
   moved = m->state == node_state::left || (m->state == node_state::dead && reclaimable);
   if (moved) return m;
   log(importance::failure, "conflicting address for " + a.node);

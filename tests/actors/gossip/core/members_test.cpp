@@ -119,6 +119,19 @@ TEST_CASE("the name of a dead node is free after the reclaim time and not before
   CHECK(f.state("n2") == node_state::alive);
 }
 
+TEST_CASE("a dead node that says the same of itself as before is free to be elsewhere at once") {
+  node_fixture f(settings::consul_lan());
+  f.tell(alive_of("n2", 2, 7, "id=1"));
+  f.tell(alive_of("n2", 9, 8, "id=1"));
+  CHECK(f.core.find("n2")->at == place(2)); // it lives
+  f.tell(dead{7, "n2", "n3"});
+  f.tell(alive_of("n2", 9, 8, "id=2"));
+  CHECK(f.state("n2") == node_state::dead);
+  f.tell(alive_of("n2", 9, 1, "id=1"));
+  CHECK(f.state("n2") == node_state::alive);
+  CHECK(f.core.find("n2")->at == place(9));
+}
+
 TEST_CASE("without a reclaim time a dead node's name is never free for another address") {
   node_fixture f(settings::lan());
   f.tell(alive_of("n2", 2));
