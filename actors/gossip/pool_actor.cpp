@@ -184,6 +184,8 @@ vetoes pool_state::make_vetoes() {
       }
       return setup_.veto(claims);
     };
+  // Agents of others write their tags in any order.
+  v.say_the_same = [](const std::string& a, const std::string& b) { return members::decode_tags(a) == members::decode_tags(b); };
   return v;
 }
 

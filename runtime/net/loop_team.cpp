@@ -75,6 +75,7 @@ void loop_team::run(const std::string& name) {
 
 void loop_team::stop(const std::function<void(size_t)>& last) {
   if (std::exchange(stopped_, true)) return;
+  // The first loop deals: once it is over, nothing more comes to the others.
   for (size_t i = 0; i < threads_.size(); ++i) {
     at(i).post([this, &last, i] {
       if (i == 0)
@@ -82,8 +83,9 @@ void loop_team::stop(const std::function<void(size_t)>& last) {
       if (last) last(i);
     });
     at(i).stop();
+    if (i == 0) threads_[0].join();
   }
-  for (auto& t : threads_) t.join();
+  for (size_t i = 1; i < threads_.size(); ++i) threads_[i].join();
   acceptors_.clear();
 }
 

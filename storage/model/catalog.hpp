@@ -188,10 +188,10 @@ struct check_definition_record {
   static constexpr bool json_takes_unknown = true;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     constexpr attr omit{.omit_empty = true};
-    v("Interval", s.interval, {.omit_empty = true, .alias = "IntervalDuration"});
+    v("Interval", s.interval, omit);
     v("OutputMaxSize", s.output_max_size, omit);
-    v("Timeout", s.timeout, {.omit_empty = true, .alias = "TimeoutDuration"});
-    v("DeregisterCriticalServiceAfter", s.deregister_critical_service_after, {.omit_empty = true, .alias = "DeregisterCriticalServiceAfterDuration"});
+    v("Timeout", s.timeout, omit);
+    v("DeregisterCriticalServiceAfter", s.deregister_critical_service_after, omit);
     v("HTTP", s.http, omit);
     v("TLSSkipVerify", s.tls_skip_verify, omit);
     v("Header", s.header, omit);

@@ -87,7 +87,9 @@ bool is_read_only(const txn_request& r) {
 txn_response read_view::read_txn(const txn_request& r) const {
   if (source_) return source_->read_txn(r);
   txn_response out;
-  if (!impl_->txn) return out;
+  // What was not read must not look as if it had been.
+  const auto unreadable = [&] { out.errors.push_back({0, "the state cannot be read"}); };
+  if (!impl_->txn) return unreadable(), out;
   try {
     for (size_t i = 0; i < r.ops.size(); ++i) {
       auto& op = r.ops[i];
@@ -102,6 +104,7 @@ txn_response read_view::read_txn(const txn_request& r) const {
     }
   } catch (const lmdb::failure& f) {
     report_failed_read(f);
+    unreadable();
   }
   if (!out.errors.empty()) out.results.clear();
   return out;

@@ -83,14 +83,14 @@ def one_leaves_and_returns_elsewhere(cluster, block):
     cluster.wait_writable(30)
     eventually("it is in Raft again", 30, lambda: guest.name in cluster.configuration())
     step(f"{guest.name} is back at another address")
-    guest.kill()
-    eventually("it has failed", 30, lambda: agree(others, statuses(cluster)))
     return guest
 
 
-def the_killed_one_returns_elsewhere(cluster, block, guest):
+def one_is_killed_and_returns_elsewhere(cluster, block, guest):
     """It is known by its tags. Whoever else had its name would have to wait for 30 s after its death."""
+    guest.kill()
     others = cluster.alive()
+    eventually("it has failed", 30, lambda: agree(others, statuses(cluster)))
     guest.ip = f"{block}.98"
     guest.start()
     took = eventually("the killed guest is back at another address", 10, lambda: all(members(s).get(guest.name) == (ALIVE, guest.ip) for s in others))
@@ -326,11 +326,10 @@ def run(args):
         forms(cluster)
         one_is_killed(cluster)
         one_flaps(cluster)
-        guest = one_leaves_and_returns_elsewhere(cluster, block)
+        one_is_killed_and_returns_elsewhere(cluster, block, one_leaves_and_returns_elsewhere(cluster, block))
         two_of_one_name(cluster, block)
         strangers(cluster)
         flood(cluster, args.packets, replays)
-        the_killed_one_returns_elsewhere(cluster, block, guest)
 
 
 if __name__ == "__main__":

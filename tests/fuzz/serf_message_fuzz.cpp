@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   (void)pool.ask(now, {.name = "q", .want_ack = true});
   (void)pool.operate_keys(now, key_operation::list, "");
   pool.deliver(now, in);
-  pool.merge(now, in, size % 2 == 0);
+  pool.merge(now, in, size % 2 == 0, size % 4 < 2);
   for (auto& e : pool.drain()) {
     if (const auto* q = std::get_if<tell_query>(&e)) (void)pool.answer(now, q->handle, in);
     if (const auto* k = std::get_if<tell_key_request>(&e)) (void)pool.answer_keys(now, k->handle, {.ok = true, .keys = {k->key}});

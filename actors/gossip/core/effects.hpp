@@ -50,7 +50,7 @@ struct tell_user {
 // A push/pull is over. Without an error the states are merged, and user_state is the other side's.
 struct tell_push_pull {
   stream_id id = 0;
-  bool join = false, begun_here = false;
+  bool join = false, begun_here = false, met_others = false; // met: begun here, and somebody else than us was there
   address with; // as dialled, or where the stream came from
   std::string error; // "" when it went well
   std::string user_state;

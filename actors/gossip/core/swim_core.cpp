@@ -118,7 +118,9 @@ void swim_core::push_pull_arrived(stream_id id, push_pull theirs, const address&
   pass(now);
   effects_.push_back(answer_push_pull{id, state_of_all(theirs.join)});
   std::string error = merge(theirs, false);
-  effects_.push_back(tell_push_pull{id, theirs.join, false, from, std::move(error), std::move(theirs.user_state)});
+  // Whom others find, and who has found nobody yet, asks one of them soon: what was brought unasked may be old.
+  if (!has_met_ && settings_.push_pull_interval > nanos(0)) next_push_pull_ = std::min(next_push_pull_, now_ + stagger(settings_.probe_interval));
+  effects_.push_back(tell_push_pull{id, theirs.join, false, false, from, std::move(error), std::move(theirs.user_state)});
 }
 
 void swim_core::push_pull_answered(stream_id id, push_pull theirs, nanos now) {
@@ -129,14 +131,16 @@ void swim_core::push_pull_answered(stream_id id, push_pull theirs, nanos now) {
   exchanges_.erase(it);
   theirs.join = join; // what we asked for decides whether the vetoes apply
   std::string error = merge(theirs, true);
-  effects_.push_back(tell_push_pull{id, join, true, with, std::move(error), std::move(theirs.user_state)});
+  const bool met = std::any_of(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return !is_self(r.name); });
+  has_met_ = has_met_ || met;
+  effects_.push_back(tell_push_pull{id, join, true, met, with, std::move(error), std::move(theirs.user_state)});
 }
 
 void swim_core::push_pull_failed(stream_id id, std::string why, nanos now) {
   pass(now);
   const auto it = exchanges_.find(id);
   if (it == exchanges_.end()) return;
-  effects_.push_back(tell_push_pull{id, it->second.join, true, it->second.with, std::move(why), {}});
+  effects_.push_back(tell_push_pull{id, it->second.join, true, false, it->second.with, std::move(why), {}});
   exchanges_.erase(it);
 }
 

@@ -42,7 +42,9 @@ constexpr uint64_t leave_ticket = ~uint64_t{0};
 // call the core. May be empty.
 struct vetoes {
   std::function<std::optional<std::string>(const alive&)> of_alive;
-  std::function<std::optional<std::string>(const std::vector<node_report>&)> of_join;
+  std::function<std::optional<std::string>(const std::vector<node_report>&)> of_join = {};
+  // Not an objection: whether two announcements' meta data say the same, in whatever order. Empty: when their bytes are equal.
+  std::function<bool(const std::string&, const std::string&)> say_the_same = {};
 };
 
 struct swim_figures { // since the start
@@ -210,6 +212,8 @@ private:
   probe_ring ring_;
   incarnation own_inc_ = 0;
   bool leaving_ = false, left_told_ = false;
+  bool has_met_ = false; // somebody else, whom we asked for the state
+  bool asked_for_ = false; // what is merged just now
   nanos leave_until_{0};
 
   sequence sequence_ = 0;

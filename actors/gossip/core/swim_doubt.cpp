@@ -112,7 +112,7 @@ bool swim_core::seems_alive(const member& m) const { return m.suspected && m.ans
 
 // Whoever answers us is not dead for us, whatever incarnation somebody claims to have seen.
 void swim_core::acquit(member& m) {
-  log(importance::notice, m.name + " answers and is not taken for dead");
+  log(importance::warning, m.name + " answers and is not taken for dead");
   forget_suspicion(m);
   sentences_.erase(m.name);
   change_state(m, node_state::alive);

@@ -15,14 +15,15 @@ constexpr incarnation leap_max = 1 << 24;
 bool swim_core::is_sound(const node_name& name, incarnation inc) const {
   if (name.empty() || name.size() > name_max || inc > inc_max) return false;
   const auto* m = members_.find(name);
-  // A newcomer meets the others with whatever they have come to.
-  return m == nullptr || inc <= m->inc || inc - m->inc <= 2 * leap_max;
+  // A newcomer takes in whatever the others have come to, when it has asked for it.
+  if (m == nullptr) return asked_for_ || inc <= 2 * leap_max;
+  return inc <= m->inc || inc - m->inc <= 2 * leap_max;
 }
 
 // Whoever restarted begins at 1, and others may remember more of it than anybody would be believed by packet. Only whom we asked may
-// say so: else a forged exchange would use up the counter.
+// say so, and only as much as leaves room for later refutations.
 bool swim_core::remembers_us_far_ahead(const node_report& r) {
-  if (!is_self(r.name) || leaving_ || r.inc > inc_max || is_sound(r.name, r.inc)) return false;
+  if (!is_self(r.name) || leaving_ || r.inc > inc_max - 2 * leap_max || is_sound(r.name, r.inc)) return false;
   refute(*members_.find(self_.name), r.inc, "remembered", {});
   return true;
 }
@@ -90,8 +91,9 @@ member* swim_core::admit(const alive& a, bool& moved) {
     return m;
   }
   if (m->at == a.at) return m;
-  // A dead one's name is free after a while, and at once for who says the very same of itself, its agent's id among it.
-  const bool same = !a.meta.empty() && a.meta == m->meta;
+  // A dead one's name is free after a while, and at once for who says the very same of itself, its agent's id among it, and knows of its
+  // death: what it said before it died may still be under way.
+  const bool same = !a.meta.empty() && a.inc > m->inc && (a.meta == m->meta || (vetoes_.say_the_same && vetoes_.say_the_same(a.meta, m->meta)));
   const bool reclaimable = settings_.dead_node_reclaim_time > nanos(0) && (same || now_ - m->changed > settings_.dead_node_reclaim_time);
   moved = m->state == node_state::left || (m->state == node_state::dead && reclaimable);
   if (moved) return m;

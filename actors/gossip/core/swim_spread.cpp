@@ -84,6 +84,7 @@ std::string swim_core::merge(const push_pull& theirs, bool asked) {
   if (theirs.join && vetoes_.of_join) {
     if (auto why = vetoes_.of_join(theirs.nodes)) return *why;
   }
+  asked_for_ = asked;
   for (const auto& r : theirs.nodes) {
     if (asked && remembers_us_far_ahead(r)) continue;
     switch (r.state) {
@@ -94,6 +95,7 @@ std::string swim_core::merge(const push_pull& theirs, bool asked) {
     case node_state::suspect: on_suspect({r.inc, r.name, self_.name}); break;
     }
   }
+  asked_for_ = false;
   return {};
 }
 

@@ -61,7 +61,7 @@ std::string pool_core::state() const {
   return encode_state(s);
 }
 
-void pool_core::merge(nanos now, std::string_view user_state, bool join) {
+void pool_core::merge(nanos now, std::string_view user_state, bool join, bool asked) {
   if (user_state.empty()) return;
   const auto s = decode_state(user_state);
   if (!s) {
@@ -70,7 +70,7 @@ void pool_core::merge(nanos now, std::string_view user_state, bool join) {
   }
   members_.merge(now, *s);
   events_.merge(*s, join && options_.ignore_old_on_join);
-  queries_.merge(*s);
+  queries_.merge(*s, asked);
 }
 
 result<uint64_t> pool_core::operate_keys(nanos now, key_operation what, std::string_view key, uint8_t relay_factor) {

@@ -38,9 +38,9 @@ public:
   void conflict(nanos now, const gossip::node_report& known, const gossip::node_report& claimant);
   // The body of a user message. Malformed ones are dropped, which write_log mentions.
   void deliver(nanos now, std::string_view body);
-  // Our part of a push/pull, and the other side's. `join`: it was made to join, by whoever.
+  // Our part of a push/pull, and the other side's. `join`: it was made to join, by whoever. `asked`: we have asked somebody else for it.
   std::string state() const;
-  void merge(nanos now, std::string_view user_state, bool join);
+  void merge(nanos now, std::string_view user_state, bool join, bool asked);
   void broadcast_done(nanos now, uint64_t ticket) { members_.broadcast_done(now, ticket); }
   void gossip_left(nanos now) { members_.gossip_left(now); }
 

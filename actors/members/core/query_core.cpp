@@ -89,14 +89,15 @@ bool query_core::matches(const query& q) const {
 bool query_core::take(nanos now, const query& q) {
   clock_.witness(q.time);
   if (!is_new(q)) return false;
-  if (matches(q)) deliver(now, q, may_change_keys(q));
+  if (matches(q)) deliver(now, q, false);
   return (q.flags & query_not_spread) == 0;
 }
 
 // What was asked before we met the others is not for us: somebody may send it again, and an old order to change keys would cut us off.
-void query_core::merge(const pool_state& s) {
+// What others bring unasked may be as old.
+void query_core::merge(const pool_state& s, bool wanted) {
   if (s.query_time > 0) clock_.witness(s.query_time - 1);
-  if (!std::exchange(has_met_, true)) least_ = std::max(least_, s.query_time);
+  if (wanted && !std::exchange(has_met_, true)) least_ = std::max(least_, s.query_time);
 }
 
 // Sealed packets can be sent again by who has no key. So orders about keys must come from a member of this very pool (the one of the
@@ -118,7 +119,7 @@ bool query_core::is_new(const query& q) {
   return true;
 }
 
-void query_core::deliver(nanos now, const query& q, bool keys_may_change) {
+void query_core::deliver(nanos now, const query& q, bool is_ours) {
   last_told_ = std::max(last_told_, q.time);
   const auto timeout = std::clamp(nanos{q.timeout_ns}, nanos{0}, options_.longest);
   const pending p{q.time, q.id, q.at, q.source, q.relay_factor, now + timeout};
@@ -149,7 +150,7 @@ void query_core::deliver(nanos now, const query& q, bool keys_may_change) {
   for (const auto& [name, operation] : operations) {
     if (what != name) continue;
     if (operation != key_operation::list) {
-      if (!keys_may_change) return;
+      if (!is_ours && !may_change_keys(q)) return;
       keys_changed_ = std::max(keys_changed_, q.time);
     }
     auto key = decode_key_request(q.payload);

@@ -49,7 +49,7 @@ public:
   void restore(lamport_time last);
   lamport_time last_told() const { return last_told_; } // the newest query that matched us
   void fill(pool_state& s) const { s.query_time = clock_.time(); }
-  void merge(const pool_state& s);
+  void merge(const pool_state& s, bool wanted);
   void tick(nanos now);
   nanos wake_at() const;
 
@@ -76,7 +76,7 @@ private:
   bool matches(const query& q) const;
   bool is_new(const query& q); // and remembers it
   bool may_change_keys(const query& q) const;
-  void deliver(nanos now, const query& q, bool keys_may_change);
+  void deliver(nanos now, const query& q, bool is_ours);
   void respond(const pending& p, const query_response& r, std::string bytes);
   void relay_to_some(const pending& p, const std::string& bytes);
   std::string encoded_answer(const pending& p, std::string_view payload) const;
@@ -89,7 +89,7 @@ private:
   outbox& out_;
   std::vector<heard> seen_; // by time modulo its size
   lamport_time least_ = 0, last_told_ = 0, keys_changed_ = 0;
-  bool has_met_ = false; // somebody, who said how late it is
+  bool has_met_ = false; // somebody whom we asked how late it is
   std::map<lamport_time, asked> asked_;
   std::map<uint64_t, pending> pending_;
   uint64_t numbered_ = 0;

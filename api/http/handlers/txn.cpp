@@ -23,11 +23,35 @@ struct api_kv_op {
     v("Session", s.session);
   }
 };
+// Durations have a second name here, and only here.
+struct api_definition : check_definition_record {
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    check_definition_record::fields(v, s);
+    v("IntervalDuration", s.interval);
+    v("TimeoutDuration", s.timeout);
+    v("DeregisterCriticalServiceAfterDuration", s.deregister_critical_service_after);
+  }
+};
+struct api_check : health_check {
+  api_definition written;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Definition", s.written);
+    health_check::fields(v, s);
+  }
+};
+struct api_check_op {
+  std::string verb;
+  api_check check;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Verb", s.verb);
+    v("Check", s.check);
+  }
+};
 struct api_op {
   boxed<api_kv_op> kv;
   boxed<txn_node_op> node;
   boxed<txn_service_op> service;
-  boxed<txn_check_op> check;
+  boxed<api_check_op> check;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("KV", s.kv);
     v("Node", s.node);
@@ -69,7 +93,8 @@ bool convert(exchange& x, list_of<api_op>& in, txn_request& out) {
     } else if (op.service) {
       t.service = std::move(op.service);
     } else if (op.check) {
-      t.check = std::move(op.check);
+      op.check->check.definition = std::move(op.check->check.written);
+      t.check = txn_check_op{std::move(op.check->verb), std::move(op.check->check)};
     } else {
       continue;
     }

@@ -127,7 +127,9 @@ TEST_CASE("a dead node that says the same of itself as before is free to be else
   f.tell(dead{7, "n2", "n3"});
   f.tell(alive_of("n2", 9, 8, "id=2"));
   CHECK(f.state("n2") == node_state::dead);
-  f.tell(alive_of("n2", 9, 1, "id=1"));
+  f.tell(alive_of("n2", 9, 7, "id=1")); // said before it died
+  CHECK(f.state("n2") == node_state::dead);
+  f.tell(alive_of("n2", 9, 8, "id=1"));
   CHECK(f.state("n2") == node_state::alive);
   CHECK(f.core.find("n2")->at == place(9));
 }
@@ -309,6 +311,10 @@ TEST_CASE("a newcomer takes in members whose incarnation was driven far up") {
   f.core.push_pull_answered(f.core.exchange(place(2), true, f.now), {true, {report_of("n2", 2, 1u << 30)}, {}}, f.now);
   REQUIRE(f.core.find("n2") != nullptr);
   CHECK(f.core.find("n2")->inc == 1u << 30);
+  f.tell(alive_of("n3", 3, 1u << 30));
+  f.core.push_pull_arrived(1, {true, {report_of("n4", 4, 1u << 30)}, {}}, place(4), f.now);
+  CHECK(f.core.find("n3") == nullptr); // only when it has asked
+  CHECK(f.core.find("n4") == nullptr);
 }
 
 TEST_CASE("who restarted comes back, however much the others remember of it, when it was it that asked") {
@@ -319,4 +325,26 @@ TEST_CASE("who restarted comes back, however much the others remember of it, whe
   f.core.push_pull_answered(f.core.exchange(place(2), true, f.now), theirs, f.now);
   CHECK(f.core.find("me")->inc == (1u << 30) + 1);
   CHECK(f.core.find("me")->state == node_state::alive);
+  const push_pull greatest{true, {report_of("me", 1, 0xfffffffe)}, {}};
+  f.core.push_pull_answered(f.core.exchange(place(2), true, f.now), greatest, f.now);
+  CHECK(f.core.find("me")->inc == (1u << 30) + 1); // there would be no way further
+}
+
+TEST_CASE("whom others find asks one of them soon, unless it has met somebody") {
+  node_fixture f;
+  const push_pull theirs{true, {report_of("n2", 2)}, {}};
+  f.core.push_pull_arrived(1, theirs, place(2), f.now);
+  f.core.drain();
+  f.pass(2s);
+  const auto asked = f.all<open_push_pull>();
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].to == place(2));
+  f.core.push_pull_answered(asked[0].id, theirs, f.now);
+  CHECK(f.all<tell_push_pull>().at(0).met_others);
+  f.core.push_pull_arrived(2, theirs, place(2), f.now);
+  f.core.drain();
+  f.pass(2s);
+  CHECK(f.all<open_push_pull>().empty());
+  f.core.push_pull_answered(f.core.exchange(place(1), true, f.now), {true, {report_of("me", 1)}, {}}, f.now);
+  CHECK(!f.all<tell_push_pull>().at(0).met_others);
 }

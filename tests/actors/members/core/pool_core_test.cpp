@@ -34,7 +34,7 @@ struct pool {
     }
     for (auto& x : nodes)
       for (auto& other : nodes) x.core->joined(now, other.who);
-    for (auto& x : nodes) x.core->merge(now, nodes.front().core->state(), true);
+    for (auto& x : nodes) x.core->merge(now, nodes.front().core->state(), true, true);
     settle();
     for (auto& x : nodes) x.told.clear();
   }
@@ -85,13 +85,13 @@ TEST_CASE("a user event comes once to everybody, also to who fired it, and to wh
   pool_options o;
   o.members.self = "new";
   pool_core late(o, prng(9));
-  late.merge(p.now, p[0].state(), true);
+  late.merge(p.now, p[0].state(), true, true);
   size_t events = 0;
   for (const auto& e : late.drain()) events += std::holds_alternative<tell_user_event>(e) ? 1 : 0;
   CHECK(events == 0);
   o.ignore_old_on_join = false;
   pool_core replaying(o, prng(9));
-  replaying.merge(p.now, p[0].state(), true);
+  replaying.merge(p.now, p[0].state(), true, true);
   for (const auto& e : replaying.drain()) events += std::holds_alternative<tell_user_event>(e) ? 1 : 0;
   CHECK(events == 2);
 }
@@ -272,27 +272,51 @@ TEST_CASE("orders to change keys that are sent again reach nobody who restarted"
     for (const auto& e : c.drain()) followed += std::holds_alternative<tell_key_request>(e) ? 1 : 0;
     return followed;
   };
-  pool_options o;
-  o.members.self = "n1";
-  pool_core restarted(o, prng(1)), forgetful(o, prng(2)), late(o, prng(3));
-  restarted.restore(p[1].clocks());
-  CHECK(replayed_to(restarted) == 0);
-  CHECK(replayed_to(forgetful) == 0); // it has met nobody yet
-  late.merge(p.now, p[0].state(), true);
-  CHECK(replayed_to(late) == 0);
-  orders.clear();
+  const auto newcomer = [&](uint64_t seed) {
+    pool_options o;
+    o.members.self = "n1";
+    auto c = std::make_unique<pool_core>(o, prng(seed));
+    c->joined(p.now, p.nodes[0].who);
+    return c;
+  };
+  const auto restarted = newcomer(1), forgetful = newcomer(2), deceived = newcomer(3), late = newcomer(4), behind = newcomer(5);
+  restarted->restore(p[1].clocks());
+  restarted->merge(p.now, encode_state({}), true, true);
+  CHECK(replayed_to(*restarted) == 0); // its snapshot tells
+  CHECK(replayed_to(*forgetful) == 0); // it has met nobody yet
+  deceived->merge(p.now, encode_state({}), true, false);
+  CHECK(replayed_to(*deceived) == 0); // nor has this one: an old state was sent to it
+  late->merge(p.now, p[0].state(), true, true);
+  CHECK(replayed_to(*late) == 0); // it was told how late it is
+  behind->merge(p.now, encode_state({}), true, true);
+  CHECK(replayed_to(*behind) == 3); // for it they are new
+}
+
+TEST_CASE("orders to change keys count in their own pool only, and never an older one after a newer") {
+  pool p(2);
+  std::vector<std::string> orders;
   for (int i = 0; i < 2; ++i) {
     REQUIRE(p[0].operate_keys(p.now, key_operation::install, std::string(16, 'l')).ok());
     p.settle();
     orders.push_back(p.told<broadcast>(0).back().bytes);
   }
-  CHECK(replayed_to(late) == 0); // who asks is no member there, as in another pool
-  CHECK(replayed_to(late) == 0);
-  pool_core joined(o, prng(4));
-  joined.merge(p.now, restarted.state(), true);
-  joined.joined(p.now, p.nodes[0].who);
-  std::swap(orders[0], orders[1]);
-  CHECK(replayed_to(joined) == 1); // the second is older than what it has followed
+  const auto followed = [&](pool_core& c, const std::string& order) {
+    c.deliver(p.now, order);
+    size_t n = 0;
+    for (const auto& e : c.drain()) n += std::holds_alternative<tell_key_request>(e) ? 1 : 0;
+    return n;
+  };
+  pool_options o;
+  o.members.self = "n1";
+  pool_core elsewhere(o, prng(1)), here(o, prng(2));
+  for (auto* c : {&elsewhere, &here}) c->merge(p.now, encode_state({}), true, true);
+  auto twin = p.nodes[0].who;
+  twin.at.port = 8302; // as in the pool of the WAN
+  elsewhere.joined(p.now, twin);
+  here.joined(p.now, p.nodes[0].who);
+  CHECK(followed(elsewhere, orders[0]) == 0);
+  CHECK(followed(here, orders[1]) == 1);
+  CHECK(followed(here, orders[0]) == 0);
 }
 
 TEST_CASE("a list of keys that does not fit is cut and says so") {
@@ -332,7 +356,7 @@ TEST_CASE("garbage is dropped with a word, and changes nothing") {
   pool p(1);
   for (const std::string& bytes : {std::string(), std::string("\x00", 1), std::string("\x2a"), std::string("\x04\x81\xa1"), std::string(200, '\x93')})
     p[0].deliver(p.now, bytes);
-  p[0].merge(p.now, "\x02\x99", true);
+  p[0].merge(p.now, "\x02\x99", true, true);
   for (const auto& e : p[0].drain()) CHECK(std::holds_alternative<write_log>(e));
 }
 
