@@ -346,7 +346,7 @@ def moved(world, client):
         eventually("the member is at its new address", 20, lambda: (member(server, client)["Status"], member(server, client)["Addr"]) == (1, client.ip))
         eventually("the catalog's address is the new one", 20, lambda: (client.name, client.ip) in [(n["Node"], n["Address"]) for n in server.json("GET", "/v1/catalog/nodes")])
         eventually("its service is there", 20, lambda: [r["Address"] for r in server.json("GET", "/v1/catalog/service/mover")] == [client.ip])
-    assert client.dig("mover.service.consul") == [client.ip]
+    eventually("its DNS answer is the new address", 5, lambda: client.dig("mover.service.consul") == [client.ip])  # from any server, which may lag
     client.json("PUT", "/v1/agent/service/deregister/mover")
     step("left and came back under the same name at a new address")
 
@@ -368,7 +368,7 @@ def crashed(world, client):
                            lambda: (member(agent, second)["Status"], member(agent, second)["Addr"]) == (1, second.ip))
         eventually("it is healthy", 20, lambda: serf_health(agent, second) == ["passing"])
         eventually("its service is there", 20, lambda: [r["Address"] for r in agent.json("GET", "/v1/catalog/service/crashed")] == [second.ip])
-    assert client.dig("crashed.service.consul") == [second.ip]
+    eventually("its DNS answer is the new address", 5, lambda: client.dig("crashed.service.consul") == [second.ip])
     second.kill(signal.SIGINT)
     eventually("it has left", 20, lambda: health(client, "crashed") == {})
     world.processes.remove(second)
