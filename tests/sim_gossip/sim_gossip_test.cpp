@@ -55,8 +55,9 @@ TEST_CASE("with Lifeguard every crash is noticed in time and no healthy node is 
 }
 
 TEST_CASE("without Lifeguard stalled nodes declare healthy ones dead") {
-  const auto row = measure_crashes({.seed = 1, .nodes = 80, .crashes = 0, .lifeguard = false, .at_least = 100s});
-  CHECK(row.counts.false_deaths > 0);
+  uint64_t dead = 0;
+  for (uint64_t seed = 1; seed <= 4; ++seed) dead += measure_crashes({.seed = seed, .nodes = 80, .crashes = 0, .lifeguard = false, .at_least = 100s}).counts.false_deaths;
+  CHECK(dead > 0);
 }
 
 TEST_CASE("nodes that join one after the other through one of them are all known to all") {
