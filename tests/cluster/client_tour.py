@@ -327,7 +327,8 @@ def cloned(world, client):
 
 
 def member(server, client):
-    return next(m for m in server.json("GET", "/v1/agent/members") if m["Name"] == client.name)
+    """As this server sees it; of status 0 when it does not."""
+    return next((m for m in server.json("GET", "/v1/agent/members") if m["Name"] == client.name), {"Status": 0, "Addr": ""})
 
 
 def serf_health(server, client):
@@ -357,6 +358,7 @@ def crashed(world, client):
     eventually("the second serves", 20, lambda: has_leader(second))
     second.json("PUT", "/v1/agent/service/register", {"Name": "crashed", "Port": 7})
     eventually("registered", 20, lambda: "c2" in health(client, "crashed"))
+    eventually("all servers see it", 20, lambda: all(member(s, second)["Status"] == 1 for s in world.servers))
     second.kill()
     eventually("the servers take it for failed", 40, lambda: all(member(s, second)["Status"] == 4 and serf_health(s, second) == ["critical"] for s in world.servers))
     world.made += 1
