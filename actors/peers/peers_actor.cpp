@@ -1,6 +1,7 @@
 #include "actors/messages/port_messages.hpp"
 #include "actors/peers/peers_state.hpp"
 #include "actors/raft/core/wire.hpp"
+#include "actors/remind.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
@@ -73,7 +74,7 @@ void peers_state::start(peers_setup s, raft_handle r, int listener) {
   self->set_exit_handler([this](const caf::exit_msg& e) { stop(e.reason); });
   if (listener >= 0) self->add_doorman(listener);
   ticked = now();
-  self->delayed_send(self, setup.tick, peers_ticked{});
+  remind(self, setup.tick, peers_ticked{});
 }
 
 // CAF waits for what is not yet written before it lets go of a connection, for ever with a peer that hangs.
@@ -198,7 +199,7 @@ void peers_state::tick() {
   }
   // An idle server wakes up seldom.
   const bool busy = plan->restless() || !questions.empty() || !sendings.empty() || incoming;
-  self->delayed_send(self, busy ? setup.tick : setup.tick * 5, peers_ticked{});
+  remind(self, busy ? setup.tick : setup.tick * 5, peers_ticked{});
 }
 
 } // namespace peer

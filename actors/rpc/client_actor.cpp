@@ -1,4 +1,5 @@
 #include "actors/rpc/client_actor.hpp"
+#include "actors/remind.hpp"
 #include "actors/rpc/client_state.hpp"
 #include "actors/rpc/dial.hpp"
 #include "runtime/base/log.hpp"
@@ -224,7 +225,7 @@ void client_state::settle(uint64_t id, attempt how, const std::string& refusal, 
     c.stream = 0;
     c.link = 0;
     c.deadline = nanos(0);
-    if (route_.size() > 0 || how == attempt::answered) return self->delayed_send(self, *delay, call_again{id});
+    if (route_.size() > 0 || how == attempt::answered) return remind(self, *delay, call_again{id});
   }
   rpc_answer a;
   if (how == attempt::answered) {
@@ -374,7 +375,7 @@ void client_state::close(uint64_t number, const std::string& why) {
 void client_state::arm() {
   if (ticking_ || (links_.empty() && calls_.empty() && route_.size() == 0)) return;
   ticking_ = true;
-  self->delayed_send(self, setup_.tick, client_ticked{});
+  remind(self, setup_.tick, client_ticked{});
 }
 
 void client_state::tick() {

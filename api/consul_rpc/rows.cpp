@@ -1,16 +1,8 @@
 #include "api/consul_rpc/rows.hpp"
+#include "runtime/base/json_codec.hpp"
 #include "storage/model/service_rows.hpp"
-#include <cctype>
 
 namespace actord::consul_rpc {
-
-namespace {
-
-bool same_text(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
-} // namespace
 
 bool has_node_meta(const string_table& wanted, const string_table& meta) {
   return std::all_of(wanted.begin(), wanted.end(), [&](auto& w) {
@@ -21,7 +13,7 @@ bool has_node_meta(const string_table& wanted, const string_table& meta) {
 
 bool has_tags(const rpc::service_request& q, const string_slice& tags) {
   if (!q.tag_filter) return true;
-  auto there = [&](const std::string& wanted) { return std::any_of(tags.begin(), tags.end(), [&](auto& t) { return same_text(t, wanted); }); };
+  auto there = [&](const std::string& wanted) { return std::any_of(tags.begin(), tags.end(), [&](auto& t) { return equal_fold(t, wanted); }); };
   if (q.tags.empty()) return there(q.tag);
   return std::all_of(q.tags.begin(), q.tags.end(), there);
 }

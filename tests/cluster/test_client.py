@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A client agent of ours and three servers of ours: services with checks, keys, transactions, blocking queries and DNS through the client; it is
-restarted, moved to a new address, stalled; no leader, no server; an empty data directory; a cloned node id; all servers replaced one by one.   test_client.py [--only WORD]"""
+restarted, moved to a new address, stalled; another is killed and comes back elsewhere;
+no leader, no server; an empty data directory; a cloned node id; all servers replaced one by one.   test_client.py [--only WORD]"""
 import argparse
 import random
 
