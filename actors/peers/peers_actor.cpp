@@ -1,7 +1,7 @@
 #include "actors/messages/port_messages.hpp"
 #include "actors/peers/peers_state.hpp"
 #include "actors/raft/core/wire.hpp"
-#include "actors/remind.hpp"
+#include "actors/messages/remind.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/io/middleman.hpp>
 #include <caf/send.hpp>

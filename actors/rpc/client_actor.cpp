@@ -1,5 +1,5 @@
 #include "actors/rpc/client_actor.hpp"
-#include "actors/remind.hpp"
+#include "actors/messages/remind.hpp"
 #include "actors/rpc/client_state.hpp"
 #include "actors/rpc/dial.hpp"
 #include "runtime/base/log.hpp"
