@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -89,6 +90,13 @@ datagram_socket::~datagram_socket() {
 }
 
 uint16_t datagram_socket::port() const { return net::port_of(fd_); }
+
+uint64_t datagram_socket::dropped() const {
+  std::array<uint32_t, SK_MEMINFO_VARS> figures{};
+  socklen_t size = sizeof figures;
+  const bool known = ::getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, figures.data(), &size) == 0 && size > SK_MEMINFO_DROPS * sizeof(uint32_t);
+  return dropped_.load(std::memory_order_relaxed) + (known ? figures[SK_MEMINFO_DROPS] : 0);
+}
 
 void datagram_socket::start(sink to) {
   reader_ = std::thread([this, to = std::move(to)] { read_loop(to); });

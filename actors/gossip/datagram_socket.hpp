@@ -39,7 +39,8 @@ public:
   // Never waits: what the kernel does not take is dropped, as the network would. Returns how many were sent.
   size_t send(std::span<const datagram> out);
 
-  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); } // because nobody took them in time
+  // Packets that nobody took in time, here or in the kernel (Linux's SO_MEMINFO; without it only here).
+  uint64_t dropped() const;
 
 private:
   datagram_socket(int fd, int stop, int family) : fd_(fd), stop_(stop), family_(family) {}

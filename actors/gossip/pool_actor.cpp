@@ -191,9 +191,15 @@ vetoes pool_state::make_vetoes() {
 
 // ---- time --------------------------------------------------------------------------------------------------------
 
+void pool_state::count_drops(nanos at) {
+  const auto dropped = packets_->dropped();
+  if (std::exchange(dropped_, dropped) != dropped) swim_->missed_packets(at);
+}
+
 void pool_state::arrived(packets_arrived& m) {
   packets_->taken(m.packets);
   const auto at = now();
+  count_drops(at);
   for (auto& d : m.packets) {
     auto p = decode_packet(d.bytes, &*seal_);
     if (!p) {
@@ -210,6 +216,7 @@ void pool_state::arrived(packets_arrived& m) {
 void pool_state::ticked(pool_ticked t) {
   if (t.generation == generation_) wake_at_ = nanos::max();
   const auto at = now();
+  count_drops(at);
   if (swim_->next_deadline() <= at) swim_->tick(at);
   if (pool_->wake_at() <= at) pool_->tick(at);
   expire_streams(at);

@@ -80,6 +80,7 @@ private:
   nanos now() const { return std::chrono::duration_cast<nanos>(self_->clock().now().time_since_epoch()); }
 
   // pool_actor.cpp
+  void count_drops(nanos at);
   void schedule();
   void write_clocks(bool sync);
   void publish(nanos at);
@@ -175,6 +176,7 @@ private:
   nanos published_{0}, flush_at_{nanos::max()};
   nanos wake_at_{nanos::max()}; // of the newest timer under way
   uint64_t generation_ = 0;
+  uint64_t dropped_ = 0; // packets, of which the core knows
   uint64_t undecodable_ = 0, malformed_ = 0;
   std::string why_undecodable_;
   nanos log_interval_{0};

@@ -115,8 +115,9 @@ struct broker_state {
     accepted_count -= (id & accepted_bit) != 0 ? 1 : 0;
   }
 
+  // Not behind a flood of packets: who cannot be reached by them is asked by stream.
   template <class T> void tell(T message) {
-    if (auto to = caf::actor_cast<caf::actor>(pool)) self->send(to, std::move(message));
+    if (auto to = caf::actor_cast<caf::actor>(pool)) self->template send<caf::message_priority::high>(to, std::move(message));
   }
 
   pointer self;

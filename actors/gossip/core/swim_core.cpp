@@ -19,7 +19,8 @@ swim_core::swim_core(settings s, identity self, vetoes objections, prng random, 
 // Every call comes through here first. Time that runs backwards stands still.
 void swim_core::pass(nanos now) {
   if (now <= now_) return;
-  const nanos lag = now - next_deadline();
+  // What was lost once is not lost again, whichever timer is still due.
+  const nanos lag = now - std::max(next_deadline(), stalled_until_);
   now_ = now;
   if (settings_.stall_after > nanos(0) && lag > settings_.stall_after) after_stall(lag);
   // With nothing to tell, the rounds pass unnoticed.
@@ -31,6 +32,7 @@ void swim_core::pass(nanos now) {
 
 void swim_core::after_stall(nanos lag) {
   ++figures_.stalls;
+  stalled_until_ = now_;
   awareness_.apply(static_cast<int>(std::min<int64_t>(1 + lag / settings_.probe_interval, 1000)));
   effects_.push_back(tell_stall{lag});
   if (probe_) {
@@ -40,6 +42,7 @@ void swim_core::after_stall(nanos lag) {
   }
   for (auto& r : relays_) r.deadline += lag;
   for (auto& [name, s] : sentences_) s.deadline += lag;
+  if (hearing_ < nanos::max()) hearing_ += lag;
   strangers_.postpone(lag);
   std::set<std::pair<nanos, node_name>> later;
   for (const auto& [deadline, name] : suspicions_) {
@@ -56,6 +59,19 @@ void swim_core::after_stall(nanos lag) {
     catch_up_from_ = now_ + settings_.suspicion_min(members_.size());
     next_push_pull_ = std::min(next_push_pull_, now_ + stagger(settings_.probe_interval));
   }
+}
+
+// Lifeguard counts only signs that its probes see; here the kernel says it. A probe's answer by stream gets more time, and who is
+// suspected or said to be dead is asked by stream before that is believed.
+void swim_core::missed_packets(nanos now) {
+  pass(now);
+  constexpr nanos log_pause = std::chrono::seconds(10);
+  if (missed_at_ == nanos::min() || now_ - missed_at_ > log_pause) log(importance::warning, "packets to us were dropped, as more come than we take: trusting ourselves less");
+  missed_at_ = now_;
+  if (distrusted_at_ > nanos::min() && now_ - distrusted_at_ < settings_.probe_interval) return;
+  distrusted_at_ = now_;
+  ++figures_.missed;
+  awareness_.apply(2);
 }
 
 nanos swim_core::next_deadline() const {
@@ -129,6 +145,7 @@ void swim_core::push_pull_answered(stream_id id, push_pull theirs, nanos now) {
   if (it == exchanges_.end()) return;
   const auto [with, join] = std::move(it->second);
   exchanges_.erase(it);
+  accused_answered_exchange(id, &theirs);
   theirs.join = join; // what we asked for decides whether the vetoes apply
   std::string error = merge(theirs, true);
   const bool met = std::any_of(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return !is_self(r.name); });
@@ -142,6 +159,7 @@ void swim_core::push_pull_failed(stream_id id, std::string why, nanos now) {
   if (it == exchanges_.end()) return;
   effects_.push_back(tell_push_pull{id, it->second.join, true, false, it->second.with, std::move(why), {}});
   exchanges_.erase(it);
+  accused_answered_exchange(id, nullptr);
 }
 
 // ---- orders ------------------------------------------------------------------------------------------------------

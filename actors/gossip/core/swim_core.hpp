@@ -48,7 +48,7 @@ struct vetoes {
 };
 
 struct swim_figures { // since the start
-  uint64_t probes = 0, probes_failed = 0, suspected = 0, refuted = 0, declared_dead = 0, stalls = 0, refused = 0;
+  uint64_t probes = 0, probes_failed = 0, suspected = 0, refuted = 0, declared_dead = 0, stalls = 0, missed = 0, refused = 0;
 };
 
 class swim_core {
@@ -67,6 +67,8 @@ public:
   void tcp_ping_refused(sequence seq, nanos now);
   // What to answer to a ping over a stream; nothing when it is not for us.
   std::optional<ack> answer_tcp_ping(const ping& p) const;
+  // Packets to us were dropped, as more came than were taken: for a while silence proves nothing. To be told before the tick.
+  void missed_packets(nanos now);
   void tick(nanos now);
   nanos next_deadline() const;
 
@@ -127,10 +129,14 @@ private:
     bool join = false;
   };
 
-  struct sentence { // somebody says by packet that a member is gone; it may object
+  struct sentence { // somebody says by packet that a member is gone, or we are about to; it may object
     dead what;
-    sequence seq = 0;
-    nanos deadline{0}, next_ask{0};
+    sequence seq = 0; // of its pings, by packet and by stream
+    nanos began{0}, deadline{0}, next_ask{0}, stream_at{0}; // the last: when it is asked by stream, too
+    bool is_told = true; // others know
+    size_t confirmed = 0; // by how many, if it is not told
+    bool by_stream = false, is_stretched = false;
+    stream_id exchange = 0; // by which it is asked, if so
   };
 
   // swim_core.cpp: time, dispatch, orders
@@ -171,6 +177,18 @@ private:
   void hear_of_death(const dead& d);
   void hear_accused();
   bool accused_answered(sequence seq, const address& from);
+  void accused_answered_stream(sequence seq, bool answered);
+  void accused_answered_exchange(stream_id id, const push_pull* theirs);
+  void ask(const member& m, sentence& s);
+  void ask_by_stream(const member& m, sentence& s);
+  bool gets_more_time(const member& m, sentence& s);
+  void hear_suspect(member& m);
+  void execute(const node_name& name);
+  bool may_have_missed(nanos since) const { return missed_at_ >= since; }
+  // How long who is said to be dead may object.
+  nanos last_word() const { return std::min(2 * settings_.probe_timeout, settings_.probe_interval); }
+  // When a suspicion is looked at for good.
+  nanos end_of(const suspicion& s) const { return settings_.checks_claims ? s.deadline() - last_word() : s.deadline(); }
   bool seems_alive(const member& m) const;
   void acquit(member& m);
 
@@ -185,6 +203,7 @@ private:
   void refute(member& self, incarnation accused, std::string_view what, const node_name& accuser);
   void forget_suspicion(member& m);
   void serve_suspicions();
+  void declare_dead(const dead& verdict, size_t confirmed);
   void change_state(member& m, node_state to);
   void tell(member_change change, const member& m) { effects_.push_back(tell_member{change, m.report()}); }
   void spread(message m, const node_name& subject, uint64_t ticket = 0);
@@ -220,10 +239,12 @@ private:
   std::optional<probe> probe_;
   bool probe_due_ = false; // its time came while another was under way
   std::deque<relay> relays_; // by deadline
-  std::set<std::pair<nanos, node_name>> suspicions_; // by deadline
+  std::set<std::pair<nanos, node_name>> suspicions_; // by end_of()
 
   std::map<node_name, sentence> sentences_; // of members only
   nanos hearing_{nanos::max()}; // when to look at them next, or earlier
+  nanos stalled_until_{nanos::min()};
+  nanos missed_at_{nanos::min()}, distrusted_at_{nanos::min()}; // when packets were last dropped, and held against ourselves
   allowance leaps_{16, 1.0 / 60}; // by which we may be accused of an incarnation far beyond our own
   waiting_room strangers_{4};
 

@@ -1,5 +1,6 @@
 // swim_core, what packets claim and whoever it is about must confirm. memberlist believes every packet.
 #include "actors/gossip/core/swim_core.hpp"
+#include <algorithm>
 
 namespace actord::gossip {
 
@@ -64,8 +65,9 @@ void swim_core::hear_of_death(const dead& d) {
   spread(d, m->name);
   if (!fresh) return;
   s.seq = static_cast<sequence>(random_());
-  s.deadline = now_ + std::min(2 * settings_.probe_timeout, settings_.probe_interval);
-  s.next_ask = now_;
+  s.began = s.next_ask = now_;
+  s.deadline = now_ + last_word();
+  s.stream_at = on_purpose ? nanos::max() : now_ + last_word() / 2;
   hearing_ = now_;
   hear_accused();
 }
@@ -73,26 +75,100 @@ void swim_core::hear_of_death(const dead& d) {
 void swim_core::hear_accused() {
   if (now_ < hearing_) return;
   hearing_ = nanos::max();
-  std::vector<dead> gone;
+  constexpr int asked_by_stream_max = 32;
+  int room = asked_by_stream_max;
+  for (const auto& [name, s] : sentences_) room -= s.by_stream ? 1 : 0;
+  std::vector<node_name> gone;
   for (auto& [name, s] : sentences_) {
-    const auto* m = members_.find(name);
-    if (s.deadline <= now_) {
-      gone.push_back(s.what);
+    const auto& m = *members_.find(name);
+    if (s.deadline <= now_ && !gets_more_time(m, s)) {
+      gone.push_back(name);
       continue;
     }
-    if (s.next_ask <= now_) {
-      s.next_ask = now_ + settings_.probe_timeout / 3;
-      send_packet p{m->at, name, {suspect{s.what.inc, name, self_.name}}, m->checks_sums()};
-      // The acks of one that leaves would say nothing, and use up what it still has to tell to others.
-      if (s.what.from != name) p.messages.insert(p.messages.begin(), ping{s.seq, name, self_.at, self_.name});
-      effects_.push_back(std::move(p));
+    if (s.next_ask <= now_) ask(m, s);
+    if (s.stream_at <= now_) {
+      s.stream_at = nanos::max();
+      if (m.answers_streams() && !s.by_stream && room-- > 0) ask_by_stream(m, s);
     }
-    hearing_ = std::min({hearing_, s.deadline, s.next_ask});
+    hearing_ = std::min({hearing_, s.deadline, s.next_ask, s.stream_at});
   }
-  for (const auto& d : gone) {
-    sentences_.erase(d.node);
-    on_dead(d, true);
+  for (const auto& name : gone) {
+    auto& m = *members_.find(name);
+    const auto& s = sentences_.at(name);
+    if (s.what.from != name && m.answered > s.began && m.answered > m.unanswered) acquit(m);
+    else execute(name);
   }
+}
+
+void swim_core::ask(const member& m, sentence& s) {
+  s.next_ask = now_ + settings_.probe_timeout / 3;
+  send_packet p{m.at, m.name, {suspect{s.what.inc, m.name, self_.name}}, m.checks_sums()};
+  // The acks of one that leaves would say nothing, and use up what it still has to tell to others.
+  if (s.what.from != m.name) p.messages.insert(p.messages.begin(), ping{s.seq, m.name, self_.at, self_.name});
+  effects_.push_back(std::move(p));
+}
+
+// Where packets get lost, at either end. A ping asks who is said to be dead; an exchange of states who is said to leave, as who leaves
+// answers pings, and says of itself that it leaves.
+void swim_core::ask_by_stream(const member& m, sentence& s) {
+  s.by_stream = true;
+  if (s.what.from == s.what.node) s.exchange = exchange(m.at, false, now_);
+  else effects_.push_back(send_tcp_ping{m.at, {s.seq, m.name, self_.at, self_.name}, now_ + awareness_.scale(settings_.probe_interval)});
+}
+
+// Once, where packets were dropped since it was accused: its answer may be among them.
+bool swim_core::gets_more_time(const member& m, sentence& s) {
+  if (s.is_stretched || !may_have_missed(s.began) || !m.answers_streams()) return false;
+  s.is_stretched = true;
+  s.deadline = now_ + awareness_.scale(settings_.probe_interval);
+  s.stream_at = now_;
+  return true;
+}
+
+// A suspicion is about to run out. What it rests on may be packets that were lost, so the suspect has a last word by stream, and it
+// ends with a death or an acquittal.
+void swim_core::hear_suspect(member& m) {
+  auto [it, fresh] = sentences_.try_emplace(m.name);
+  auto& s = it->second;
+  if (fresh) {
+    s.what = {m.inc, m.name, self_.name};
+    s.seq = static_cast<sequence>(random_());
+    s.began = m.suspected->started();
+    s.deadline = std::max(m.suspected->deadline(), now_ + last_word());
+    s.next_ask = s.stream_at = hearing_ = now_;
+    s.is_told = false;
+    s.confirmed = m.suspected->confirmed();
+  } else {
+    s.what.inc = std::max(s.what.inc, m.inc); // else it might count for nothing at its end, and the member remain a suspect
+  }
+  forget_suspicion(m);
+  hear_accused();
+}
+
+void swim_core::execute(const node_name& name) {
+  const sentence s = std::move(sentences_.extract(name).mapped());
+  if (s.is_told) on_dead(s.what, true);
+  else declare_dead(s.what, s.confirmed);
+}
+
+// A host that says that nobody listens there confirms the death.
+void swim_core::accused_answered_stream(sequence seq, bool answered) {
+  const auto it = std::find_if(sentences_.begin(), sentences_.end(), [&](const auto& s) { return s.second.by_stream && s.second.seq == seq; });
+  if (it == sentences_.end()) return;
+  if (!answered) return execute(node_name(it->first));
+  auto& m = *members_.find(it->first);
+  m.answered = now_;
+  acquit(m);
+}
+
+void swim_core::accused_answered_exchange(stream_id id, const push_pull* theirs) {
+  const auto it = std::find_if(sentences_.begin(), sentences_.end(), [&](const auto& s) { return s.second.exchange == id; });
+  if (it == sentences_.end()) return;
+  const node_name name = it->first;
+  const bool stays = theirs != nullptr && std::any_of(theirs->nodes.begin(), theirs->nodes.end(),
+                                                      [&](const auto& r) { return r.name == name && r.state == node_state::alive; });
+  if (stays) acquit(*members_.find(name));
+  else execute(name);
 }
 
 bool swim_core::accused_answered(sequence seq, const address& from) {

@@ -55,7 +55,7 @@ void swim_core::change_state(member& m, node_state to) {
 
 void swim_core::forget_suspicion(member& m) {
   if (!m.suspected) return;
-  suspicions_.erase({m.suspected->deadline(), m.name});
+  suspicions_.erase({end_of(*m.suspected), m.name});
   m.suspected.reset();
 }
 
@@ -132,10 +132,10 @@ void swim_core::on_suspect(const suspect& s) {
   member* m = members_.find(s.node);
   if (m == nullptr || !is_sound(s.node, s.inc) || s.from.size() > name_max || s.inc < m->inc) return;
   if (m->suspected) {
-    const nanos before = m->suspected->deadline();
+    const nanos before = end_of(*m->suspected);
     if (!m->suspected->confirm(s.from)) return;
     suspicions_.erase({before, m->name});
-    suspicions_.emplace(m->suspected->deadline(), m->name);
+    suspicions_.emplace(end_of(*m->suspected), m->name);
     return spread(s, m->name);
   }
   if (m->state != node_state::alive) return;
@@ -148,7 +148,7 @@ void swim_core::on_suspect(const suspect& s) {
   const size_t n = members_.size();
   m->suspected = std::make_unique<suspicion>(s.from, settings_.confirmations(n), settings_.suspicion_min(n),
                                              settings_.suspicion_max(n), now_);
-  suspicions_.emplace(m->suspected->deadline(), m->name);
+  suspicions_.emplace(end_of(*m->suspected), m->name);
 }
 
 // `is_told`: others were told before.
@@ -183,15 +183,19 @@ void swim_core::refute(member& self, incarnation accused, std::string_view what,
 void swim_core::serve_suspicions() {
   while (!suspicions_.empty() && suspicions_.begin()->first <= now_) {
     member& m = *members_.find(suspicions_.begin()->second);
-    if (settings_.checks_claims && seems_alive(m)) {
-      acquit(m);
+    if (settings_.checks_claims) {
+      if (seems_alive(m)) acquit(m);
+      else hear_suspect(m);
       continue;
     }
-    ++figures_.declared_dead;
-    log(importance::notice, "marking " + m.name + " as failed, suspect timeout reached (" +
-                                std::to_string(m.suspected->confirmed()) + " peer confirmations)");
-    on_dead({m.inc, m.name, self_.name});
+    declare_dead({m.inc, m.name, self_.name}, m.suspected->confirmed());
   }
+}
+
+void swim_core::declare_dead(const dead& verdict, size_t confirmed) {
+  ++figures_.declared_dead;
+  log(importance::notice, "marking " + verdict.node + " as failed, suspect timeout reached (" + std::to_string(confirmed) + " peer confirmations)");
+  on_dead(verdict);
 }
 
 } // namespace actord::gossip

@@ -157,3 +157,170 @@ TEST_CASE("forged incarnations cannot use up a counter, whoever is told of them"
   f.pass_peacefully(30s);
   for (const auto* m : f.core.members()) CHECK(m->state == node_state::alive);
 }
+
+// ---- packets that were dropped -----------------------------------------------------------------------------------
+
+namespace {
+
+struct deaf_fixture : doubting_fixture {
+  deaf_fixture() {
+    befriend(3);
+    pass_peacefully(10s);
+    core.drain();
+  }
+  // Nothing comes in but what the test lets in, and packets are dropped all the time; the first ping by stream to n2 that did not end yet.
+  std::optional<send_tcp_ping> pass_deaf(nanos by, bool only_last_words = false) {
+    for (const nanos until = now + by; now < until; now += 100ms) {
+      core.missed_packets(now);
+      core.tick(now);
+      for (auto& e : core.drain()) {
+        if (auto* t = std::get_if<send_tcp_ping>(&e); t != nullptr && t->to == place(2) && (!only_last_words || state("n2") != node_state::alive)) return *t;
+        if (auto* x = std::get_if<open_push_pull>(&e); x != nullptr && x->to == place(2)) exchanged = x->id;
+      }
+    }
+    return {};
+  }
+  stream_id exchanged = 0;
+};
+
+} // namespace
+
+TEST_CASE("while packets are dropped, who is said to be dead is asked by stream before it is believed") {
+  deaf_fixture f;
+  f.core.missed_packets(f.now);
+  CHECK(f.core.health_score() == 2);
+  f.tell(dead{1, "n2", "n3"}, place(3));
+  const auto asked = f.pass_deaf(5s);
+  REQUIRE(asked);
+  CHECK(f.state("n2") == node_state::alive);
+  SUBCASE("an answer acquits it") {
+    f.core.tcp_ping_ended(asked->what.seq, true, f.now);
+    f.pass_deaf(500ms);
+    CHECK(f.state("n2") == node_state::alive);
+  }
+  SUBCASE("a refusal proves it") {
+    f.core.tcp_ping_refused(asked->what.seq, f.now);
+    CHECK(f.state("n2") == node_state::dead);
+  }
+  SUBCASE("silence proves it in the end") {
+    f.core.tcp_ping_ended(asked->what.seq, false, f.now);
+    f.pass(500ms);
+    CHECK(f.state("n2") == node_state::alive);
+    f.pass(10s);
+    CHECK(f.state("n2") == node_state::dead);
+  }
+}
+
+TEST_CASE("without dropped packets a death is believed as fast as ever") {
+  deaf_fixture f;
+  f.tell(dead{1, "n2", "n3"}, place(3));
+  f.pass(1100ms);
+  CHECK(f.state("n2") == node_state::dead);
+  CHECK(f.core.health_score() <= 1);
+}
+
+TEST_CASE("while packets are dropped, who is said to have left is asked for its state") {
+  deaf_fixture f;
+  f.core.missed_packets(f.now);
+  f.tell(dead{1, "n2", "n2"}, place(3));
+  f.pass_deaf(2s);
+  REQUIRE(f.exchanged != 0);
+  CHECK(f.state("n2") == node_state::alive);
+  SUBCASE("it stays") { f.core.push_pull_answered(f.exchanged, {false, {report_of("n2", 2)}, {}}, f.now); CHECK(f.state("n2") == node_state::alive); }
+  SUBCASE("it says so") { f.core.push_pull_answered(f.exchanged, {false, {report_of("n2", 2, 1, node_state::left)}, {}}, f.now); CHECK(f.state("n2") == node_state::left); }
+  SUBCASE("it is gone") { f.core.push_pull_failed(f.exchanged, "refused", f.now); CHECK(f.state("n2") == node_state::left); }
+}
+
+TEST_CASE("a suspicion that runs out while packets are dropped ends with a last word by stream") {
+  deaf_fixture f;
+  f.tell(suspect{1, "n2", "n3"}, place(3));
+  REQUIRE(f.state("n2") == node_state::suspect);
+  // Its probes and those of others go unanswered, too, until the suspicion is over: the last ping by stream is the verdict's.
+  std::optional<send_tcp_ping> last;
+  for (int i = 0; i < 100 && f.state("n2") == node_state::suspect; ++i)
+    if (auto asked = f.pass_deaf(1s, true)) {
+      last = asked;
+      // Probes end unanswered; a verdict's question would end the life of n2.
+      if (f.core.figures().declared_dead == 0 && f.core.find("n2")->suspected == nullptr) break;
+    }
+  REQUIRE(last);
+  REQUIRE(f.state("n2") == node_state::suspect);
+  CHECK(f.core.figures().declared_dead == 0);
+  SUBCASE("an answer acquits") {
+    f.core.tcp_ping_ended(last->what.seq, true, f.now);
+    CHECK(f.state("n2") == node_state::alive);
+  }
+  SUBCASE("none condemns, and others are told") {
+    f.core.drain();
+    f.core.tcp_ping_refused(last->what.seq, f.now);
+    CHECK(f.state("n2") == node_state::dead);
+    CHECK(f.core.figures().declared_dead == 1);
+    CHECK(f.core.queued() > 0);
+  }
+}
+
+TEST_CASE("ourselves are trusted again when packets are no longer dropped") {
+  deaf_fixture f;
+  for (int i = 0; i < 20; ++i) f.core.missed_packets(f.now += 1s);
+  CHECK(f.core.health_score() == 7);
+  f.pass_peacefully(30s);
+  CHECK(f.core.health_score() == 0);
+}
+
+TEST_CASE("who is said to be dead, and hears no packets, is asked by stream within the time in which it may object") {
+  deaf_fixture f;
+  f.tell(dead{1, "n2", "n3"}, place(3));
+  const nanos told = f.now;
+  std::optional<send_tcp_ping> asked;
+  while (!asked && f.now < told + 1s) {
+    f.pass(100ms);
+    for (auto& t : f.all<send_tcp_ping>())
+      if (t.to == place(2)) asked = t;
+  }
+  REQUIRE(asked);
+  CHECK(f.now - told <= 500ms);
+  SUBCASE("it answers") {
+    f.core.tcp_ping_ended(asked->what.seq, true, f.now);
+    f.pass(1s);
+    CHECK(f.state("n2") == node_state::alive);
+  }
+  SUBCASE("nobody listens there: that is believed at once") {
+    f.core.tcp_ping_refused(asked->what.seq, f.now);
+    CHECK(f.state("n2") == node_state::dead);
+  }
+  SUBCASE("silence takes no longer than without") {
+    f.pass(told + 1s - f.now);
+    CHECK(f.state("n2") == node_state::dead);
+  }
+}
+
+TEST_CASE("a suspect has a last word by stream, within the time of its suspicion") {
+  deaf_fixture f;
+  f.tell(suspect{1, "n2", "n3"}, place(3));
+  REQUIRE(f.state("n2") == node_state::suspect);
+  nanos until = f.core.find("n2")->suspected->deadline(); // confirmations bring it nearer
+  std::optional<send_tcp_ping> asked;
+  while (!asked && f.now < until) {
+    if (const auto& s = f.core.find("n2")->suspected) until = s->deadline();
+    f.now = f.core.next_deadline();
+    f.core.tick(f.now);
+    for (auto& e : f.core.drain()) {
+      if (auto* t = std::get_if<send_tcp_ping>(&e); t != nullptr && f.core.find("n2")->suspected == nullptr) asked = *t;
+      if (auto* p = std::get_if<send_packet>(&e); p != nullptr && p->to != place(2))
+        for (auto& m : p->messages)
+          if (auto* x = std::get_if<ping>(&m)) f.core.receive(ack{x->seq, {}}, p->to, f.now);
+    }
+  }
+  REQUIRE(asked);
+  CHECK(until - f.now == 1s);
+  SUBCASE("it answers") {
+    f.core.tcp_ping_ended(asked->what.seq, true, f.now);
+    CHECK(f.state("n2") == node_state::alive);
+    CHECK(f.core.figures().declared_dead == 0);
+  }
+  SUBCASE("silence takes no longer than without") {
+    f.pass(until - f.now);
+    CHECK(f.state("n2") == node_state::dead);
+    CHECK(f.core.figures().declared_dead == 1);
+  }
+}

@@ -82,3 +82,20 @@ TEST_CASE("time that runs backwards stands still") {
   f.core.tick(f.now - 100s);
   CHECK(f.core.next_deadline() == deadline);
 }
+
+TEST_CASE("packets that are looked at one after the other before the late tick do not count the same stall again") {
+  settings s = settings::lan();
+  node_fixture f(s, {}, true);
+  push_pull all{false, {report_of("n2", 2), report_of("n3", 3)}, {}};
+  f.core.push_pull_arrived(1, all, place(2), f.now);
+  f.pass_peacefully(10s);
+  f.tell(dead{1, "n2", "n3"}, place(3)); // somebody is being asked, and a stranger, and a probe is under way
+  f.tell(alive_of("n9", 9), place(99));
+  f.now += 3s;
+  for (int i = 0; i < 100; ++i) {
+    f.now += 1ms;
+    f.tell(user{"x"});
+  }
+  CHECK(f.core.figures().stalls == 1);
+  CHECK(f.core.next_deadline() <= f.now + 1s); // what is to be done is not put off by all of them together
+}
