@@ -37,9 +37,9 @@ caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf:
           }};
 }
 
-agent_handle::behavior_type agent_behavior(agent_self self, const node_config& config, agent_deps deps) {
+agent_handle::behavior_type agent_behavior(agent_self self, const node_config& config, agent_deps deps, const std::shared_ptr<error>& failed) {
   auto* s = &self->state;
-  s->begin(config, std::move(deps));
+  *failed = s->begin(config, std::move(deps));
   return {
       [s](service_add& m) { return s->add_service(m); },
       [s](const service_remove& m) { return s->when_durable(s->remove_service(m)); },
@@ -60,15 +60,18 @@ agent_handle::behavior_type agent_behavior(agent_self self, const node_config& c
 
 } // namespace agent
 
-agent_handle spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps) {
+result<agent_handle> spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps) {
+  auto failed = std::make_shared<error>();
   // A thread of its own: a registration is answered once the journal is synced, and a sync blocks.
-  auto handle = system.spawn<caf::detached>(agent::agent_behavior, config, std::move(deps));
+  auto handle = system.spawn<caf::detached>(agent::agent_behavior, config, std::move(deps), failed);
   // An actor begins when it is first scheduled: wait for its first answer, so that the board is filled.
   caf::scoped_actor self{system};
-  self->request(handle, caf::infinite, service_watch{}).receive([](const agent_done&) {}, [](const caf::error&) {
-    log::err("agent", "The agent ended while it started");
+  self->request(handle, caf::infinite, service_watch{}).receive([](const agent_done&) {}, [&](const caf::error&) {
+    if (failed->code == errc::none) *failed = error(errc::internal, "the agent ended while it started");
   });
-  return handle;
+  if (failed->code == errc::none) return handle;
+  caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  return *failed;
 }
 
 } // namespace actord

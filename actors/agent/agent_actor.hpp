@@ -27,8 +27,8 @@ struct agent_deps {
 };
 
 // The configuration must have its node_id. Registrations from files and from the data directory stand on the board when
-// this returns.
-agent_handle spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps);
+// this returns. Error: a service or check of the configuration does not hold; the agent must not run without it.
+result<agent_handle> spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps);
 
 // What this node is in the catalog, as a server or a client.
 inline constexpr std::string_view consul_version = "1.8.7"; // whose place we take

@@ -101,4 +101,14 @@ std::string content_hash(const node_service& s) {
   return fmt::format("{:016x}", h);
 }
 
+std::map<std::string, std::string> agent_board::node_meta() const {
+  std::shared_lock lock(mutex_);
+  return node_meta_;
+}
+
+void agent_board::put_node_meta(std::map<std::string, std::string> meta) {
+  std::unique_lock lock(mutex_);
+  node_meta_ = std::move(meta);
+}
+
 } // namespace actord

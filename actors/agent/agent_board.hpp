@@ -25,13 +25,16 @@ public:
   // The service's own checks and the node's: what /v1/agent/health/service looks at.
   std::vector<check_ptr> checks_for(const std::string& service_id) const;
   counts count() const;
+  std::map<std::string, std::string> node_meta() const; // as configured; a reload changes it
 
   // The agent's side; null removes.
   void put_service(const std::string& id, service_ptr s);
   void put_check(const std::string& id, check_ptr c);
+  void put_node_meta(std::map<std::string, std::string> meta);
 
 private:
   mutable std::shared_mutex mutex_;
+  std::map<std::string, std::string> node_meta_;
   std::map<std::string, service_ptr, std::less<>> services_;
   std::map<std::string, check_ptr, std::less<>> checks_;
   std::map<std::string, std::map<std::string, check_ptr, std::less<>>, std::less<>> by_service_;

@@ -54,7 +54,13 @@ node_identity identity_of(const node_config& config) {
 
 nanos agent_state::now() const { return std::chrono::duration_cast<nanos>(self_->clock().now().time_since_epoch()); }
 
-void agent_state::begin(const node_config& config, agent_deps deps) {
+node_identity agent_state::own_identity() const {
+  auto me = identity_of(config_);
+  if (deps_.cluster.lan) me.server.reset(); // the leader registers the members of the pool, this one among them
+  return me;
+}
+
+error agent_state::begin(const node_config& config, agent_deps deps) {
   config_ = config;
   deps_ = std::move(deps);
   if (!deps_.board) deps_.board = std::make_shared<agent_board>();
@@ -76,9 +82,8 @@ void agent_state::begin(const node_config& config, agent_deps deps) {
   a.full_interval = config.ae_interval;
   a.compare_output = config.check_update_interval.count() == 0;
   if (!config.server) a.batch_commands = 256; // each is a call of its own
-  auto me_there = identity_of(config);
-  if (deps_.cluster.lan) me_there.server.reset(); // the leader registers the members of the pool, this one among them
-  sync_ = std::make_unique<anti_entropy>(std::move(me_there), a, prng(seed + 1));
+  deps_.board->put_node_meta(config.node_meta);
+  sync_ = std::make_unique<anti_entropy>(own_identity(), a, prng(seed + 1));
   if (deps_.store) views_ = std::make_unique<reader>(*deps_.store);
 
   const auto me = caf::actor_cast<caf::strong_actor_ptr>(self_);
@@ -95,9 +100,12 @@ void agent_state::begin(const node_config& config, agent_deps deps) {
     else log::err("agent", "Checks will not run: error=\"{}\"", started.err().text);
   }
 
-  if (auto e = load_file_sources(config); e.code != errc::none) log::err("agent", "Failed to register from the configuration: error=\"{}\"", e.text);
-  if (journal_) restore_registrations(config.data_dir, *local_, now(), unix_now());
+  error failed = load_file_services(config);
+  if (journal_) restore_services(config.data_dir, *local_);
+  if (auto e = load_file_checks(config); failed.code == errc::none) failed = std::move(e);
+  if (journal_) restore_checks(config.data_dir, *local_, now(), unix_now());
   (void)perform_effects();
+  return failed;
 }
 
 agent_state::~agent_state() {
@@ -145,22 +153,26 @@ agent_done agent_state::set_maintenance(const maintenance_set& m) {
   return finish(m.node ? local_->set_node_maintenance(m.enable, m.reason) : local_->set_service_maintenance(m.service_id, m.enable, m.reason));
 }
 
-error agent_state::load_file_sources(const node_config& config) {
+error agent_state::load_file_services(const node_config& config) {
   std::vector<service_definition> services;
-  std::vector<check_registration> checks;
   for (auto& text : config.services) {
     service_definition d;
     if (auto s = from_json(service_to_api_json(text), d, {.allow_unknown = true}); !s)
       return {errc::internal, "Failed to register service at " + text.where() + ": " + s.err().text};
     services.push_back(std::move(d));
   }
+  return local_->replace_file_services(services, now());
+}
+
+error agent_state::load_file_checks(const node_config& config) {
+  std::vector<check_registration> checks;
   for (auto& text : config.checks) {
     check_registration c;
     if (auto s = from_json(check_to_api_json(text), c, {.allow_unknown = true}); !s)
       return {errc::internal, "Failed to register check at " + text.where() + ": " + s.err().text};
     checks.push_back(std::move(c));
   }
-  return local_->replace_file_sources(services, checks, now());
+  return local_->replace_file_checks(checks, now());
 }
 
 agent_done agent_state::reload() {
@@ -171,11 +183,20 @@ agent_done agent_state::reload() {
     log::err("agent", "Failed to reload configs: error=\"{}\"", fresh.err().text);
     return {fresh.err()};
   }
-  error e = load_file_sources(*fresh);
-  if (e.code != errc::none)
-    e.text.insert(0, e.text.starts_with("Failed to register check") ? "Failed reloading checks: " : "Failed reloading services: ");
+  error e = load_file_services(*fresh);
+  if (e.code != errc::none) e.text.insert(0, "Failed reloading services: ");
+  error of_checks = load_file_checks(*fresh);
+  if (e.code == errc::none && of_checks.code != errc::none) {
+    e = std::move(of_checks);
+    e.text.insert(0, "Failed reloading checks: ");
+  }
   config_.services = fresh->services;
   config_.checks = fresh->checks;
+  if (config_.node_meta != fresh->node_meta) {
+    config_.node_meta = fresh->node_meta;
+    deps_.board->put_node_meta(config_.node_meta);
+    sync_->change_identity(own_identity());
+  }
   return finish(std::move(e));
 }
 

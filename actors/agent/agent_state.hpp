@@ -23,7 +23,7 @@ public:
   static inline const char* name = "agent";
   explicit agent_state(agent_self self) : self_(self) {}
   ~agent_state();
-  void begin(const node_config& config, agent_deps deps);
+  error begin(const node_config& config, agent_deps deps);
 
   caf::result<agent_done> add_service(service_add& m);
   agent_done remove_service(const service_remove& m);
@@ -74,7 +74,9 @@ private:
   void wake_waiters(nanos now);
   void arm(nanos now);
   nanos now() const;
-  error load_file_sources(const node_config& config);
+  node_identity own_identity() const;
+  error load_file_services(const node_config& config);
+  error load_file_checks(const node_config& config);
 
   agent_self self_;
   node_config config_;

@@ -165,7 +165,7 @@ status apply_changes(const std::string& data_dir, const std::vector<file_change>
   return {};
 }
 
-void restore_registrations(const std::string& data_dir, local_state& state, nanos now, int64_t unix_now) {
+void restore_services(const std::string& data_dir, local_state& state) {
   const fs::path root(data_dir);
   each_file<persisted_service>(root / "services", [&](const fs::path& path, persisted_service& p) {
     std::error_code ignored;
@@ -177,6 +177,10 @@ void restore_registrations(const std::string& data_dir, local_state& state, nano
       fs::remove(path, ignored);
     }
   });
+}
+
+void restore_checks(const std::string& data_dir, local_state& state, nanos now, int64_t unix_now) {
+  const fs::path root(data_dir);
   each_file<persisted_check>(root / "checks", [&](const fs::path& path, persisted_check& p) {
     std::error_code ignored;
     boxed<check_registration> how;

@@ -29,8 +29,10 @@ std::string check_state_file(const health_check& c, int64_t expires);
 // Writes, each file whole or not at all (a temporary name, then rename), without syncing. An error names the file.
 status apply_changes(const std::string& data_dir, const std::vector<file_change>& changes);
 // What the directory holds is put into `state`; files that do not parse are logged and skipped, state files that have
-// expired are removed. Call after replay and after the configuration's services and checks were added.
-void restore_registrations(const std::string& data_dir, local_state& state, nanos now, int64_t unix_now);
+// expired are removed. Call after replay, each after what the configuration has of its kind was added; a configured check may be of a
+// service that was kept.
+void restore_services(const std::string& data_dir, local_state& state);
+void restore_checks(const std::string& data_dir, local_state& state, nanos now, int64_t unix_now);
 
 // ---- the journal ----
 // Record: length of the rest (u32, little endian), FNV-1a of the rest (u64), kind (1 write, 2 remove), length of the path

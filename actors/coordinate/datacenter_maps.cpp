@@ -7,7 +7,7 @@ std::map<std::string, list_of<coordinate_record>> by_datacenter(const pool_view&
   std::map<std::string, list_of<coordinate_record>> all;
   for (auto& m : wan.members) {
     auto dc = m.tags.find("dc"), role = m.tags.find("role");
-    if (dc == m.tags.end() || role == m.tags.end() || role->second != "consul") continue;
+    if (m.status == members::member_status::left || dc == m.tags.end() || role == m.tags.end() || role->second != "consul") continue;
     auto at = wan.coordinates.find(m.name);
     if (m.name != wan.self && at == wan.coordinates.end()) continue;
     auto& row = all[dc->second].emplace_back();

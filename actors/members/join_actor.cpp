@@ -36,7 +36,7 @@ void failed(pointer self, const std::string& why) {
   auto& s = self->state;
   log::warn("agent", "({}) couldn't join: number_of_nodes=0 error=\"{}\"", s.setup.cluster, why);
   if (s.setup.most_attempts > 0 && s.attempts > s.setup.most_attempts) {
-    log::err("agent", "max join retry exhausted, exiting: cluster={}", s.setup.cluster);
+    log::err("agent", "max join {} retry exhausted, exiting", s.setup.cluster);
     if (s.setup.give_up) s.setup.give_up();
     return self->quit();
   }

@@ -188,7 +188,10 @@ void raft_state::answered_propose(forwarded& f, peer_answer& a, raft::answer& sa
     auto& c = f.commands[i];
     apply_result r;
     if (a.failure.code != errc::none) r.failure = a.failure;
-    else if (i < said.outcomes.size()) r = raft::from_record(std::move(said.outcomes[i]));
+    else if (i < said.outcomes.size()) {
+      r = raft::from_record(std::move(said.outcomes[i]));
+      if (r.failure.code == errc::internal) r.failure.text.insert(0, "rpc error making call: "); // as Consul's followers pass it on
+    }
     else r.failure = {said.code != 0 ? static_cast<errc>(said.code) : errc::unknown_outcome, said.text};
     const bool again = broken(rule::unknown_is_final) && r.failure.code == errc::unknown_outcome;
     if (r.failure.code == errc::no_leader || again) hold(std::move(c.command), std::move(c.who)); // nothing was written

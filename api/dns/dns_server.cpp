@@ -1,9 +1,11 @@
 #include "api/dns/dns_server.hpp"
 #include "api/dns/dns_thread.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include <algorithm>
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -14,12 +16,35 @@ constexpr unsigned most_threads = 2;
 
 uint32_t seconds_of(nanos d) { return static_cast<uint32_t>(std::clamp<int64_t>(d.count() / 1000000000, 0, INT32_MAX)); }
 
-std::shared_ptr<const thread_settings> settings_of(const node_config& c) {
+constexpr std::chrono::seconds most_resolve_time{10};
+
+// A name is looked up once, when the settings are read, as Consul does.
+result<recursor_address> recursor_at(const std::string& text) {
+  recursor_address a;
+  if (parse_recursor(text, a)) return a;
+  const auto colon = text.rfind(':');
+  const auto port = colon == text.npos ? std::string_view() : std::string_view(text).substr(colon + 1);
+  if (port.empty() || port.find_first_not_of("0123456789") != port.npos || port.size() > 5)
+    return error{errc::bad_request, "Invalid recursor address: address tcp/" + std::string(port) + ": unknown port"};
+  using found = result<std::vector<std::string>>;
+  auto done = std::make_shared<std::promise<found>>();
+  auto later = done->get_future();
+  net::resolve_in_background(text, [done](found f) { done->set_value(std::move(f)); });
+  const auto host = text.substr(0, colon);
+  if (later.wait_for(most_resolve_time) != std::future_status::ready) return error{errc::bad_request, "Invalid recursor address: lookup " + host + ": i/o timeout"};
+  auto addresses = later.get();
+  if (!addresses || addresses->empty() || !parse_recursor(addresses->front(), a))
+    return error{errc::bad_request, "Invalid recursor address: lookup " + host + ": no such host"};
+  return a;
+}
+
+// The first recursor that is none goes to `wrong`.
+std::shared_ptr<const thread_settings> settings_of(const node_config& c, status& wrong) {
   auto out = std::make_shared<thread_settings>();
   for (auto& text : c.recursors) {
-    recursor_address a;
-    if (parse_recursor(text, a)) out->recursors.push_back(a);
-    else log::warn("agent.dns", "not an address, recursor ignored: recursor={}", text);
+    auto a = recursor_at(text);
+    if (a) out->recursors.push_back(*a);
+    else if (wrong) wrong = a.err();
   }
   out->recursor_timeout = c.dns_recursor_timeout;
   out->max_stale = c.dns_max_stale;
@@ -58,7 +83,9 @@ dns_server::~dns_server() { stop(); }
 result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config, server_deps deps) {
   std::unique_ptr<dns_server> out(new dns_server);
   if (config.dns_addrs.empty()) return out;
-  auto settings = settings_of(config);
+  status wrong;
+  auto settings = settings_of(config, wrong);
+  if (!wrong) return wrong.err();
   const unsigned threads = deps.store ? std::clamp(std::thread::hardware_concurrency(), 1u, most_threads) : 1;
   std::random_device seeds;
   for (unsigned i = 0; i < threads; ++i) {
@@ -90,7 +117,9 @@ result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config,
 }
 
 void dns_server::reload(const node_config& config) {
-  auto settings = settings_of(config);
+  status wrong;
+  auto settings = settings_of(config, wrong);
+  if (!wrong) log::warn("agent.dns", "recursor ignored: error=\"{}\"", wrong.err().text);
   for (auto& r : threads_) caf::anon_send(caf::actor_cast<caf::actor>(r->work->actor()->address()), dns_settings_changed{settings});
 }
 

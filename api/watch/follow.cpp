@@ -12,6 +12,10 @@ struct look {
 
 look ask(cli::http_client& client, const request& what, const cli::api_request& r, uint64_t seen) {
   look out;
+  constexpr std::string_view states[] = {"", "any", "passing", "warning", "critical"};
+  // Consul's client does not ask for others; its server would answer that there are none.
+  if (what.type == "checks" && std::find(std::begin(states), std::end(states), what.state) == std::end(states))
+    return out.view = error{errc::bad_request, "Unsupported state: " + what.state}, out;
   auto answer = client.send(r);
   if (!answer) return out.view = answer.err(), out;
   const bool key_value = r.path.starts_with("/v1/kv/");

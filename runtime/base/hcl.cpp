@@ -516,6 +516,8 @@ bool parser::literal(const token& t, config_value& out) {
 } // namespace
 
 result<config_value> parse_hcl(std::string_view text, const std::string& file, const value_limits& limits) {
+  // As HCL's own reader does: what begins like an object is JSON.
+  if (const auto first = text.find_first_not_of(" \t\n\v\f\r"); first != text.npos && text[first] == '{') return parse_json_value(text, file, limits);
   if (text.size() > limits.max_bytes) return error{errc::corrupt, "file is too large"};
   if (!is_utf8(text)) return error{errc::corrupt, "illegal UTF-8 encoding"};
   return parser(text, std::make_shared<const std::string>(file), limits).document();

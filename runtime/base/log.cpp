@@ -1,6 +1,7 @@
 #include "runtime/base/log.hpp"
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <chrono>
 #include <ctime>
 #include <mutex>
@@ -48,6 +49,54 @@ void append_json(std::string& out, std::string_view s) {
   out += '"';
 }
 
+struct field {
+  std::string_view name, value;
+  bool is_quoted = false;
+};
+
+size_t end_of_value(std::string_view s) {
+  if (s.starts_with('"')) {
+    for (size_t i = 1; i < s.size(); ++i) {
+      if (s[i] == '\\') ++i;
+      else if (s[i] == '"') return i + 1;
+    }
+    return s.npos;
+  }
+  if (s.starts_with('[')) return s.find(']') == s.npos ? s.npos : s.find(']') + 1;
+  return std::min(s.find(' '), s.size());
+}
+
+// `name=value name="va lue" name=[a, b]`, and nothing else.
+bool read_fields(std::string_view s, std::vector<field>& out) {
+  while (!s.empty()) {
+    const auto equals = s.find('=');
+    if (equals == s.npos || equals == 0) return false;
+    const auto name = s.substr(0, equals);
+    if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '@' || c == '.'; })) return false;
+    s.remove_prefix(equals + 1);
+    const auto end = end_of_value(s);
+    if (end == s.npos) return false;
+    auto value = s.substr(0, end);
+    const bool quoted = value.size() >= 2 && value.front() == '"';
+    if (quoted) value = value.substr(1, value.size() - 2);
+    out.push_back({name, value, quoted});
+    s.remove_prefix(end);
+    if (!s.empty() && s[0] != ' ') return false;
+    if (!s.empty()) s.remove_prefix(1);
+  }
+  return !out.empty();
+}
+
+// Who logs writes `message: name=value …`; the parts again.
+std::string_view split_fields(std::string_view text, std::vector<field>& fields) {
+  for (auto colon = text.find(": "); colon != text.npos; colon = text.find(": ", colon + 1)) {
+    fields.clear();
+    if (read_fields(text.substr(colon + 2), fields)) return text.substr(0, colon);
+  }
+  fields.clear();
+  return text;
+}
+
 } // namespace
 
 bool parse_level(std::string_view word, level& out) {
@@ -81,10 +130,22 @@ std::string format_json(const record& r) {
   std::string level_name(name_of(r.lvl));
   std::transform(level_name.begin(), level_name.end(), level_name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   std::string out = "{\"@level\":\"" + level_name + "\",\"@message\":";
-  append_json(out, r.text);
+  std::vector<field> fields;
+  append_json(out, split_fields(r.text, fields));
   out += ",\"@module\":";
   append_json(out, r.subsystem);
-  out += ",\"@timestamp\":\"" + timestamp(r.unix_ms) + "\"}\n";
+  out += ",\"@timestamp\":\"" + timestamp(r.unix_ms) + '"';
+  for (auto& f : fields) {
+    out += ',';
+    append_json(out, f.name);
+    out += ':';
+    constexpr size_t most_digits = 18;
+    const bool number = !f.is_quoted && !f.value.empty() && f.value.size() <= most_digits && (f.value[0] != '0' || f.value.size() == 1) &&
+                        std::all_of(f.value.begin(), f.value.end(), [](unsigned char c) { return std::isdigit(c); });
+    if (number) out += f.value;
+    else append_json(out, f.value);
+  }
+  out += "}\n";
   return out;
 }
 

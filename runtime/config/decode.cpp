@@ -138,6 +138,22 @@ void check_durations_of_check(assembly& a, const config_value& check) {
   }
 }
 
+void check_weights(assembly& a, const config_value& service) {
+  const auto* weights = service.find("weights");
+  if (!weights || !weights->is_object()) return;
+  const auto of = [&](std::string_view key) {
+    const auto* v = weights->find(key);
+    return v && v->is_number() ? v->integer : int64_t{1};
+  };
+  const int64_t passing = of("passing"), warning = of("warning");
+  std::string why;
+  if (passing < 1) why = "Passing must be greater than 0";
+  else if (warning < 0) why = "Warning must be greater or equal than 0";
+  else if (passing > 65535 || warning > 65535) why = "DNS Weight must be between 0 and 65535";
+  const auto* name = service.find("name");
+  if (!why.empty()) a.errors.push_back(fmt::format("Invalid weight definition for service {}: {}", name ? name->string : "", why));
+}
+
 // A sidecar may nest a service in a service; the readers bound how deep.
 void check_service(assembly& a, const config_value& service) {
   if (!service.is_object()) return;
@@ -151,6 +167,7 @@ void check_service(assembly& a, const config_value& service) {
     if (auto why = metadata_error(pairs, false); !why.empty())
       a.errors.push_back(fmt::format("invalid meta for service {}: {}", name ? name->string : "", why));
   }
+  check_weights(a, service);
   if (const auto* connect = service.find("connect"))
     if (const auto* sidecar = connect->find("sidecar_service")) check_service(a, *sidecar);
 }

@@ -72,7 +72,7 @@ static void add_checks(rows& to) {
 
 static void add_telemetry(rows& to) {
   add(to, row_maker("telemetry.metrics_prefix", &c::telemetry_metrics_prefix, "First part of every metric's name.").go("Telemetry.MetricsPrefix"));
-  add(to, row_maker("telemetry.disable_hostname", &c::telemetry_disable_hostname, "Leave the host's name out of gauges.").go("Telemetry.DisableHostname").inert());
+  add(to, row_maker("telemetry.disable_hostname", &c::telemetry_disable_hostname, "Leave the host's name out of gauges.").go("Telemetry.DisableHostname"));
   add(to, row_maker("telemetry.filter_default", &c::telemetry_filter_default, "Whether metrics that no filter names are kept.").go("Telemetry.FilterDefault").reload());
   add(to, row_maker("telemetry.prefix_filter", &c::telemetry_prefix_filter, "+prefix keeps, -prefix drops metrics.").reload());
   add(to, row_maker("telemetry.prometheus_retention_time", &c::telemetry_prometheus_retention_time, "How long metrics are shown to Prometheus; 0 turns it off.").go("Telemetry.PrometheusRetentionTime"));

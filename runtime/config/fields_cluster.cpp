@@ -29,11 +29,11 @@ static void add_gossip(rows& to) {
   add(to, row_maker("disable_coordinates", &c::disable_coordinates, "Do not send network coordinates.").go("DisableCoordinates"));
   add(to, row_maker("sync_coordinate_interval_min", &c::sync_coordinate_interval_min, "Least time between two updates of a node's coordinate.").go("SyncCoordinateIntervalMin").internal());
   add(to, row_maker("sync_coordinate_rate_target", &c::sync_coordinate_rate_target, "Coordinate updates per second in the whole cluster.").go("SyncCoordinateRateTarget").internal());
-  add(to, row_maker("protocol", &c::protocol, "Version of Consul's protocol to speak.").flag("protocol").go("RPCProtocol").inert());
+  add(to, row_maker("protocol", &c::protocol, "Version of Consul's protocol to speak.").flag("protocol").go("RPCProtocol"));
 }
 
 static void add_raft(rows& to) {
-  add(to, row_maker("raft_protocol", &c::raft_protocol, "Version of the Raft protocol to speak.").flag("raft-protocol").go("RaftProtocol").zero().inert());
+  add(to, row_maker("raft_protocol", &c::raft_protocol, "Version of the Raft protocol to speak.").flag("raft-protocol").go("RaftProtocol").zero());
   add(to, row_maker("performance.raft_multiplier", &c::raft_multiplier, "Multiplies Raft's time-outs, 1 (fast machines) to 10."));
   add(to, row_maker("performance.leave_drain_time", &c::leave_drain_time, "Time a leaving server goes on answering.").go("LeaveDrainTime").inert());
   add(to, row_maker("performance.rpc_hold_timeout", &c::rpc_hold_timeout, "How long a request waits for a leader before it fails.").go("RPCHoldTimeout"));

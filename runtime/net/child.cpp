@@ -49,7 +49,7 @@ struct prepared {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD}) ::signal(signal, SIG_DFL);
+  for (int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_DFL);
   if (s.own_group) ::setpgid(0, 0);
   ::dup2(s.input >= 0 ? s.input : null, STDIN_FILENO);
   if (s.output >= 0) {
@@ -185,7 +185,9 @@ child_outcome run_child(const child_command& command, const std::vector<std::str
     return out;
   }
   int state = 0;
+  if (limits.started) limits.started(*pid);
   exchange(in[1], from[0], input, limits, *pid).run(out, state);
+  if (limits.started) limits.started(0);
   out.failed_end = end_of_child(state);
   out.exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
   return out;

@@ -39,6 +39,7 @@ struct child_limits {
   size_t capture = 0;                          // keep so many of the last bytes of its output; 0: not captured
   std::function<bool()> stop = {};             // asked many times a second; true kills the child and what it started
   std::function<void(std::string_view)> output = {}; // gets the output as it comes, instead of keeping it
+  std::function<void(pid_t)> started = {};     // told the process while it runs, and 0 after its end
 };
 child_outcome run_child(const child_command& command, const std::vector<std::string>& more, std::string_view input, const child_limits& limits = {});
 

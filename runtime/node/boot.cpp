@@ -15,10 +15,11 @@
 #include "runtime/node/supervisor_actor.hpp"
 #include "runtime/telemetry/log_sinks.hpp"
 #include "runtime/telemetry/metrics.hpp"
-#include <caf/io/middleman.hpp>
 #include <caf/actor_registry.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -237,9 +238,12 @@ public:
       }
       switch (*e) {
       case node_event::hangup: reload("hangup"); break;
+      case node_event::dump: dump_metrics(); break;
+      case node_event::ignored: break;
       case node_event::interrupt: return signalled("interrupt", !node_.config.skip_leave_on_interrupt);
       case node_event::terminate: return signalled("terminated", node_.config.leave_on_terminate);
       case node_event::leave: leave_cluster(); return 0;
+      case node_event::gave_up: return 1;
       case node_event::died:
         log::err("agent", "an actor that the node cannot do without has died: {}", events_.why());
         return 1;
@@ -257,6 +261,12 @@ private:
                  [&](caf::error& e) { log::err("agent", "Failed to reload configs: error=\"{}\"", node_.system->render(e)); });
   }
 
+  // To where nothing else goes, so that it can be kept apart from the log.
+  static void dump_metrics() {
+    const auto text = telemetry::metrics_dump();
+    [[maybe_unused]] auto written = ::write(STDERR_FILENO, text.data(), text.size());
+  }
+
   int signalled(const char* signal, bool graceful) {
     log::info("agent", "Caught: signal={}", signal);
     if (!graceful) {
@@ -268,7 +278,7 @@ private:
     auto deadline = std::chrono::steady_clock::now() + graceful_timeout;
     while (std::chrono::steady_clock::now() < deadline) {
       auto e = events_.next(std::chrono::milliseconds(200));
-      if (!e || *e == node_event::hangup) continue;
+      if (!e || *e == node_event::hangup || *e == node_event::dump || *e == node_event::ignored) continue;
       if (*e == node_event::leave) leave_cluster();
       return *e == node_event::leave ? 0 : 1;
     }
@@ -302,21 +312,29 @@ int fail(const error& e) {
   return 1;
 }
 
-status open_logs(const node_config& c) {
+status open_logs(node& n) {
+  const auto& c = n.config;
   auto level = log::level::info;
   log::parse_level(c.log_level, level);
-  log::add_sink(level, [json = c.log_json](const log::record& r) {
+  n.log_sinks.push_back(log::add_sink(level, [json = c.log_json](const log::record& r) {
     auto line = json ? log::format_json(r) : "    " + log::format_line(r);
     [[maybe_unused]] auto written = ::write(STDOUT_FILENO, line.data(), line.size());
-  });
+  }));
   if (!c.log_file.empty()) {
     telemetry::log_file_options o{c.log_file, c.log_rotate_bytes, c.log_rotate_duration, c.log_rotate_max_files};
-    if (auto sink = telemetry::add_file_sink(level, c.log_json, o); !sink) return sink.err();
+    auto sink = telemetry::add_file_sink(level, c.log_json, o);
+    if (!sink) return sink.err();
+    n.log_sinks.push_back(*sink);
   }
-  if (c.enable_syslog)
-    if (auto sink = telemetry::add_syslog_sink(level, c.syslog_facility); !sink) return sink.err();
+  if (c.enable_syslog) {
+    auto sink = telemetry::add_syslog_sink(level, c.syslog_facility);
+    if (!sink) return sink.err();
+    n.log_sinks.push_back(*sink);
+  }
   telemetry::metrics_options m;
   m.prefix = c.telemetry_metrics_prefix;
+  char host[HOST_NAME_MAX + 1] = {};
+  if (!c.telemetry_disable_hostname && ::gethostname(host, HOST_NAME_MAX) == 0) m.host = host;
   m.prefix_filter = c.telemetry_prefix_filter;
   m.filter_default = c.telemetry_filter_default;
   m.statsd_address = c.telemetry_statsd_address;
@@ -336,7 +354,7 @@ void write_pid_file(const std::string& path) {
 
 using reload_fn = std::function<result<loaded_config>()>;
 
-void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
+status spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
   agent_deps deps;
   deps.router = n.router;
   deps.store = n.state.get();
@@ -348,6 +366,9 @@ void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
     if (!again) return again.err();
     auto config = apply_reload(n.config, again->config);
     if (n.dns) n.dns->reload(config);
+    if (auto level = log::level::info; log::parse_level(config.log_level, level))
+      for (const int sink : n.log_sinks) log::set_sink_level(sink, level);
+    telemetry::reload_metrics(config.telemetry_prefix_filter, config.telemetry_filter_default);
     if (auto s = start_watches(n, config); !s) return error{s.err().code, "Failed reloading watches: " + s.err().text};
     return config;
   };
@@ -361,7 +382,10 @@ void spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
     return std::unique_ptr<check_runner>(std::move(*started));
   };
   deps.stop_node = [&events] { events.post(node_event::leave); };
-  n.agent = spawn_agent(*n.system, n.config, std::move(deps));
+  auto agent = spawn_agent(*n.system, n.config, std::move(deps));
+  if (!agent) return agent.err();
+  n.agent = std::move(*agent);
+  return {};
 }
 
 status start_fronts(node& n) {
@@ -383,10 +407,22 @@ void await_leadership(const node& n) {
   while (!n.status->leader.load() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
+// What Consul looks at only when it starts its parts.
+status check_startable(const node_config& c) {
+  const std::string who = std::string("Failed to start Consul ") + (c.server ? "server" : "client") + ": ";
+  if (c.protocol < 2 || c.protocol > 3)
+    return error{errc::bad_request, fmt::format("{}Protocol version '{}' too {}. Must be in range: [2, 3]", who, c.protocol, c.protocol < 2 ? "low" : "high")};
+  if (c.server && (c.raft_protocol < 1 || c.raft_protocol > 3))
+    return error{errc::bad_request, fmt::format("{}Failed to start Raft: Protocol version {} must be >= 1 and <= 3", who, c.raft_protocol)};
+  if (!c.server && c.data_dir.empty()) return error{errc::bad_request, who + "Config must provide a DataDir"};
+  return {};
+}
+
 status start(node& n, event_source& events, const reload_fn& reload) {
+  if (auto s = check_startable(n.config); !s) return s;
   if (!n.config.server) few_arenas();
   make_system(n);
-  n.give_up = [&events](std::string why) { events.post(node_event::died, std::move(why)); };
+  n.give_up = [&events] { events.post(node_event::gave_up); };
   if (n.config.server)
     if (auto s = spawn_core(n); !s) return s;
   n.cluster.lan_members = n.lan_board;
@@ -394,7 +430,7 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   const bool serves = n.config.server;
   for (auto step : {spawn_pools, serves ? spawn_leader : spawn_client, serves ? spawn_rpc : spawn_leader, spawn_events})
     if (auto s = step(n); !s) return s;
-  spawn_local_agent(n, events, reload);
+  if (auto s = spawn_local_agent(n, events, reload); !s) return s;
   watch_servers(n);
   caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
@@ -425,7 +461,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
     return 1;
   }
   print_banner(n);
-  if (auto s = open_logs(n.config); !s) {
+  if (auto s = open_logs(n); !s) {
     fmt::print("==> {}\n", s.err().text);
     return 1;
   }

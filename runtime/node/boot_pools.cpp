@@ -93,7 +93,7 @@ void keep_joining(node& n, bool wan) {
   s.addresses = addresses;
   s.interval = wan ? c.retry_interval_wan : c.retry_interval;
   s.most_attempts = wan ? c.retry_max_wan : c.retry_max;
-  if (n.give_up) s.give_up = [end = n.give_up] { end("max join retry exhausted"); };
+  s.give_up = n.give_up;
   n.pool_actors.push_back(members::spawn_join(*n.system, pool, std::move(s)));
 }
 
@@ -101,12 +101,14 @@ status join_once(node& n, const pool_handle& pool, const std::vector<std::string
   if (addresses.empty() || !pool) return {};
   status out;
   caf::scoped_actor self{*n.system};
+  fmt::print("==> Joining {}cluster...\n", std::string_view(which) == "WAN" ? "-wan " : "");
+  std::fflush(stdout);
   log::info("agent", "({}) joining: addresses=[{}]", which, fmt::join(addresses, ", "));
   self->request(pool, caf::infinite, pool_join{addresses})
       .receive(
           [&](pool_joined& j) {
             if (j.reached == 0) out = std::move(j.failure);
-            else log::info("agent", "({}) joined: number_of_nodes={}", which, j.reached);
+            else log::info("agent", "({}) joined: number_of_nodes={}", which, j.reached), log::info("agent", "Join completed. Initial agents synced with: agent_count={}", j.reached);
           },
           [&](caf::error& e) { out = error{errc::internal, n.system->render(e)}; });
   return out;

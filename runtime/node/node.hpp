@@ -36,7 +36,7 @@ struct node {
   agent_handle agent;
   events_handle events; // hears user events
   std::vector<caf::actor> pool_actors; // who joins, who finds servers
-  std::function<void(std::string)> give_up; // ends the node; the text says why
+  std::function<void()> give_up; // ends the node; whoever calls has said why
   cluster_links cluster; // the fronts and the agent get copies, so it is complete before they start
   std::shared_ptr<pool_board> lan_board = std::make_shared<pool_board>(), wan_board = std::make_shared<pool_board>();
   std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
@@ -48,6 +48,7 @@ struct node {
   std::unique_ptr<http::http_server> http;
   std::unique_ptr<dns::dns_server> dns;
   watch::agent_watches watches; // of the configuration
+  std::vector<int> log_sinks;   // whose level a reload changes
 };
 
 uint64_t fresh_seed();

@@ -11,7 +11,7 @@ namespace actord {
 event_source::event_source() {
   sigset_t set;
   sigemptyset(&set);
-  for (int s : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&set, s);
+  for (int s : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&set, s);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   signals_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -43,8 +43,13 @@ std::optional<node_event> event_source::next(std::optional<std::chrono::millisec
   if (n <= 0) return {};
   signalfd_siginfo info{};
   if (::read(signals_, &info, sizeof info) == sizeof info) {
-    if (info.ssi_signo == SIGHUP) return node_event::hangup;
-    return info.ssi_signo == SIGINT ? node_event::interrupt : node_event::terminate;
+    switch (info.ssi_signo) {
+    case SIGHUP: return node_event::hangup;
+    case SIGINT: return node_event::interrupt;
+    case SIGUSR1: return node_event::dump;
+    case SIGUSR2: return node_event::ignored;
+    default: return node_event::terminate;
+    }
   }
   uint64_t count = 0;
   if (::read(posted_, &count, sizeof count) == sizeof count) {

@@ -9,17 +9,17 @@
 
 namespace actord {
 
-enum class node_event { hangup, interrupt, terminate, leave, died };
+enum class node_event { hangup, interrupt, terminate, dump, ignored, leave, gave_up, died }; // dump: SIGUSR1, ignored: SIGUSR2
 
 class event_source {
 public:
-  // Blocks SIGHUP, SIGINT and SIGTERM for this thread and those it starts later, and ignores SIGPIPE: call before any
+  // Blocks SIGHUP, SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 for this thread and those it starts later, and ignores SIGPIPE: call before any
   // thread exists.
   event_source();
   ~event_source();
   event_source(const event_source&) = delete;
   event_source& operator=(const event_source&) = delete;
-  // From any thread; `why` is for the log. The first `leave` or `died` counts.
+  // From any thread; `why` is for the log. The first one counts.
   void post(node_event e, std::string why = {});
   // Waits for the next event, nothing after `patience` (none: for ever).
   std::optional<node_event> next(std::optional<std::chrono::milliseconds> patience = {});

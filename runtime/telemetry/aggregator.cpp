@@ -48,7 +48,7 @@ void send_statsd(int fd) {
   std::lock_guard g(r.mutex);
   std::string packet;
   auto put = [&](const metric_key& key, double value, const char* type) {
-    auto line = fmt::format("{}.{}:{}|{}\n", r.options.prefix, key.name, value, type);
+    auto line = fmt::format("{}:{}|{}\n", *type == 'g' ? r.gauge_name(key) : r.options.prefix + "." + key.name, value, type);
     if (packet.size() + line.size() > 1400) {
       (void)!::send(fd, packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       packet.clear();

@@ -73,6 +73,7 @@ gauge_value& gauge(std::string_view name, const label_set& labels = {});
 
 struct metrics_options {
   std::string prefix = "consul";
+  std::string host;                         // stands before the names of gauges, as go-metrics does; "": nothing
   std::vector<std::string> prefix_filter;   // "+consul.a" shows, "-consul.b" hides; the longest that fits decides
   bool filter_default = true;
   std::string statsd_address;               // "host:port" of an IP address, "" = none; an interval is sent as it closes
@@ -89,5 +90,6 @@ void close_interval(int64_t unix_seconds);
 
 std::string metrics_json();       // the body of /v1/agent/metrics
 std::string metrics_prometheus(); // the same for ?format=prometheus: totals since the start
+std::string metrics_dump();       // a line each for people, as go-metrics writes at SIGUSR1: the open interval
 
 } // namespace actord::telemetry

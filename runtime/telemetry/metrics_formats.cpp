@@ -108,7 +108,7 @@ std::string metrics_json() {
   w.plain_key("Gauges");
   w.begin_array();
   for (auto& [key, m] : r.gauges) {
-    auto name = r.options.prefix + "." + key.name;
+    auto name = r.gauge_name(key);
     if (!m.known() || !r.shown(name)) continue;
     w.begin_object();
     w.plain_key("Name");
@@ -128,14 +128,38 @@ std::string metrics_json() {
   return out;
 }
 
+std::string metrics_dump() {
+  auto& r = registry::instance();
+  std::lock_guard g(r.mutex);
+  const auto now = ::time(nullptr);
+  tm t{};
+  gmtime_r(&now, &t);
+  const auto when = fmt::format("[{:04}-{:02}-{:02} {:02}:{:02}:{:02} +0000 UTC]", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+  std::string out;
+  auto full = [&](const metric_key& k) { return r.options.prefix + "." + k.name; };
+  for (auto& [key, m] : r.gauges)
+    if (m.known() && r.shown(r.gauge_name(key))) out += fmt::format("{}[G] '{}': {:.3f}\n", when, r.gauge_name(key), m.value());
+  auto lines = [&](char kind, auto& all) {
+    for (auto& [key, m] : all) {
+      const auto a = m.now.look();
+      if (a.count == 0 || !r.shown(full(key))) continue;
+      out += fmt::format("{}[{}] '{}': Count: {} Min: {:.3f} Mean: {:.3f} Max: {:.3f} Stddev: {:.3f} Sum: {:.3f}\n", when, kind, full(key), a.count,
+                         a.least, a.mean(), a.most, a.deviation(), a.sum);
+    }
+  };
+  lines('C', r.counters);
+  lines('S', r.samples);
+  return out;
+}
+
 std::string metrics_prometheus() {
   auto& r = registry::instance();
   std::lock_guard g(r.mutex);
   std::string out, last;
   auto full = [&](const metric_key& k) { return r.options.prefix + "." + k.name; };
   for (auto& [key, m] : r.gauges) {
-    if (!m.known() || !r.shown(full(key))) continue;
-    auto name = prometheus_name(full(key));
+    if (!m.known() || !r.shown(r.gauge_name(key))) continue;
+    auto name = prometheus_name(r.gauge_name(key));
     head(out, last, name, key.name, "gauge");
     out += name + prometheus_labels(key.labels) + " " + prometheus_number(m.value()) + "\n";
   }

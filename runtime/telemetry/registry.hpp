@@ -22,6 +22,7 @@ struct registry {
   static registry& instance();
   template <class T> T& find(std::map<metric_key, T>& table, T& overflow, std::string_view name, const label_set& labels);
   bool shown(const std::string& full_name) const; // with the mutex held
+  std::string gauge_name(const metric_key& key) const { return options.prefix + "." + (options.host.empty() ? "" : options.host + ".") + key.name; }
 
   static constexpr size_t most_metrics = 4096;
   std::mutex mutex; // the maps and everything below; not the updates

@@ -117,7 +117,7 @@ error local_state::add_service(const service_definition& d, source from, const s
 }
 
 error local_state::add_service_and_sidecar(const service_definition& d, source from, const std::string& token, bool replace_checks, nanos now) {
-  if (auto s = validate_service(d); !s) return s.err();
+  if (auto s = from == source::file ? validate_file_service(d) : validate_service(d); !s) return s.err();
   const node_service own = instance_of(d);
   const auto checks = agent::checks_of(d);
   for (auto& c : checks)
@@ -217,7 +217,7 @@ bool local_state::restore_service(node_service s, std::string token, bool from_f
 // ---- checks -----------------------------------------------------------------------------------------------------
 
 error local_state::add_check(const check_registration& c, source from, const std::string& token, nanos now) {
-  if (auto s = validate_standalone_check(c); !s) return s.err();
+  if (auto s = from == source::file ? validate_file_check(c) : validate_standalone_check(c); !s) return s.err();
   health_check record;
   record.check_id = c.id.empty() ? c.name : c.id;
   record.name = c.name;
@@ -405,31 +405,37 @@ error of_check(const check_registration& c, error e) {
 
 } // namespace
 
-error local_state::replace_file_sources(const std::vector<service_definition>& services, const std::vector<check_registration>& checks, nanos now) {
+error local_state::replace_file_services(const std::vector<service_definition>& services, nanos now) {
   error first;
-  auto note = [&](error e) { if (first.code == errc::none) first = std::move(e); };
-  std::set<std::string> before_services, before_checks;
-  for (auto& [id, s] : services_) if (s.from == source::file) before_services.insert(id);
-  for (auto& [id, c] : checks_) if (c.from == source::file && c.record->service_id.empty()) before_checks.insert(id);
+  std::set<std::string> before;
+  for (auto& [id, s] : services_) if (s.from == source::file) before.insert(id);
   for (auto& d : services) {
     const node_service own = instance_of(d);
-    if (auto e = add_service(d, source::file, d.token, true, now); e.code != errc::none) note(of_service(d, std::move(e)));
-    before_services.erase(own.id);
-    if (d.connect && d.connect->sidecar_service) before_services.erase(own.id + "-sidecar-proxy");
+    if (auto e = add_service(d, source::file, d.token, true, now); e.code != errc::none && first.code == errc::none) first = of_service(d, std::move(e));
+    before.erase(own.id);
+    if (d.connect && d.connect->sidecar_service) before.erase(own.id + "-sidecar-proxy");
   }
+  for (auto& id : before) drop_service(id);
+  settle_aliases(now);
+  return first;
+}
+
+error local_state::replace_file_checks(const std::vector<check_registration>& checks, nanos now) {
+  error first;
+  std::set<std::string> before;
+  for (auto& [id, c] : checks_) if (c.from == source::file && c.record->service_id.empty()) before.insert(id);
   for (auto& c : checks) {
     const std::string id = c.id.empty() ? c.name : c.id;
-    before_checks.erase(id);
+    before.erase(id);
     check_registration again = c;
     auto old = checks_.find(id);
     std::string output;
     if (old != checks_.end()) again.status = old->second.record->status, output = old->second.record->output;
-    if (auto e = add_check(again, source::file, c.token, now); e.code != errc::none) note(of_check(c, std::move(e)));
+    if (auto e = add_check(again, source::file, c.token, now); e.code != errc::none && first.code == errc::none) first = of_check(c, std::move(e));
     if (!output.empty())
       if (auto it = checks_.find(id); it != checks_.end()) set_status(it->second, it->second.record->status, output, now);
   }
-  for (auto& id : before_services) drop_service(id);
-  for (auto& id : before_checks) drop_check(id);
+  for (auto& id : before) drop_check(id);
   settle_aliases(now);
   return first;
 }

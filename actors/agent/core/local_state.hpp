@@ -50,7 +50,8 @@ public:
 
   // Services and checks from configuration files as they are now: those that went are removed, those that came are added,
   // checks that stay keep their state. The first error is returned, the rest is still done.
-  error replace_file_sources(const std::vector<service_definition>& services, const std::vector<check_registration>& checks, nanos now);
+  error replace_file_services(const std::vector<service_definition>& services, nanos now);
+  error replace_file_checks(const std::vector<check_registration>& checks, nanos now);
 
   // ---- running ----
   void check_ran(const std::string& id, std::string_view status, std::string_view output, nanos now);

@@ -153,6 +153,19 @@ status validate_standalone_check(const check_registration& c) {
   return {};
 }
 
+status validate_file_service(const service_definition& d) {
+  for (auto& c : checks_of(d))
+    if (auto s = validate_check(c); !s) return refuse("Invalid check: " + s.err().text);
+  if (d.name.empty()) return refuse("Service name missing");
+  return {};
+}
+
+status validate_file_check(const check_registration& c) {
+  if (c.id.empty() && c.name.empty()) return refuse("CheckID missing");
+  if (auto s = validate_check(c); !s) return refuse("Check is not valid: " + s.err().text);
+  return {};
+}
+
 std::vector<check_registration> checks_of(const service_definition& d) {
   std::vector<check_registration> out;
   if (d.check && !is_empty_check(*d.check)) out.push_back(*d.check);

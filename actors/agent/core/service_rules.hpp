@@ -17,6 +17,10 @@ status validate_service(const service_definition& d);
 // The same for check/register.
 status validate_standalone_check(const check_registration& c);
 
+// What Consul refuses of a configuration file when the agent starts: less, as its reader looks at metadata and weights already.
+status validate_file_service(const service_definition& d);
+status validate_file_check(const check_registration& c);
+
 // The checks of a service registration that are not empty, the single one first.
 std::vector<check_registration> checks_of(const service_definition& d);
 // The instance that goes into the catalog: default id, weights, and the IP families' tagged addresses.

@@ -29,14 +29,14 @@ private:
 };
 
 // success_before_passing and failures_before_critical: a verdict is passed on only after enough like it in a row. Warning
-// counts as a success.
+// counts as a success. The first verdict counts at once, as with Consul: nobody waits for a new service.
 class check_judge {
 public:
-  explicit check_judge(const check_registration& c) : successes_wanted_(c.success_before_passing), failures_wanted_(c.failures_before_critical) {}
+  explicit check_judge(const check_registration& c) : successes_wanted_(c.success_before_passing), failures_wanted_(c.failures_before_critical), successes_(successes_wanted_), failures_(failures_wanted_) {}
   std::optional<verdict> ran(verdict v);
 
 private:
-  int64_t successes_wanted_, failures_wanted_, successes_ = 0, failures_ = 0;
+  int64_t successes_wanted_, failures_wanted_, successes_, failures_;
 };
 
 // Keeps the last `cap` bytes of what is written and counts all.

@@ -18,6 +18,7 @@ struct happenings {
   std::condition_variable wake;
   bool shutdown = false, lost = false, ended = false;
   int end = 0; // of the child, as waitpid gives it
+  pid_t child = 0; // while it runs
 
   void note(bool happenings::*what) {
     {
@@ -67,7 +68,10 @@ void kill_child(lock_run& r, pid_t pid) {
 // Runs the child while the lock is ours; 2 when the child failed.
 int hold_and_run(lock_run& r) {
   auto pid = start_handler(r);
-  if (!pid) {
+  if (pid) {
+    std::lock_guard hold(r.now.lock);
+    r.now.child = *pid;
+  } else {
     r.in.error("Error starting handler: " + pid.err().text);
     r.say("Child terminated, releasing lock");
     return 2;
@@ -166,8 +170,11 @@ int run_lock(invocation& in) {
                           : "Setting up semaphore (limit " + std::to_string(wish.holders) + ") at prefix: " + wish.prefix);
   r.lock = held_lock::make(wish);
   // Before any thread is started: those that would be started earlier could be chosen to take the signal.
-  signal_watch signals({SIGINT, SIGTERM, SIGHUP}, [&r](int) {
+  signal_watch signals({SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2}, [&r](int signal) {
+    if (signal == SIGUSR1 || signal == SIGUSR2) return;
     std::lock_guard hold(r.now.lock);
+    // The child sees an interrupt as such, and is asked to end after that like by any other shutdown.
+    if (signal == SIGINT && r.now.child > 0 && !r.now.ended) ::kill(r.now.child, SIGINT);
     r.now.shutdown = true;
     r.stop = true;
     r.client->interrupt();

@@ -3,6 +3,7 @@
 #include "api/watch/follow.hpp"
 #include "runtime/base/json_writer.hpp"
 #include "runtime/net/child.hpp"
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <ctime>
@@ -13,7 +14,13 @@
 namespace actord::cli {
 namespace {
 
-void leave_quietly(int) { ::_exit(0); }
+std::atomic<pid_t> child_now{0};
+
+// The child may want to know as well.
+void leave_quietly(int signal) {
+  if (const pid_t child = child_now; child > 0) ::kill(child, signal);
+  ::_exit(0);
+}
 
 std::string log_time() {
   using namespace std::chrono;
@@ -34,7 +41,7 @@ int follow_view(invocation& in, http_client& client, const api_request& first, c
       in.line(json_pretty(view, "    ", false));
       return false;
     }
-    auto ran = net::run_child(child, {"CONSUL_INDEX=" + std::to_string(index)}, view + "\n");
+    auto ran = net::run_child(child, {"CONSUL_INDEX=" + std::to_string(index)}, view + "\n", {.started = [](pid_t pid) { child_now = pid; }});
     if (!ran.failed_start.empty()) code = in.fail("Error starting handler: " + ran.failed_start);
     else if (!ran.failed_end.empty()) code = in.fail("Error executing handler: " + ran.failed_end);
     return code == 0;
@@ -76,7 +83,7 @@ int run_watch(invocation& in) {
   // A stop while waiting for a change is the ordinary end; a child that closes its input early is its own affair.
   ::signal(SIGINT, leave_quietly);
   ::signal(SIGTERM, leave_quietly);
-  ::signal(SIGPIPE, SIG_IGN);
+  for (int ignored : {SIGPIPE, SIGUSR1, SIGUSR2}) ::signal(ignored, SIG_IGN);
   return follow_view(in, *client, *plan, w, {in.args(), f.boolean("shell", true)});
 }
 

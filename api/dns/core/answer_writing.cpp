@@ -72,9 +72,10 @@ size_t responder::measure(const query& q, size_t answers, bool trimmed, bool com
   return out.fits() ? out.size() : max_message + 1;
 }
 
-// The largest number of answers below `from`, at least one, whose message is not larger than `limit`.
+// The largest number of answers up to `from`, at least one, whose message is not larger than `limit`. All of them may fit where
+// only what is beside them has to be cut.
 size_t responder::most_that_fit(const query& q, size_t from, size_t limit, bool compress, writer& out) {
-  size_t good = 1, bad = from;
+  size_t good = 1, bad = from + 1;
   while (good + 1 < bad) {
     size_t middle = good + (bad - good) / 2;
     (measure(q, middle, true, compress, out) <= limit ? good : bad) = middle;

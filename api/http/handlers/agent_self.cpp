@@ -128,7 +128,8 @@ void self_json(response& out, const environment& env, const leader_info& leader)
   w.plain_key("Stats");
   stats_json(w, env, leader);
   w.plain_key("Meta");
-  string_pairs meta(c.node_meta.begin(), c.node_meta.end());
+  const auto own_meta = env.board ? env.board->node_meta() : c.node_meta;
+  string_pairs meta(own_meta.begin(), own_meta.end());
   meta.emplace_back("consul-network-segment", c.segment);
   pairs_json(w, std::move(meta));
   w.end_object();

@@ -1,6 +1,7 @@
 // /v1/operator/raft/: who replicates the data, and changes of that; and /v1/status/, which tells less of the same.
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
+#include <algorithm>
 
 namespace actord::http {
 namespace {
@@ -14,14 +15,25 @@ bool accept(exchange& x) {
   return false;
 }
 
-void ask(exchange& x, bool leader, void (*tell)(const leader_info&, response&)) {
-  auto later = x.defer();
-  x.env.self->request(x.env.router, caf::infinite, leader_query{leader})
-      .then([later, tell](leader_info& info) { later.answer([&](response& out) { tell(info, out); }); },
-            [later](caf::error&) { later.answer([](response& out) { out.text(500, "No cluster leader"); }); });
+// A client agent may know nobody to ask.
+std::string_view nobody(const environment& env) {
+  if (env.views.has_store() || !env.cluster.lan_members) return "No cluster leader";
+  const auto pool = env.cluster.lan_members->look();
+  const bool any = std::any_of(pool->members.begin(), pool->members.end(), [](const auto& m) {
+    const auto role = m.tags.find("role");
+    return m.status == members::member_status::alive && role != m.tags.end() && role->second == "consul";
+  });
+  return any ? "No cluster leader" : "No known Consul servers";
 }
 
-void tell_configuration(const leader_info& info, response& out) {
+void ask(exchange& x, bool leader, void (*tell)(const environment&, const leader_info&, response&)) {
+  auto later = x.defer();
+  x.env.self->request(x.env.router, caf::infinite, leader_query{leader})
+      .then([later, tell, env = &x.env](leader_info& info) { later.answer([&](response& out) { tell(*env, info, out); }); },
+            [later, env = &x.env](caf::error&) { later.answer([&](response& out) { out.text(500, nobody(*env)); }); });
+}
+
+void tell_configuration(const environment&, const leader_info& info, response& out) {
   auto w = out.begin_json();
   w.begin_object();
   w.plain_key("Servers");
@@ -57,7 +69,7 @@ template <class Request> void change(exchange& x, Request r, void (*done)(respon
 
 void status_leader(exchange& x) {
   if (!accept(x)) return;
-  ask(x, false, [](const leader_info& info, response& out) {
+  ask(x, false, [](const environment&, const leader_info& info, response& out) {
     auto w = out.begin_json();
     w.string(info.address);
   });
@@ -65,7 +77,7 @@ void status_leader(exchange& x) {
 
 void status_peers(exchange& x) {
   if (!accept(x)) return;
-  ask(x, false, [](const leader_info& info, response& out) {
+  ask(x, false, [](const environment&, const leader_info& info, response& out) {
     auto w = out.begin_json();
     w.begin_array();
     for (auto& s : info.servers) w.string(s.address);
@@ -78,9 +90,9 @@ void operator_raft_configuration(exchange& x) {
   if (!x.options(o)) return;
   if (!accept(x)) return;
   if (o.mode == consistency::stale) return ask(x, false, tell_configuration);
-  ask(x, true, [](const leader_info& info, response& out) {
-    if (info.leader_id.empty()) return out.text(500, "No cluster leader");
-    tell_configuration(info, out);
+  ask(x, true, [](const environment& env, const leader_info& info, response& out) {
+    if (info.leader_id.empty()) return out.text(500, nobody(env));
+    tell_configuration(env, info, out);
   });
 }
 

@@ -1,4 +1,5 @@
 // /v1/session/: create, destroy, renew; one, those of a node, all. What Consul checks before it proposes is checked here.
+#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/config/loader.hpp"
 #include "storage/command/commands.hpp"
@@ -89,7 +90,7 @@ bool may_write(exchange& x) {
   query_options o;
   if (!x.options(o)) return false;
   if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
-  x.out.text(500, "No path to datacenter");
+  x.out.text(500, as_server(x.env, "No path to datacenter"));
   return false;
 }
 
@@ -125,7 +126,7 @@ void session_create_endpoint(exchange& x) {
     if (auto decoded = decode_session(x.req.body, body); !decoded) return x.out.text(400, "Request decode failed: " + decoded.err().text);
   settle_checks(s);
   if (!may_write(x)) return;
-  if (auto fine = check_new_session(s, x.env.config.session_ttl_min); !fine) return x.out.fail(fine.err());
+  if (auto fine = check_new_session(s, x.env.config.session_ttl_min); !fine) return x.out.fail({fine.err().code, as_server(x.env, fine.err().text)});
   auto id = fresh_uuid();
   if (!id) return x.out.fail(id.err());
   s.id = *id;

@@ -10,6 +10,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <condition_variable>
 #include <csignal>
+#include "runtime/base/hcl.hpp"
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <mutex>
@@ -63,7 +64,9 @@ struct node {
   std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
   router_handle router;
   agent_handle agent;
-  explicit node(std::string data_dir) : dir(std::move(data_dir)) {
+  error refused; // by the agent, when it does not start
+  // `hcl`: services and checks of the configuration.
+  explicit node(std::string data_dir, const std::string& hcl = {}) : dir(std::move(data_dir)) {
     cfg.set("scheduler.policy", caf::atom("sharing"));
     cfg.set("scheduler.max-threads", size_t{2});
     system = std::make_unique<caf::actor_system>(cfg);
@@ -75,6 +78,10 @@ struct node {
     c.server = true;
     c.data_dir = dir;
     c.enable_script_checks = true;
+    auto definitions = parse_hcl(hcl);
+    REQUIRE(definitions);
+    if (auto* services = definitions->find("services")) c.services = services->list;
+    if (auto* checks = definitions->find("checks")) c.checks = checks->list;
     agent_deps deps;
     deps.router = router;
     deps.status = std::make_shared<node_status>();
@@ -87,10 +94,12 @@ struct node {
       if (!started) return started.err();
       return std::unique_ptr<check_runner>(std::move(*started));
     };
-    agent = spawn_agent(*system, c, deps);
+    auto started = spawn_agent(*system, c, deps);
+    if (started) agent = std::move(*started);
+    else refused = started.err();
   }
   ~node() {
-    caf::anon_send_exit(agent, caf::exit_reason::user_shutdown);
+    if (agent) caf::anon_send_exit(agent, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(router, caf::exit_reason::user_shutdown);
     agent = nullptr;
     router = nullptr;
@@ -208,4 +217,32 @@ TEST_CASE("a script that runs while the agent ends is killed, and the agent ends
   m.check.interval = 1s;
   REQUIRE(n.ask(std::move(m)).code == errc::none);
   CHECK(n.board->count().script_checks == 1);
+}
+
+TEST_CASE("an agent does not start without a service or check that its configuration asks for") {
+  const std::pair<const char*, const char*> wrong[] = {
+      {R"(services = [{ port = 1 }])", "Failed to register service \"\": Service name missing"},
+      {R"(services = [{ name = "a" check = { http = "http://x" } }])",
+       "Failed to validate checks for service \"a\": Interval must be > 0 for Script, HTTP, or TCP checks"},
+      {R"(checks = [{ name = "x" }])", "Failed to register check 'x': Check is not valid: TTL must be > 0 for TTL checks"},
+      {R"(checks = [{ ttl = "1s" }])", "Failed to register check '': CheckID missing"},
+      {R"(checks = [{ name = "x" service_id = "no" ttl = "1s" }])", "Failed to register check 'x': ServiceID \"no\" does not exist"},
+  };
+  for (auto& [hcl, text] : wrong) {
+    folder f;
+    node n(f.path.string(), hcl);
+    CHECK(n.refused.text == text);
+  }
+}
+
+TEST_CASE("a configured check may be of a service that was registered by the API before") {
+  folder f;
+  {
+    node n(f.path.string());
+    REQUIRE(n.add("kept").code == errc::none);
+  }
+  node again(f.path.string(), R"(checks = [{ name = "mine" service_id = "kept" ttl = "1h" }])");
+  CHECK(again.refused.text == "");
+  const auto checks = again.board->checks_for("kept");
+  CHECK(std::any_of(checks.begin(), checks.end(), [](auto& c) { return c->check_id == "mine" && c->service_name == "kept"; }));
 }

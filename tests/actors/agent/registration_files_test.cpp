@@ -43,13 +43,18 @@ local_state make_state(bool scripts = true) {
 const fs::path fixtures = fs::path(ACTORD_TESTS_DIR) / "actors/agent/fixtures";
 constexpr int64_t when = 1795257000; // before the recorded state of "mem" expires
 
+void restore_all(const std::string& data_dir, local_state& state, int64_t unix_now) {
+  restore_services(data_dir, state);
+  restore_checks(data_dir, state, 1h, unix_now);
+}
+
 } // namespace
 
 TEST_CASE("files of a real Consul are restored and written back byte for byte") {
   folder f;
   fs::copy(fixtures, f.path, fs::copy_options::recursive);
   auto state = make_state();
-  restore_registrations(f.path.string(), state, 1h, when);
+  restore_all(f.path.string(), state, when);
   CHECK(state.services().size() == 3);
   CHECK(state.services().at("sc-sidecar-proxy").record->locally_registered_as_sidecar);
   CHECK(state.checks().at("mem").record->status == "passing");
@@ -73,7 +78,7 @@ TEST_CASE("a state that has expired is forgotten and its file removed") {
   folder f;
   fs::copy(fixtures, f.path, fs::copy_options::recursive);
   auto state = make_state();
-  restore_registrations(f.path.string(), state, 1h, when + 100000);
+  restore_all(f.path.string(), state, when + 100000);
   CHECK(state.checks().at("mem").record->status == "critical");
   CHECK_FALSE(fs::exists(f.path / check_state_path("mem")));
 }
@@ -86,7 +91,7 @@ TEST_CASE("a registration from a configuration file wins over a persisted one, w
   d.name = "sc";
   d.port = 1;
   REQUIRE(state.add_service(d, source::file, "", false, 1h).code == errc::none);
-  restore_registrations(f.path.string(), state, 1h, when);
+  restore_all(f.path.string(), state, when);
   CHECK(state.services().at("sc").record->port == 1);
   CHECK_FALSE(fs::exists(f.path / service_path("sc")));
 }
@@ -96,7 +101,7 @@ TEST_CASE("a file that does not parse is skipped and stays") {
   fs::create_directories(f.path / "services");
   std::ofstream(f.path / "services" / "abc") << "{\"Token\":";
   auto state = make_state();
-  restore_registrations(f.path.string(), state, 1h, when);
+  restore_all(f.path.string(), state, when);
   CHECK(state.services().empty());
   CHECK(fs::exists(f.path / "services" / "abc"));
 }

@@ -148,3 +148,12 @@ TEST_CASE("JSON reads what Go reads and refuses in Go's words") {
   CHECK_FALSE(parse_json_value(std::string_view("{}\0{}", 5)).ok());
   CHECK_FALSE(parse_json_value("{\"a\":\"\xff\"}").ok());
 }
+
+TEST_CASE("what begins with a brace is JSON, as in Consul") {
+  auto v = parse_hcl(" \n{\"node_meta\": {\"a\": \"b\"}, \"n\": 1}", "t.hcl");
+  REQUIRE(v);
+  REQUIRE(v->find("node_meta"));
+  CHECK(v->find("node_meta")->find("a")->string == "b");
+  CHECK(v->find("n")->integer == 1);
+  CHECK_FALSE(parse_hcl("{\"a\":", "t.hcl"));
+}

@@ -206,10 +206,10 @@ TEST_CASE("services of files are replaced as a whole while those of the API stay
   service_definition one, two;
   REQUIRE(from_json(R"({"Name":"one","Check":{"CheckID":"c1","TTL":"1h"}})", one).ok());
   REQUIRE(from_json(R"({"Name":"two"})", two).ok());
-  CHECK(f.state.replace_file_sources({one, two}, {}, f.now).code == errc::none);
+  CHECK(f.state.replace_file_services({one, two}, f.now).code == errc::none);
   CHECK(f.state.ttl_update("c1", "passing", "ok", f.now, 1).code == errc::none);
   one.port = 99;
-  CHECK(f.state.replace_file_sources({one}, {}, f.now).code == errc::none);
+  CHECK(f.state.replace_file_services({one}, f.now).code == errc::none);
   CHECK(f.state.services().contains("api"));
   CHECK_FALSE(f.state.services().contains("two"));
   CHECK(f.state.services().at("one").record->port == 99);

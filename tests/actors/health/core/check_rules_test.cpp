@@ -29,14 +29,20 @@ TEST_CASE("thresholds hold a verdict back until enough like it came in a row") {
   c.failures_before_critical = 3;
   check_judge j(c);
   auto says = [&](std::string_view status) { return j.ran({std::string(status), ""}).has_value(); };
-  CHECK_FALSE(says("passing"));
+  CHECK(says("passing"));
   CHECK(says("warning"));
   CHECK_FALSE(says("critical"));
   CHECK_FALSE(says("critical"));
   CHECK_FALSE(says("passing"));
   CHECK_FALSE(says("critical"));
+  CHECK_FALSE(says("passing"));
+  CHECK(says("passing"));
+  CHECK_FALSE(says("critical"));
   CHECK_FALSE(says("critical"));
   CHECK(says("critical"));
+  check_judge failing(c);
+  CHECK(failing.ran({"critical", ""}).has_value());
+  CHECK_FALSE(failing.ran({"passing", ""}).has_value());
   check_judge plain{check_registration{}};
   CHECK(plain.ran({"critical", ""}).has_value());
 }
