@@ -65,6 +65,8 @@ cases = [
          dns("many.service.consul", "SRV", edns=1232, count_only=True), dns("many.service.consul", edns=512, count_only=True),
          dns("many.service.consul", edns=100, count_only=True)),
     case("many answers over TCP", dns("many.service.consul", tcp=True), dns("many.service.consul", "SRV", tcp=True)),
+    case("sixty instances, each with an address of its own", *[register("full-node", "10.8.2.1", "full", ID=f"f{n}", Address=f"10.1.0.{n}", Port=1000 + n) for n in range(60)],
+         *[dns("full.service.consul", "SRV", edns=size, count_only=True) for size in (1000, 3500, 3600, 3700, 4000, 4096)]),
     case("EDNS on negative answers", dns("none.service.consul", edns=1232), dns("none.node.consul", edns=1232), dns("d1.node.consul", edns=1232),
          dns("example.com", edns=1232)),
     case("client subnet", dns("web.service.consul", edns=1232, subnet="192.0.2.0/24"), dns("none.service.consul", edns=1232, subnet="192.0.2.0/24"),
