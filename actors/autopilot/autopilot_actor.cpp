@@ -1,6 +1,7 @@
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/autopilot/core/autopilot_core.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/state/store.hpp"
 #include <algorithm>
@@ -87,6 +88,11 @@ struct autopilot_state {
     if (!config && leading) initialise();
     core->observe(steady_ms(), unix_seconds(), config ? *config : defaults, facts, leading);
     board->put(core->view());
+    if (leading) {
+      static auto &healthy = telemetry::gauge("autopilot.healthy"), &tolerance = telemetry::gauge("autopilot.failure_tolerance");
+      healthy.set(core->view().healthy ? 1 : 0);
+      tolerance.set(static_cast<double>(core->view().failure_tolerance));
+    }
     if (auto change = core->drain()) carry_out(*change);
   }
 

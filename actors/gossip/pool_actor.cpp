@@ -4,6 +4,7 @@
 #include "actors/members/core/wire.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/net/stream_socket.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
 #include <arpa/inet.h>
 #include <caf/send.hpp>
@@ -200,7 +201,9 @@ void pool_state::arrived(packets_arrived& m) {
   packets_->taken(m.packets);
   const auto at = now();
   count_drops(at);
+  static auto& received = telemetry::counter("memberlist.udp.received");
   for (auto& d : m.packets) {
+    received.add(static_cast<double>(d.bytes.size()));
     auto p = decode_packet(d.bytes, &*seal_);
     if (!p) {
       ++undecodable_;

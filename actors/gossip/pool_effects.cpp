@@ -4,6 +4,7 @@
 #include "actors/members/core/address_text.hpp"
 #include "actors/members/core/coordinate_payload.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include <caf/send.hpp>
 
 namespace actord::gossip {
@@ -23,6 +24,15 @@ std::string_view name_of(members::member_change c) {
   return "";
 }
 
+double milliseconds(nanos d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+void count(members::member_change c) {
+  static telemetry::series* const counters[] = {&telemetry::counter("serf.member.join"), &telemetry::counter("serf.member.left"),
+                                                &telemetry::counter("serf.member.failed"), &telemetry::counter("serf.member.update"),
+                                                &telemetry::counter("serf.member.reap")}; // in the order of member_change
+  counters[static_cast<size_t>(c)]->add();
+}
+
 } // namespace
 
 // Each core's effects are facts for the other, until both have nothing more to say.
@@ -35,6 +45,8 @@ void pool_state::perform() {
     more = !gossiped.empty() || !told.empty();
   }
   if (!outgoing_.empty()) {
+    static auto& sent = telemetry::counter("memberlist.udp.sent");
+    for (const auto& d : outgoing_) sent.add(static_cast<double>(d.bytes.size()));
     packets_->send(outgoing_);
     outgoing_.clear();
   }
@@ -103,12 +115,16 @@ void pool_state::on(tell_push_pull& e) {
 }
 
 void pool_state::on(tell_round_trip& e) {
+  static auto &probed = telemetry::sample("memberlist.probeNode"), &adjusted = telemetry::sample("serf.coordinate.adjustment-ms");
+  probed.record(milliseconds(e.rtt));
   if (!setup_.coordinates || e.payload.empty()) return;
   auto record = members::decode_coordinate(e.payload);
   if (!record) return note(false, "serf: Failed to decode coordinate from ping: " + record.err().text);
   auto place = coordinate::from_record(*record);
   if (!place) return note(false, "serf: Rejected coordinate from " + e.node + ": " + place.err().text);
+  const auto before = places_->own();
   if (auto s = places_->update(e.node, *place, e.rtt); !s) return note(false, "serf: Rejected coordinate from " + e.node + ": " + s.err().text);
+  adjusted.record(milliseconds(coordinate::distance(before, places_->own())));
   moved_ = true;
   set_own_coordinate();
 }
@@ -137,6 +153,7 @@ void pool_state::on(members::broadcast& e) {
 void pool_state::on(members::send_direct& e) { swim_->send_user(e.to, e.node, std::move(e.bytes)); }
 
 void pool_state::on(members::tell_member_event& e) {
+  count(e.change);
   const bool loud = e.change == members::member_change::failed;
   if (may_log(origin::by_us))
     log::write(loud ? log::level::warn : log::level::info, setup_.log_name + (setup_.wan ? ".serf.wan" : ".serf.lan"),
@@ -156,6 +173,8 @@ void pool_state::on(members::tell_member_event& e) {
 }
 
 void pool_state::on(members::tell_user_event& e) {
+  static auto& events = telemetry::counter("serf.events");
+  events.add();
   changed_ = true;
   if (snapshot_) flush_at_ = std::min(flush_at_, now() + members::snapshot_writer::flush_interval);
   news_.events.push_back(std::move(e.event));

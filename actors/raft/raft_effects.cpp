@@ -4,6 +4,7 @@
 #include "actors/raft/raft_state.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/state/store.hpp"
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -208,6 +209,8 @@ void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
 
 // Atomics for those who ask nobody: term, indexes, and until when a read needs no question.
 void raft_state::publish_status() {
+  static auto& last = telemetry::gauge("raft.last_index");
+  last.set(static_cast<double>(core_->last_index().v));
   status_->commit.store(broken(rule::lead_when_applied) ? 0 : core_->commit_index().v, std::memory_order_release);
   status_->term.store(core_->term().v, std::memory_order_relaxed);
   int64_t until = 0;

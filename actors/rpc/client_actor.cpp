@@ -3,6 +3,7 @@
 #include "actors/rpc/client_state.hpp"
 #include "actors/rpc/dial.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
 #include <caf/io/middleman.hpp>
 
@@ -123,7 +124,9 @@ void client_state::ping_first() {
 // ---- calls -------------------------------------------------------------------------------------------------------
 
 caf::result<rpc_answer> client_state::begin(rpc_call& m) {
-  if (!limit_.take(now())) return rpc_answer{{errc::rate_limited, "RPC rate limit exceeded"}, {}};
+  static auto &asked = telemetry::counter("client.rpc"), &exceeded = telemetry::counter("client.rpc.exceeded");
+  asked.add();
+  if (!limit_.take(now())) return exceeded.add(), rpc_answer{{errc::rate_limited, "RPC rate limit exceeded"}, {}};
   if (route_.size() == 0) return rpc_answer{{errc::no_leader, "No known Consul servers"}, {}};
   const auto id = next_call_++;
   auto promise = self->make_response_promise<rpc_answer>();
@@ -241,6 +244,8 @@ void client_state::settle(uint64_t id, attempt how, const std::string& refusal, 
 }
 
 void client_state::finish(outstanding& c, rpc_answer a) {
+  static auto& failed = telemetry::counter("client.rpc.failed");
+  if (a.failure.code != errc::none && !c.ping) failed.add();
   if (!c.ping) c.promise.deliver(std::move(a));
 }
 

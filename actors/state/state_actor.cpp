@@ -106,6 +106,8 @@ struct apply_state {
     measure(std::chrono::steady_clock::now() - began);
     auto last = waiting.back().index;
     status->applied.store(last.v);
+    static auto& applied = telemetry::gauge("raft.applied_index");
+    applied.set(static_cast<double>(last.v));
     store->delays().note(changes->released, self->clock().now());
     publish(std::move(*changes));
     answer();

@@ -2,6 +2,7 @@
 #include "api/consul_rpc/front.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/value_extent.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include <cerrno>
 #include <sys/epoll.h>
@@ -232,6 +233,8 @@ void connection::start(uint32_t stream, talk& t, std::string_view header, std::s
   if (!h) return end_talk(stream); // nobody to tell: the number to answer to is not known
   t.seq = h->seq;
   t.advancing = true;
+  static auto& requests = telemetry::counter("rpc.request");
+  requests.add();
   auto c = front_.begin(weak_from_this(), stream, std::move(h->method), std::move(body));
   t.at_work = c;
   recount(0, c->arguments.size());

@@ -2,6 +2,7 @@
 #include "api/consul_rpc/connection.hpp"
 #include "api/consul_rpc/methods.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
 #include <caf/behavior.hpp>
 #include <caf/send.hpp>
@@ -80,6 +81,8 @@ void front::accept(int fd, std::string peer) {
     ::close(fd);
     return;
   }
+  static auto& accepted = telemetry::counter("rpc.accept_conn");
+  accepted.add();
   auto c = std::make_shared<connection>(*this, fd, std::move(peer));
   connections_.emplace(c.get(), c);
   if (!c->open()) return c->close();

@@ -333,8 +333,10 @@ status open_logs(node& n) {
   }
   telemetry::metrics_options m;
   m.prefix = c.telemetry_metrics_prefix;
+  // As in Consul, only where metrics leave the agent.
+  const bool leaves = !c.telemetry_statsd_address.empty() || c.telemetry_prometheus_retention_time.count() > 0;
   char host[HOST_NAME_MAX + 1] = {};
-  if (!c.telemetry_disable_hostname && ::gethostname(host, HOST_NAME_MAX) == 0) m.host = host;
+  if (leaves && !c.telemetry_disable_hostname && ::gethostname(host, HOST_NAME_MAX) == 0) m.host = host;
   m.prefix_filter = c.telemetry_prefix_filter;
   m.filter_default = c.telemetry_filter_default;
   m.statsd_address = c.telemetry_statsd_address;

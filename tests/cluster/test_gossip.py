@@ -38,6 +38,15 @@ def forms(cluster):
     step(f"three servers see one another {took:.1f} s after they could be written to")
     took = eventually("all see all among datacenters", 20, lambda: agree(cluster.alive(), {f"{s.name}.dc1": ALIVE for s in cluster.alive()}, wan=True))
     step(f"the pool of servers is flooded {took:.1f} s later")
+    wanted = {"consul.memberlist.udp.sent", "consul.memberlist.udp.received", "consul.serf.member.join", "consul.memberlist.probeNode",
+              "consul.raft.last_index", "consul.raft.applied_index"}
+    seen = set()
+
+    def counted():
+        told = cluster.servers[0].json("GET", "/v1/agent/metrics")
+        seen.update(m["Name"] for kind in ("Gauges", "Counters", "Samples") for m in told[kind])
+        return wanted <= seen
+    eventually("gossip and Raft are measured", 20, counted)
 
 
 def one_is_killed(cluster):
