@@ -67,7 +67,7 @@ void swim_core::hear_of_death(const dead& d) {
   s.seq = static_cast<sequence>(random_());
   s.began = s.next_ask = now_;
   s.deadline = now_ + last_word();
-  s.stream_at = on_purpose ? nanos::max() : now_ + last_word() / 2;
+  s.stream_at = on_purpose ? nanos::max() : now_ + settings_.probe_timeout / 3; // who can, answers the packet before
   hearing_ = now_;
   hear_accused();
 }
