@@ -100,12 +100,13 @@ error agent_state::begin(const node_config& config, agent_deps deps) {
     else log::err("agent", "Checks will not run: error=\"{}\"", started.err().text);
   }
 
-  error failed = load_file_services(config);
+  // Whoever does not start must not touch what is kept: it would miss what it was kept for.
+  if (auto e = load_file_services(config); e.code != errc::none) return e;
   if (journal_) restore_services(config.data_dir, *local_);
-  if (auto e = load_file_checks(config); failed.code == errc::none) failed = std::move(e);
+  if (auto e = load_file_checks(config); e.code != errc::none) return e;
   if (journal_) restore_checks(config.data_dir, *local_, now(), unix_now());
   (void)perform_effects();
-  return failed;
+  return {};
 }
 
 agent_state::~agent_state() {

@@ -16,36 +16,55 @@ constexpr unsigned most_threads = 2;
 
 uint32_t seconds_of(nanos d) { return static_cast<uint32_t>(std::clamp<int64_t>(d.count() / 1000000000, 0, INT32_MAX)); }
 
-constexpr std::chrono::seconds most_resolve_time{10};
+constexpr std::chrono::seconds most_resolve_time{5}; // for all names together
 
-// A name is looked up once, when the settings are read, as Consul does.
-result<recursor_address> recursor_at(const std::string& text) {
-  recursor_address a;
-  if (parse_recursor(text, a)) return a;
-  const auto colon = text.rfind(':');
-  const auto port = colon == text.npos ? std::string_view() : std::string_view(text).substr(colon + 1);
-  if (port.empty() || port.find_first_not_of("0123456789") != port.npos || port.size() > 5)
-    return error{errc::bad_request, "Invalid recursor address: address tcp/" + std::string(port) + ": unknown port"};
-  using found = result<std::vector<std::string>>;
-  auto done = std::make_shared<std::promise<found>>();
+using addresses = result<std::vector<std::string>>;
+
+// Of a recursor that is given by name; looked up once, when the settings are read, as Consul does.
+std::future<addresses> look_up(const std::string& text) {
+  auto done = std::make_shared<std::promise<addresses>>();
   auto later = done->get_future();
-  net::resolve_in_background(text, [done](found f) { done->set_value(std::move(f)); });
-  const auto host = text.substr(0, colon);
-  if (later.wait_for(most_resolve_time) != std::future_status::ready) return error{errc::bad_request, "Invalid recursor address: lookup " + host + ": i/o timeout"};
-  auto addresses = later.get();
-  if (!addresses || addresses->empty() || !parse_recursor(addresses->front(), a))
-    return error{errc::bad_request, "Invalid recursor address: lookup " + host + ": no such host"};
-  return a;
+  net::resolve_in_background(text, [done](addresses found) { done->set_value(std::move(found)); });
+  return later;
 }
 
-// The first recursor that is none goes to `wrong`.
-std::shared_ptr<const thread_settings> settings_of(const node_config& c, status& wrong) {
-  auto out = std::make_shared<thread_settings>();
-  for (auto& text : c.recursors) {
-    auto a = recursor_at(text);
-    if (a) out->recursors.push_back(*a);
-    else if (wrong) wrong = a.err();
+result<recursor_address> take_found(const std::string& text, std::future<addresses>& later, std::chrono::steady_clock::time_point until) {
+  auto refuse = [&](const char* why) { return error{errc::bad_request, "Invalid recursor address: lookup " + text.substr(0, text.rfind(':')) + ": " + why}; };
+  if (later.wait_until(until) != std::future_status::ready) return refuse("i/o timeout");
+  recursor_address a;
+  if (auto all = later.get(); all)
+    for (auto& one : *all)
+      if (parse_recursor(one, a)) return a;
+  return refuse("no such host");
+}
+
+result<std::vector<recursor_address>> recursors_of(const node_config& c) {
+  std::vector<std::future<addresses>> found(c.recursors.size());
+  recursor_address a;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const auto& text = c.recursors[i];
+    if (parse_recursor(text, a)) continue;
+    const auto colon = text.rfind(':');
+    const auto port = colon == text.npos ? std::string_view() : std::string_view(text).substr(colon + 1);
+    if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != port.npos)
+      return error{errc::bad_request, "Invalid recursor address: address tcp/" + std::string(port) + ": unknown port"};
+    found[i] = look_up(text);
   }
+  std::vector<recursor_address> out;
+  const auto until = std::chrono::steady_clock::now() + most_resolve_time;
+  for (size_t i = 0; i < found.size(); ++i) {
+    auto one = found[i].valid() ? take_found(c.recursors[i], found[i], until) : parse_recursor(c.recursors[i], a) ? result<recursor_address>(a) : result<recursor_address>(error(errc::bad_request, "Invalid recursor address: " + c.recursors[i]));
+    if (!one) return one.err();
+    out.push_back(*one);
+  }
+  return out;
+}
+
+result<std::shared_ptr<const thread_settings>> settings_of(const node_config& c) {
+  auto recursors = recursors_of(c);
+  if (!recursors) return recursors.err();
+  auto out = std::make_shared<thread_settings>();
+  out->recursors = std::move(*recursors);
   out->recursor_timeout = c.dns_recursor_timeout;
   out->max_stale = c.dns_max_stale;
   auto& s = out->answers;
@@ -67,7 +86,7 @@ std::shared_ptr<const thread_settings> settings_of(const node_config& c, status&
   s.soa_retry = c.dns_soa_retry;
   s.soa_expire = c.dns_soa_expire;
   s.soa_min_ttl = c.dns_soa_min_ttl;
-  return out;
+  return std::shared_ptr<const thread_settings>(std::move(out));
 }
 
 } // namespace
@@ -83,9 +102,9 @@ dns_server::~dns_server() { stop(); }
 result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config, server_deps deps) {
   std::unique_ptr<dns_server> out(new dns_server);
   if (config.dns_addrs.empty()) return out;
-  status wrong;
-  auto settings = settings_of(config, wrong);
-  if (!wrong) return wrong.err();
+  auto read = settings_of(config);
+  if (!read) return read.err();
+  const auto settings = std::move(*read);
   const unsigned threads = deps.store ? std::clamp(std::thread::hardware_concurrency(), 1u, most_threads) : 1;
   std::random_device seeds;
   for (unsigned i = 0; i < threads; ++i) {
@@ -116,11 +135,12 @@ result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config,
   return out;
 }
 
-void dns_server::reload(const node_config& config) {
-  status wrong;
-  auto settings = settings_of(config, wrong);
-  if (!wrong) log::warn("agent.dns", "recursor ignored: error=\"{}\"", wrong.err().text);
-  for (auto& r : threads_) caf::anon_send(caf::actor_cast<caf::actor>(r->work->actor()->address()), dns_settings_changed{settings});
+result<std::function<void(dns_server&)>> dns_server::prepare_reload(const node_config& config) {
+  auto settings = settings_of(config);
+  if (!settings) return settings.err();
+  return std::function<void(dns_server&)>([now = *settings](dns_server& s) {
+    for (auto& r : s.threads_) caf::anon_send(caf::actor_cast<caf::actor>(r->work->actor()->address()), dns_settings_changed{now});
+  });
 }
 
 void dns_server::stop() {

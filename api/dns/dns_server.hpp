@@ -7,6 +7,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/config/node_config.hpp"
 #include <caf/actor_system.hpp>
+#include <functional>
 #include <memory>
 
 namespace actord {
@@ -29,8 +30,9 @@ public:
   static result<std::unique_ptr<dns_server>> start(const node_config& config, server_deps deps);
   ~dns_server();
 
-  // Takes over the dns_* settings, recursors, domains. Addresses stay as they were.
-  void reload(const node_config& config);
+  // Takes over the dns_* settings, recursors, domains; addresses stay as they were. Reading them may look up recursors' names, for 5 s at
+  // most: what is returned applies them at once. Error: a recursor is not to be found.
+  static result<std::function<void(dns_server&)>> prepare_reload(const node_config& config);
   void stop();
   uint16_t port() const { return port_; } // of the first address
 

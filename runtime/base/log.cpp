@@ -72,7 +72,9 @@ bool read_fields(std::string_view s, std::vector<field>& out) {
     const auto equals = s.find('=');
     if (equals == s.npos || equals == 0) return false;
     const auto name = s.substr(0, equals);
-    if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '@' || c == '.'; })) return false;
+    if (!std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '.'; })) return false;
+    // What others made us log must not pass for fields of ours.
+    if (std::any_of(out.begin(), out.end(), [&](const field& f) { return f.name == name; })) return false;
     s.remove_prefix(equals + 1);
     const auto end = end_of_value(s);
     if (end == s.npos) return false;
@@ -89,7 +91,8 @@ bool read_fields(std::string_view s, std::vector<field>& out) {
 
 // Who logs writes `message: name=value …`; the parts again.
 std::string_view split_fields(std::string_view text, std::vector<field>& fields) {
-  for (auto colon = text.find(": "); colon != text.npos; colon = text.find(": ", colon + 1)) {
+  int tries = 8; // names in it may have colons
+  for (auto colon = text.find(": "); colon != text.npos && tries-- > 0; colon = text.find(": ", colon + 1)) {
     fields.clear();
     if (read_fields(text.substr(colon + 2), fields)) return text.substr(0, colon);
   }

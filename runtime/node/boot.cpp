@@ -367,7 +367,9 @@ status spawn_local_agent(node& n, event_source& events, const reload_fn& reload)
     auto again = reload();
     if (!again) return again.err();
     auto config = apply_reload(n.config, again->config);
-    if (n.dns) n.dns->reload(config);
+    auto dns = dns::dns_server::prepare_reload(config);
+    if (!dns) return error{dns.err().code, "Failed reloading dns config : " + dns.err().text};
+    if (n.dns) (*dns)(*n.dns);
     if (auto level = log::level::info; log::parse_level(config.log_level, level))
       for (const int sink : n.log_sinks) log::set_sink_level(sink, level);
     telemetry::reload_metrics(config.telemetry_prefix_filter, config.telemetry_filter_default);

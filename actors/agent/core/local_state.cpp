@@ -168,8 +168,12 @@ error local_state::add_with_checks(const node_service& s, const std::vector<chec
   if (replace_checks)
     if (auto* mine = checks_of(s.id)) {
       const auto all = *mine;
-      for (auto& id : all)
-        if (!named.contains(id) && !id.starts_with(service_maintenance_prefix)) drop_check(id);
+      for (auto& id : all) {
+        const auto& other = checks_.at(id);
+        // A file replaces what it defined, and nothing else.
+        const bool theirs = from == source::file && (other.from != source::file || other.stands_alone);
+        if (!named.contains(id) && !theirs && !id.starts_with(service_maintenance_prefix)) drop_check(id);
+      }
     }
   if (followers_.contains(s.id)) followers_look(s.id, now);
   return {};
@@ -224,7 +228,9 @@ error local_state::add_check(const check_registration& c, source from, const std
   record.status = c.status.empty() ? health_critical : std::string_view(c.status);
   record.notes = c.notes;
   record.service_id = c.service_id;
+  const std::string id = record.check_id;
   error e = put_check(std::move(record), c, from, token, now);
+  if (auto it = checks_.find(id); it != checks_.end() && e.code == errc::none) it->second.stands_alone = from == source::file;
   settle_aliases(now);
   return e;
 }
@@ -423,7 +429,7 @@ error local_state::replace_file_services(const std::vector<service_definition>& 
 error local_state::replace_file_checks(const std::vector<check_registration>& checks, nanos now) {
   error first;
   std::set<std::string> before;
-  for (auto& [id, c] : checks_) if (c.from == source::file && c.record->service_id.empty()) before.insert(id);
+  for (auto& [id, c] : checks_) if (c.from == source::file && c.stands_alone) before.insert(id);
   for (auto& c : checks) {
     const std::string id = c.id.empty() ? c.name : c.id;
     before.erase(id);

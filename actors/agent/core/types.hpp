@@ -30,6 +30,7 @@ struct local_check {
   std::shared_ptr<const check_registration> how; // null: maintenance, nobody runs it
   std::string token;
   source from = source::api;
+  bool stands_alone = false; // of a file: defined beside its service, not in it
   uint64_t version = 0;
   bool in_sync = false;
   nanos critical_since{-1};  // -1: is not critical

@@ -135,7 +135,9 @@ private:
     nanos began{0}, deadline{0}, next_ask{0}, stream_at{0}; // the last: when it is asked by stream, too
     bool is_told = true; // others know
     size_t confirmed = 0; // by how many, if it is not told
-    bool by_stream = false, is_stretched = false;
+    bool is_asked = false, is_stretched = false; // by stream; given more time
+    bool on_stream = false; // such a question is under way
+    int refusals = 0; // by its host: nobody listens there
     stream_id exchange = 0; // by which it is asked, if so
   };
 
@@ -177,7 +179,8 @@ private:
   void hear_of_death(const dead& d);
   void hear_accused();
   bool accused_answered(sequence seq, const address& from);
-  void accused_answered_stream(sequence seq, bool answered);
+  enum class stream_answer : uint8_t { yes, none, refused };
+  void accused_answered_stream(sequence seq, stream_answer a);
   void accused_answered_exchange(stream_id id, const push_pull* theirs);
   void ask(const member& m, sentence& s);
   void ask_by_stream(const member& m, sentence& s);
@@ -187,6 +190,7 @@ private:
   bool may_have_missed(nanos since) const { return missed_at_ >= since; }
   // How long who is said to be dead may object.
   nanos last_word() const { return std::min(2 * settings_.probe_timeout, settings_.probe_interval); }
+  nanos ask_pause() const { return std::max(settings_.probe_timeout / 3, nanos(std::chrono::milliseconds(1))); }
   // When a suspicion is looked at for good.
   nanos end_of(const suspicion& s) const { return settings_.checks_claims ? s.deadline() - last_word() : s.deadline(); }
   bool seems_alive(const member& m) const;

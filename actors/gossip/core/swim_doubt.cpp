@@ -62,12 +62,13 @@ void swim_core::hear_of_death(const dead& d) {
   auto& s = it->second;
   if (!fresh && (s.what.inc > d.inc || (s.what.inc == d.inc && (s.what.from == d.node || !on_purpose)))) return;
   s.what = d;
+  s.is_told = true;
   spread(d, m->name);
   if (!fresh) return;
   s.seq = static_cast<sequence>(random_());
   s.began = s.next_ask = now_;
   s.deadline = now_ + last_word();
-  s.stream_at = on_purpose ? nanos::max() : now_ + settings_.probe_timeout / 3; // who can, answers the packet before
+  s.stream_at = on_purpose ? nanos::max() : now_ + ask_pause(); // who can, answers the packet before
   hearing_ = now_;
   hear_accused();
 }
@@ -77,7 +78,7 @@ void swim_core::hear_accused() {
   hearing_ = nanos::max();
   constexpr int asked_by_stream_max = 32;
   int room = asked_by_stream_max;
-  for (const auto& [name, s] : sentences_) room -= s.by_stream ? 1 : 0;
+  for (const auto& [name, s] : sentences_) room -= s.on_stream ? 1 : 0;
   std::vector<node_name> gone;
   for (auto& [name, s] : sentences_) {
     const auto& m = *members_.find(name);
@@ -87,8 +88,9 @@ void swim_core::hear_accused() {
     }
     if (s.next_ask <= now_) ask(m, s);
     if (s.stream_at <= now_) {
-      s.stream_at = nanos::max();
-      if (m.answers_streams() && !s.by_stream && room-- > 0) ask_by_stream(m, s);
+      const bool can = m.answers_streams() && settings_.tcp_pings && !s.is_asked;
+      s.stream_at = can && room <= 0 ? now_ + ask_pause() : nanos::max();
+      if (can && room-- > 0) ask_by_stream(m, s);
     }
     hearing_ = std::min({hearing_, s.deadline, s.next_ask, s.stream_at});
   }
@@ -101,7 +103,7 @@ void swim_core::hear_accused() {
 }
 
 void swim_core::ask(const member& m, sentence& s) {
-  s.next_ask = now_ + settings_.probe_timeout / 3;
+  s.next_ask = now_ + ask_pause();
   send_packet p{m.at, m.name, {suspect{s.what.inc, m.name, self_.name}}, m.checks_sums()};
   // The acks of one that leaves would say nothing, and use up what it still has to tell to others.
   if (s.what.from != m.name) p.messages.insert(p.messages.begin(), ping{s.seq, m.name, self_.at, self_.name});
@@ -111,17 +113,19 @@ void swim_core::ask(const member& m, sentence& s) {
 // Where packets get lost, at either end. A ping asks who is said to be dead; an exchange of states who is said to leave, as who leaves
 // answers pings, and says of itself that it leaves.
 void swim_core::ask_by_stream(const member& m, sentence& s) {
-  s.by_stream = true;
+  s.is_asked = s.on_stream = true;
   if (s.what.from == s.what.node) s.exchange = exchange(m.at, false, now_);
   else effects_.push_back(send_tcp_ping{m.at, {s.seq, m.name, self_.at, self_.name}, now_ + awareness_.scale(settings_.probe_interval)});
 }
 
-// Once, where packets were dropped since it was accused: its answer may be among them.
+// Where packets were dropped since it was accused, its answer may be among them: it waits until it can be asked by stream, and once more
+// for that answer.
 bool swim_core::gets_more_time(const member& m, sentence& s) {
-  if (s.is_stretched || !may_have_missed(s.began) || !m.answers_streams()) return false;
-  s.is_stretched = true;
-  s.deadline = now_ + awareness_.scale(settings_.probe_interval);
-  s.stream_at = now_;
+  if (!may_have_missed(s.began) || !m.answers_streams() || !settings_.tcp_pings) return false;
+  if (s.is_asked && s.is_stretched) return false;
+  s.is_stretched = s.is_asked;
+  s.deadline = now_ + (s.is_asked ? awareness_.scale(settings_.probe_interval) : ask_pause());
+  if (!s.is_asked) s.stream_at = now_;
   return true;
 }
 
@@ -151,22 +155,35 @@ void swim_core::execute(const node_name& name) {
   else declare_dead(s.what, s.confirmed);
 }
 
-// A host that says that nobody listens there confirms the death.
-void swim_core::accused_answered_stream(sequence seq, bool answered) {
-  const auto it = std::find_if(sentences_.begin(), sentences_.end(), [&](const auto& s) { return s.second.by_stream && s.second.seq == seq; });
+// A host that says that nobody listens there confirms the death; where packets are dropped it is asked twice, as who is flooded may
+// turn streams away, too.
+void swim_core::accused_answered_stream(sequence seq, stream_answer a) {
+  const auto it = std::find_if(sentences_.begin(), sentences_.end(), [&](const auto& s) { return s.second.on_stream && s.second.seq == seq; });
   if (it == sentences_.end()) return;
-  if (!answered) return execute(node_name(it->first));
-  auto& m = *members_.find(it->first);
-  m.answered = now_;
-  acquit(m);
+  const node_name name = it->first;
+  auto& s = it->second;
+  s.on_stream = false;
+  const bool says_it_leaves = s.what.from == name, certain = !may_have_missed(s.began) || ++s.refusals > 1;
+  if (a == stream_answer::refused && certain) return execute(name);
+  if (a == stream_answer::yes && !says_it_leaves) {
+    auto& m = *members_.find(name);
+    m.answered = now_;
+    return acquit(m);
+  }
+  // Asked once more, now as one that leaves, or after a refusal.
+  if (a == stream_answer::none || !may_have_missed(s.began)) return;
+  s.is_asked = false;
+  s.stream_at = now_ + (a == stream_answer::refused ? ask_pause() : nanos(0));
+  hearing_ = std::min(hearing_, s.stream_at);
 }
 
 void swim_core::accused_answered_exchange(stream_id id, const push_pull* theirs) {
   const auto it = std::find_if(sentences_.begin(), sentences_.end(), [&](const auto& s) { return s.second.exchange == id; });
   if (it == sentences_.end()) return;
   const node_name name = it->first;
-  const bool stays = theirs != nullptr && std::any_of(theirs->nodes.begin(), theirs->nodes.end(),
-                                                      [&](const auto& r) { return r.name == name && r.state == node_state::alive; });
+  it->second.on_stream = false;
+  if (theirs == nullptr) return; // the deadline tells
+  const bool stays = std::any_of(theirs->nodes.begin(), theirs->nodes.end(), [&](const auto& r) { return r.name == name && r.state == node_state::alive; });
   if (stays) acquit(*members_.find(name));
   else execute(name);
 }

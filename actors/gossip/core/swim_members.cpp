@@ -136,6 +136,7 @@ void swim_core::on_suspect(const suspect& s) {
     if (!m->suspected->confirm(s.from)) return;
     suspicions_.erase({before, m->name});
     suspicions_.emplace(end_of(*m->suspected), m->name);
+    stalled_until_ = now_; // a confirmation may bring the end into the past: that is no stall of ours
     return spread(s, m->name);
   }
   if (m->state != node_state::alive) return;

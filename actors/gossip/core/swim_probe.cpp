@@ -88,8 +88,8 @@ void swim_core::end_probe(bool answered, bool host_spoke) {
 
 void swim_core::tcp_ping_ended(sequence seq, bool answered, nanos now) {
   pass(now);
+  if (!probe_ || probe_->seq != seq) return accused_answered_stream(seq, answered ? stream_answer::yes : stream_answer::none);
   if (!answered) return; // the deadline tells
-  if (!probe_ || probe_->seq != seq) return accused_answered_stream(seq, true);
   log(importance::warning, "was able to connect to " + probe_->node + " but other probes failed, network may be misconfigured");
   end_probe(true);
 }
@@ -97,7 +97,7 @@ void swim_core::tcp_ping_ended(sequence seq, bool answered, nanos now) {
 void swim_core::tcp_ping_refused(sequence seq, nanos now) {
   pass(now);
   if (probe_ && probe_->seq == seq) end_probe(false, true);
-  else accused_answered_stream(seq, false);
+  else accused_answered_stream(seq, stream_answer::refused);
 }
 
 std::optional<ack> swim_core::answer_tcp_ping(const ping& p) const {

@@ -77,10 +77,13 @@ int hold_and_run(lock_run& r) {
     return 2;
   }
   std::thread waiter([&r, pid = *pid] {
+    // Its number stays its own until nobody can signal it any more.
+    siginfo_t how{};
+    while (::waitid(P_PID, static_cast<id_t>(pid), &how, WEXITED | WNOWAIT) < 0 && errno == EINTR) {}
+    r.now.note(&happenings::ended);
     int state = 0;
     while (::waitpid(pid, &state, 0) < 0 && errno == EINTR) {}
     r.now.end = state;
-    r.now.note(&happenings::ended);
   });
   std::thread monitor([&r, id = r.session->id(), more = r.in.query()] {
     kv_access kv(*r.monitor_client, more);

@@ -15,7 +15,7 @@ bool has_tags(const query& q, const string_slice& tags);              // every ?
 template <class Record> bool compile_filter(query& q, filter& out) {
   auto f = filter::compile<Record>(q.options.filter);
   if (!f) {
-    q.out.fail({f.err().code, as_server(q.env, f.err().text)});
+    q.out.fail({f.err().code, q.options.mode == consistency::stale ? as_server(q.env, f.err().text) : as_leader(q.env, f.err().text)});
     return false;
   }
   out = *f;

@@ -27,13 +27,18 @@ template <class Body> bool decode(exchange& x, Body& body) {
 
 void say_true(const apply_result&, response& out) { out.json("true"); }
 
+// Any server knows the datacenters, the rest is the leader's.
+std::string refused(const exchange& x, std::string_view datacenter, std::string_view fault) {
+  return datacenter == x.env.config.datacenter ? as_leader(x.env, fault) : as_server(x.env, fault);
+}
+
 } // namespace
 
 void catalog_register(exchange& x) {
   register_request r;
   if (!decode(x, r)) return;
   if (r.datacenter.empty()) r.datacenter = x.req.param("dc");
-  if (auto fault = prepare_registration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, as_server(x.env, fault));
+  if (auto fault = prepare_registration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, refused(x, r.datacenter, fault));
   x.propose(encode_command(command_kind::catalog_register, r), say_true);
 }
 
@@ -42,7 +47,7 @@ void catalog_deregister(exchange& x) {
   if (!decode(x, body)) return;
   deregister_request& r = body;
   if (r.datacenter.empty()) r.datacenter = x.req.param("dc");
-  if (auto fault = prepare_deregistration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, as_server(x.env, fault));
+  if (auto fault = prepare_deregistration(r, x.env.config.datacenter); !fault.empty()) return x.out.text(500, refused(x, r.datacenter, fault));
   x.propose(encode_command(command_kind::catalog_deregister, r), say_true);
 }
 

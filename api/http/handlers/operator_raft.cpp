@@ -107,7 +107,7 @@ void operator_raft_peer(exchange& x) {
   c.id = x.req.param("id");
   c.address = x.req.param("address");
   if (c.id.empty() && c.address.empty())
-    return x.out.text(500, as_server(x.env, std::string(id ? "id" : "address") + " \"\" was not found in the Raft configuration"));
+    return x.out.text(500, as_leader(x.env, std::string(id ? "id" : "address") + " \"\" was not found in the Raft configuration"));
   change(x, std::move(c), [](response& out) { out.empty(); });
 }
 

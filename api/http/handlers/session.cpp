@@ -126,7 +126,7 @@ void session_create_endpoint(exchange& x) {
     if (auto decoded = decode_session(x.req.body, body); !decoded) return x.out.text(400, "Request decode failed: " + decoded.err().text);
   settle_checks(s);
   if (!may_write(x)) return;
-  if (auto fine = check_new_session(s, x.env.config.session_ttl_min); !fine) return x.out.fail({fine.err().code, as_server(x.env, fine.err().text)});
+  if (auto fine = check_new_session(s, x.env.config.session_ttl_min); !fine) return x.out.fail({fine.err().code, as_leader(x.env, fine.err().text)});
   auto id = fresh_uuid();
   if (!id) return x.out.fail(id.err());
   s.id = *id;

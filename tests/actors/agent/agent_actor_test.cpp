@@ -246,3 +246,24 @@ TEST_CASE("a configured check may be of a service that was registered by the API
   const auto checks = again.board->checks_for("kept");
   CHECK(std::any_of(checks.begin(), checks.end(), [](auto& c) { return c->check_id == "mine" && c->service_name == "kept"; }));
 }
+
+TEST_CASE("an agent that refuses to start loses nothing that was kept") {
+  folder f;
+  const std::string web = R"(services = [{ name = "web" }])";
+  {
+    node n(f.path.string(), web);
+    check_add m;
+    m.check.name = "kept";
+    m.check.service_id = "web";
+    m.check.ttl = 1h;
+    REQUIRE(n.ask(std::move(m)).code == errc::none);
+  }
+  {
+    node broken(f.path.string(), R"(services = [{ name = "web" }, { port = 1 }])");
+    REQUIRE(broken.refused.code != errc::none);
+    node worse(f.path.string(), R"(services = [{ port = 1 }])");
+    REQUIRE(worse.refused.code != errc::none);
+  }
+  node repaired(f.path.string(), web);
+  CHECK(repaired.board->checks_for("web").size() == 1);
+}

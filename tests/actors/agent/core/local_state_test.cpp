@@ -224,3 +224,31 @@ TEST_CASE("deregistering what is not there is no error, an empty id is") {
   CHECK(f.state.remove_check("").text == "CheckID missing");
   CHECK(f.check(R"({"Name":"a","TTL":"1s","ServiceID":"absent"})").text == "ServiceID \"absent\" does not exist");
 }
+
+TEST_CASE("a reload keeps the checks that others registered for a service of a file, and what is known of those beside it") {
+  fixture f;
+  service_definition one;
+  REQUIRE(from_json(R"({"Name":"one","Check":{"CheckID":"in","TTL":"1h"}})", one).ok());
+  check_registration beside, by_api;
+  beside.name = "beside";
+  by_api.name = "by-api";
+  beside.service_id = by_api.service_id = "one";
+  beside.ttl = by_api.ttl = 1h;
+  REQUIRE(f.state.replace_file_services({one}, f.now).code == errc::none);
+  REQUIRE(f.state.replace_file_checks({beside}, f.now).code == errc::none);
+  REQUIRE(f.state.add_check(by_api, source::api, "", f.now).code == errc::none);
+  for (auto id : {"in", "beside", "by-api"}) REQUIRE(f.state.ttl_update(id, "passing", "ok", f.now, 1).code == errc::none);
+  CHECK(f.state.replace_file_services({one}, f.now).code == errc::none);
+  CHECK(f.state.replace_file_checks({beside}, f.now).code == errc::none);
+  for (auto id : {"in", "beside", "by-api"}) {
+    CAPTURE(id);
+    REQUIRE(f.state.checks().contains(id));
+    CHECK(f.state.checks().at(id).record->status == "passing");
+  }
+  CHECK(f.state.replace_file_checks({}, f.now).code == errc::none);
+  CHECK_FALSE(f.state.checks().contains("beside"));
+  one.check = {};
+  CHECK(f.state.replace_file_services({one}, f.now).code == errc::none);
+  CHECK_FALSE(f.state.checks().contains("in"));
+  CHECK(f.state.checks().contains("by-api"));
+}

@@ -198,9 +198,21 @@ TEST_CASE("while packets are dropped, who is said to be dead is asked by stream 
     f.pass_deaf(500ms);
     CHECK(f.state("n2") == node_state::alive);
   }
-  SUBCASE("a refusal proves it") {
+  SUBCASE("two refusals prove it") {
     f.core.tcp_ping_refused(asked->what.seq, f.now);
+    CHECK(f.state("n2") == node_state::alive);
+    const auto again = f.pass_deaf(1s);
+    REQUIRE(again);
+    f.core.tcp_ping_refused(again->what.seq, f.now);
     CHECK(f.state("n2") == node_state::dead);
+  }
+  SUBCASE("an answer does not acquit who says by now that it leaves") {
+    f.tell(dead{1, "n2", "n2"}, place(3));
+    f.core.tcp_ping_ended(asked->what.seq, true, f.now);
+    f.pass_deaf(1s);
+    REQUIRE(f.exchanged != 0);
+    f.core.push_pull_answered(f.exchanged, {false, {report_of("n2", 2, 1, node_state::left)}, {}}, f.now);
+    CHECK(f.state("n2") == node_state::left);
   }
   SUBCASE("silence proves it in the end") {
     f.core.tcp_ping_ended(asked->what.seq, false, f.now);
@@ -228,7 +240,7 @@ TEST_CASE("while packets are dropped, who is said to have left is asked for its 
   CHECK(f.state("n2") == node_state::alive);
   SUBCASE("it stays") { f.core.push_pull_answered(f.exchanged, {false, {report_of("n2", 2)}, {}}, f.now); CHECK(f.state("n2") == node_state::alive); }
   SUBCASE("it says so") { f.core.push_pull_answered(f.exchanged, {false, {report_of("n2", 2, 1, node_state::left)}, {}}, f.now); CHECK(f.state("n2") == node_state::left); }
-  SUBCASE("it is gone") { f.core.push_pull_failed(f.exchanged, "refused", f.now); CHECK(f.state("n2") == node_state::left); }
+  SUBCASE("it is gone") { f.core.push_pull_failed(f.exchanged, "refused", f.now); f.pass(20s); CHECK(f.state("n2") == node_state::left); }
 }
 
 TEST_CASE("a suspicion that runs out while packets are dropped ends with a last word by stream") {
@@ -252,7 +264,8 @@ TEST_CASE("a suspicion that runs out while packets are dropped ends with a last 
   }
   SUBCASE("none condemns, and others are told") {
     f.core.drain();
-    f.core.tcp_ping_refused(last->what.seq, f.now);
+    f.core.tcp_ping_ended(last->what.seq, false, f.now);
+    for (int i = 0; i < 20 && f.state("n2") != node_state::dead; ++i) f.pass(1s);
     CHECK(f.state("n2") == node_state::dead);
     CHECK(f.core.figures().declared_dead == 1);
     CHECK(f.core.queued() > 0);
@@ -323,4 +336,28 @@ TEST_CASE("a suspect has a last word by stream, within the time of its suspicion
     CHECK(f.state("n2") == node_state::dead);
     CHECK(f.core.figures().declared_dead == 1);
   }
+}
+
+TEST_CASE("while packets are dropped, any number of accused is asked by stream, some at a time, before one of them is believed dead") {
+  doubting_fixture f;
+  f.befriend(100);
+  for (int n = 2; n < 102; ++n) f.tell(dead{1, "n" + std::to_string(n), "somebody"}, place(101));
+  std::set<node_name> asked;
+  size_t under_way = 0;
+  std::vector<sequence> open;
+  for (int i = 0; i < 600; ++i) {
+    f.core.missed_packets(f.now);
+    f.core.tick(f.now);
+    for (auto& t : f.all<send_tcp_ping>()) {
+      asked.insert(t.what.node);
+      open.push_back(t.what.seq);
+    }
+    under_way = std::max(under_way, open.size());
+    if (i % 5 == 4)
+      for (auto seq : std::exchange(open, {})) f.core.tcp_ping_ended(seq, true, f.now);
+    f.now += 100ms;
+  }
+  CHECK(asked.size() == 100);
+  CHECK(under_way <= 33); // and one probe
+  for (int n = 2; n < 102; ++n) CHECK(f.state("n" + std::to_string(n)) != node_state::dead);
 }

@@ -99,3 +99,26 @@ TEST_CASE("packets that are looked at one after the other before the late tick d
   CHECK(f.core.figures().stalls == 1);
   CHECK(f.core.next_deadline() <= f.now + 1s); // what is to be done is not put off by all of them together
 }
+
+TEST_CASE("a late confirmation of a suspicion is no stall of ourselves") {
+  settings s = settings::consul_lan();
+  node_fixture f(s, {}, true);
+  push_pull all{false, {}, {}};
+  for (uint8_t n = 2; n < 8; ++n) all.nodes.push_back(report_of("n" + std::to_string(n), n));
+  f.core.push_pull_arrived(1, all, place(2), f.now);
+  f.pass_peacefully(10s);
+  f.tell(suspect{1, "n2", "n3"}, place(3));
+  for (int i = 0; i < 100; ++i) { // nobody hears of n2, the others answer
+    f.now += 100ms;
+    f.core.tick(f.now);
+    for (auto& [to, p] : f.sent<ping>())
+      if (to != place(2)) f.core.receive(ack{p.seq, {}}, to, f.now);
+  }
+  REQUIRE(f.state("n2") == node_state::suspect);
+  const auto before = f.core.figures().stalls;
+  f.tell(suspect{1, "n2", "n4"}, place(4));
+  f.tell(suspect{1, "n2", "n5"}, place(5));
+  f.now += 1ms;
+  f.core.tick(f.now);
+  CHECK(f.core.figures().stalls == before);
+}
