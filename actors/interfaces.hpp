@@ -1,5 +1,5 @@
-// The phone book: every typed handle, one sentence per clause. An actor folder includes this and sends; it never
-// includes another actor's header.
+// The phone book: the typed handles that most write to, one sentence per clause; those of the others stand beside their messages in
+// actors/messages. An actor folder includes these and sends; it never includes another actor's header.
 #pragma once
 #include "actors/messages/agent_messages.hpp"
 #include "actors/messages/messages.hpp"
@@ -15,8 +15,8 @@
 
 namespace actord {
 
-// What this server is at the moment, for readers that do not want to send a message. Written by the raft and state
-// actors, read by everybody.
+// What this agent is at the moment, for readers that do not want to send a message. Written by the raft, state and watch
+// actors (on a client agent by actors/rpc/client_actor), read by everybody.
 struct node_status {
   std::atomic<bool> leader{false};         // we lead, hold the lease, and have applied the no-op of our term
   std::atomic<uint64_t> applied{0};        // the index up to which views show the state

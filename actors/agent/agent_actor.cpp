@@ -3,36 +3,16 @@
 #include "runtime/base/log.hpp"
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
-#include <chrono>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace actord {
 
 namespace agent {
 
-namespace {
-
-void sync_file_system_of(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return;
-  (void)::syncfs(fd);
-  ::close(fd);
-}
-
-} // namespace
-
 // Owns nothing but a thread to block in. Dies with the agent.
 caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf::strong_actor_ptr agent) {
   const auto weak = caf::actor_cast<caf::actor_addr>(agent); // a strong handle would keep the agent for ever
   return {[self, data_dir, weak](const files_write& m) {
-            if (auto s = apply_changes(data_dir, m.changes); !s) {
-              // The journal keeps them meanwhile, and the agent sends no more until these are settled.
-              log::err("agent", "Failed to write registrations, trying again: error=\"{}\"", s.err().text);
-              self->delayed_send(self, std::chrono::seconds(5), m);
-              return;
-            }
-            sync_file_system_of(data_dir);
+            if (auto s = write_durably(data_dir, m.batch->changes); !s) m.batch->failure = s.err();
             if (auto to = caf::actor_cast<caf::actor>(weak)) self->send(to, journal_settled{m.sequence});
           }};
 }
@@ -42,18 +22,18 @@ agent_handle::behavior_type agent_behavior(agent_self self, const node_config& c
   *failed = s->begin(config, std::move(deps));
   return {
       [s](service_add& m) { return s->add_service(m); },
-      [s](const service_remove& m) { return s->when_durable(s->remove_service(m)); },
+      [s](const service_remove& m) { return s->when_settled(s->remove_service(m)); },
       [s](check_add& m) { return s->add_check(m); },
-      [s](const check_remove& m) { return s->when_durable(s->remove_check(m)); },
-      [s](check_ttl_update& m) { return s->update_ttl(m); },
-      [s](const maintenance_set& m) { return s->when_durable(s->set_maintenance(m)); },
+      [s](const check_remove& m) { return s->when_settled(s->remove_check(m)); },
+      [s](check_ttl_update& m) { return s->when_settled(s->update_ttl(m)); },
+      [s](const maintenance_set& m) { return s->when_settled(s->set_maintenance(m)); },
       [s](agent_reload) { return s->reload(); },
       [s](service_watch& m) { return s->watch_service(m); },
       [s](check_results& m) { s->checks_ran(m); },
       [s](const proposals_done& m) { s->catalog_answered(m); },
       [s](agent_ticked m) { s->ticked(m.generation); },
       [s](journal_settled m) { s->files_settled(m.sequence); },
-      [s](journal_flush) { s->flush_journal(); },
+      [s](journal_flush) { s->flush(); },
       [s](agent_leave) { return s->leave(); },
   };
 }

@@ -1,9 +1,9 @@
 // The local agent: what is registered here, that its checks run, that the catalog knows it.
 //
 // Owns: local_state and anti_entropy (core/), the journal, the health service (a thread), the persister (an actor with a
-// thread, none without a data directory). Talks to: the router (proposals), the persister, the health actor. Publishes:
-// agent_board. Spawned by: boot. Dies with the supervisor's exit message; running scripts are killed then and files not
-// yet written are written. Timers: one, at the earliest of TTLs, held outputs, retries, comparisons, file writes.
+// thread, none without a data directory). Talks to: the router (proposals), the persister, the health actor, the pools, on a client
+// agent servers. Publishes: agent_board. Spawned by: boot. Dies with boot's exit message; running scripts are killed then and
+// files not yet written are written. Timers: one, at the earliest of TTLs, held outputs, retries, comparisons, file writes.
 // Flooded: registrations wait in the mailbox; what goes to the catalog is batched, one batch at a time.
 #pragma once
 #include "actors/agent/agent_board.hpp"
@@ -15,12 +15,18 @@
 
 namespace actord {
 
+// What a reload read: how to apply it, in the agent's thread, or why that cannot be.
+struct new_config {
+  result<std::function<result<node_config>()>> apply;
+};
+using read_config_fn = std::function<void(std::function<void(new_config)> done)>;
+
 struct agent_deps {
   router_handle router;
   state_store* store = nullptr; // outlives the actor; null: nothing is compared (tests)
   std::shared_ptr<node_status> status;
   std::shared_ptr<agent_board> board;
-  std::function<result<node_config>()> reload; // reads the configuration again; empty: reload changes nothing
+  read_config_fn reload; // reads the configuration again, and is done in any thread, once; empty: reload changes nothing
   start_checks_fn start_checks;                // empty: checks are known, not run (tests)
   cluster_links cluster;                       // empty in tests
   std::function<void()> stop_node;             // asked to leave; called once the answer is on its way

@@ -50,6 +50,11 @@ agent_board::counts agent_board::count() const {
   return n;
 }
 
+std::pair<size_t, size_t> agent_board::size() const {
+  std::shared_lock lock(mutex_);
+  return {services_.size(), checks_.size()};
+}
+
 void agent_board::put_service(const std::string& id, service_ptr s) {
   std::unique_lock lock(mutex_);
   if (s) services_[id] = std::move(s);
@@ -66,6 +71,43 @@ void agent_board::put_check(const std::string& id, check_ptr c) {
   by_service_[c->service_id][id] = c;
   checks_[id] = std::move(c);
 }
+
+namespace {
+
+// The agent's API leaves out of an upstream what the catalog shows empty.
+struct shown_upstream {
+  proxy_upstream of;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("DestinationType", s.of.destination_type, {.omit_empty = true});
+    v("DestinationNamespace", s.of.destination_namespace, {.omit_empty = true});
+    v("DestinationName", s.of.destination_name);
+    v("Datacenter", s.of.datacenter, {.omit_empty = true});
+    v("LocalBindAddress", s.of.local_bind_address, {.omit_empty = true});
+    v("LocalBindPort", s.of.local_bind_port, {.omit_empty = true});
+    v("Config", s.of.config, {.omit_empty = true});
+    v("MeshGateway", s.of.mesh_gateway);
+  }
+};
+
+struct shown_proxy {
+  connect_proxy_config of;
+  list_of<shown_upstream> upstreams;
+  explicit shown_proxy(const connect_proxy_config& p) : of(p) {
+    for (auto& u : of.upstreams) upstreams.push_back({std::move(u)});
+  }
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("DestinationServiceName", s.of.destination_service_name, {.omit_empty = true});
+    v("DestinationServiceID", s.of.destination_service_id, {.omit_empty = true});
+    v("LocalServiceAddress", s.of.local_service_address, {.omit_empty = true});
+    v("LocalServicePort", s.of.local_service_port, {.omit_empty = true});
+    v("Config", s.of.config, {.omit_empty = true});
+    v("Upstreams", s.upstreams, {.omit_empty = true});
+    v("MeshGateway", s.of.mesh_gateway);
+    v("Expose", s.of.expose);
+  }
+};
+
+} // namespace
 
 void agent_service_json(std::string& out, const node_service& s, std::string_view hash) {
   json_writer w(out);
@@ -87,18 +129,9 @@ void agent_service_json(std::string& out, const node_service& s, std::string_vie
   field("Weights", s.weights ? *s.weights : service_weights{});
   field("EnableTagOverride", s.enable_tag_override);
   if (!hash.empty()) field("ContentHash", std::string(hash));
-  if (!s.kind.empty()) field("Proxy", s.proxy);
+  if (!s.kind.empty()) field("Proxy", shown_proxy(s.proxy));
   if (s.connect.native) field("Connect", s.connect);
   w.end_object();
-}
-
-// FNV-1a (Fowler, Noll, Vo), 64 bits, over the record's JSON: stable between runs, and not a secret.
-std::string content_hash(const node_service& s) {
-  std::string text;
-  agent_service_json(text, s);
-  uint64_t h = 14695981039346656037ULL;
-  for (unsigned char c : text) h = (h ^ c) * 1099511628211ULL;
-  return fmt::format("{:016x}", h);
 }
 
 std::map<std::string, std::string> agent_board::node_meta() const {

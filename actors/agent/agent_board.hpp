@@ -25,6 +25,7 @@ public:
   // The service's own checks and the node's: what /v1/agent/health/service looks at.
   std::vector<check_ptr> checks_for(const std::string& service_id) const;
   counts count() const;
+  std::pair<size_t, size_t> size() const; // services, checks
   std::map<std::string, std::string> node_meta() const; // as configured; a reload changes it
 
   // The agent's side; null removes.
@@ -40,8 +41,6 @@ private:
   std::map<std::string, std::map<std::string, check_ptr, std::less<>>, std::less<>> by_service_;
 };
 
-// Consul's ContentHash of a local service: any change shows; 16 hex digits.
-std::string content_hash(const node_service& s);
 // The AgentService shape of /v1/agent/services; with ContentHash when `hash` is not empty.
 void agent_service_json(std::string& out, const node_service& s, std::string_view hash = {});
 

@@ -1,3 +1,4 @@
+#include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_state.hpp"
 #include "actors/messages/client_messages.hpp"
 #include "runtime/base/json_codec.hpp"
@@ -16,13 +17,22 @@ namespace {
 
 constexpr nanos quiet_before_write = 150ms; // files wait for a pause in the registrations…
 constexpr nanos longest_before_write = 2s;  // …but not longer
-constexpr nanos journal_sync_delay = 5ms;   // for check states, which nobody waits for
+constexpr nanos journal_sync_delay = 5ms;   // for changes that nobody waits for
+constexpr nanos least_write_back_off = 1s, most_write_back_off = 30s;
 constexpr nanos answer_patience = 30s;      // then a batch counts as failed
 constexpr nanos most_leave_time = 20s;      // two broadcasts of at most 5 s, and 3 s for the news to spread
 constexpr nanos leader_poll = 25ms, server_poll = 1s, leader_patience = 5s;
-constexpr nanos between_batches = 10ms; // to the catalog: the first goes at once, a stream of registrations shares Raft entries
+constexpr nanos between_batches = 10ms; // to the catalog, when nobody waits: many news of checks share a Raft entry
+constexpr nanos applied_poll = 1ms;     // on a follower
+constexpr uint64_t config_was_read = ~uint64_t{0} - 2; // a tick's number
 
 int64_t unix_now() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+error unreadable(error e) {
+  log::err("agent", "Registrations that were kept could not be read. Nothing was changed, neither on the disk nor in the catalog: see to the "
+                    "owner and mode of what is named below, to the limit of open files and to the disk, then start the agent again");
+  return e;
+}
 
 } // namespace
 
@@ -43,8 +53,8 @@ node_identity identity_of(const node_config& config) {
   s.port = config.port_server;
   s.weights = service_weights{};
   s.meta.set = true;
-  s.meta["non_voter"] = config.non_voting_server ? "true" : "false";
-  s.meta["raft_version"] = std::to_string(config.raft_protocol);
+  s.meta["non_voter"] = "false";
+  s.meta["raft_version"] = "3";
   s.meta["serf_protocol_current"] = "2";
   s.meta["serf_protocol_min"] = "1";
   s.meta["serf_protocol_max"] = "5";
@@ -87,25 +97,45 @@ error agent_state::begin(const node_config& config, agent_deps deps) {
   if (deps_.store) views_ = std::make_unique<reader>(*deps_.store);
 
   const auto me = caf::actor_cast<caf::strong_actor_ptr>(self_);
-  if (!config.data_dir.empty()) {
-    auto opened = journal::open(config.data_dir);
-    if (opened) {
-      journal_ = std::make_unique<journal>(std::move(*opened));
-      persister_ = self_->spawn<caf::detached + caf::linked>(persister, config.data_dir, me);
-    } else log::err("agent", "Registrations will not be kept: error=\"{}\"", opened.err().text);
-  }
   if (deps_.start_checks) {
     auto started = deps_.start_checks(self_->system(), me, seed + 2);
-    if (started) health_ = std::move(*started);
-    else log::err("agent", "Checks will not run: error=\"{}\"", started.err().text);
+    if (!started) return {started.err().code, "Failed to start checks: " + started.err().text};
+    health_ = std::move(*started);
   }
-
-  // Whoever does not start must not touch what is kept: it would miss what it was kept for.
-  if (auto e = load_file_services(config); e.code != errc::none) return e;
-  if (journal_) restore_services(config.data_dir, *local_);
-  if (auto e = load_file_checks(config); e.code != errc::none) return e;
-  if (journal_) restore_checks(config.data_dir, *local_, now(), unix_now());
+  if (auto e = restore(config); e.code != errc::none) return e;
+  if (journal_) persister_ = self_->spawn<caf::detached + caf::linked>(persister, config.data_dir, me);
   (void)perform_effects();
+  return {};
+}
+
+// Whoever does not start must not touch what is kept: it would miss what it was kept for. And what is kept and cannot be read is
+// not nothing: nobody may tell the catalog so. On a full disk all of it can be read; what cannot be kept then is refused.
+error agent_state::restore(const node_config& config) {
+  const bool keeps = !config.data_dir.empty();
+  restored_files found;
+  if (keeps) {
+    auto read = journal::read(config.data_dir, unwritten_);
+    if (!read) return unreadable({read.err().code, "Failed reading the registration journal: " + read.err().text});
+    journal_ = std::make_unique<journal>(std::move(*read));
+  }
+  const auto defined = read_definitions(config);
+  if (!defined) return defined.err();
+  if (auto e = local_->replace_file_services(defined->services, now()); e.code != errc::none) return e;
+  if (keeps)
+    if (auto s = restore_services(config.data_dir, unwritten_, *local_, found); !s) return unreadable(s.err());
+  if (auto e = local_->replace_file_checks(defined->checks, now()); e.code != errc::none) return e;
+  if (!keeps) return {};
+  if (auto s = restore_checks(config.data_dir, unwritten_, *local_, now(), unix_now(), found); !s) return unreadable(s.err());
+  if (auto& e = local_->restore_refused(); e.code != errc::none) return e;
+  if (auto s = journal_->ready(); !s) {
+    if (s.err().code != errc::storage_full) return {s.err().code, "Failed to open the registration journal: " + s.err().text};
+    log::err("agent", "Nothing can be registered until there is room on the disk: error=\"{}\"", s.err().text);
+  }
+  restored_ = true;
+  unusable_ = std::move(found.unusable);
+  if (!unwritten_.empty()) write_at_ = oldest_unwritten_ = now();
+  else journal_->settled(journal_->last_number()); // files of an earlier run that say nothing new
+  if (!found.obsolete.empty()) (void)keep(std::move(found.obsolete));
   return {};
 }
 
@@ -113,97 +143,97 @@ agent_state::~agent_state() {
   health_.reset(); // first: nothing may run or report any more
   // What only the journal holds goes into its files, so that a stopped node leaves Consul's layout behind. Not while
   // the persister may still write older contents; the journal has it all then.
-  if (journal_ && !persister_busy_) {
+  if (restored_ && !persister_busy_) {
     std::vector<file_change> rest;
     for (auto& [path, content] : unwritten_) rest.push_back({path, std::move(content)});
-    if (apply_changes(config_.data_dir, rest)) journal_->settled(sequence_);
+    if (journal_->sync() && write_durably(config_.data_dir, rest)) journal_->settled(journal_->last_number());
   }
 }
 
 // ---- requests ---------------------------------------------------------------------------------------------------
 
 agent_done agent_state::finish(error e) {
+  flush_soon();
   error kept = perform_effects();
   return {e.code != errc::none ? std::move(e) : std::move(kept)};
 }
 
 caf::result<agent_done> agent_state::add_service(service_add& m) {
+  if (auto refused = ready_to_keep(); refused.code != errc::none) return agent_done{std::move(refused)};
   registration fresh{m.service.id.empty() ? m.service.name : m.service.id, false};
   if (local_->services().contains(fresh.id)) fresh.id.clear();
   error e = local_->add_service(m.service, source::api, m.token, m.replace_existing_checks, now());
   if (e.code != errc::none) return finish(std::move(e));
+  flush_soon();
   error kept = perform_effects();
   if (kept.code != errc::none) undo(fresh);
-  return when_durable({std::move(kept)}, std::move(fresh));
+  return when_settled({std::move(kept)}, std::move(fresh));
 }
-agent_done agent_state::remove_service(const service_remove& m) { return finish(local_->remove_service(m.id)); }
+agent_done agent_state::remove_service(const service_remove& m) {
+  if (auto refused = ready_to_keep(); refused.code != errc::none) return {std::move(refused)};
+  return finish(local_->remove_service(m.id));
+}
 caf::result<agent_done> agent_state::add_check(check_add& m) {
+  if (auto refused = ready_to_keep(); refused.code != errc::none) return agent_done{std::move(refused)};
   registration fresh{m.check.id.empty() ? m.check.name : m.check.id, true};
   if (local_->checks().contains(fresh.id)) fresh.id.clear();
   error e = local_->add_check(m.check, source::api, m.token, now());
   if (e.code != errc::none) return finish(std::move(e));
+  flush_soon();
   error kept = perform_effects();
   if (kept.code != errc::none) undo(fresh);
-  return when_durable({std::move(kept)}, std::move(fresh));
+  return when_settled({std::move(kept)}, std::move(fresh));
 }
-agent_done agent_state::remove_check(const check_remove& m) { return finish(local_->remove_check(m.id)); }
+agent_done agent_state::remove_check(const check_remove& m) {
+  if (auto refused = ready_to_keep(); refused.code != errc::none) return {std::move(refused)};
+  return finish(local_->remove_check(m.id));
+}
 agent_done agent_state::update_ttl(check_ttl_update& m) {
+  if (auto refused = ready_to_keep(); refused.code != errc::none) return {std::move(refused)};
   return finish(local_->ttl_update(m.id, m.status, std::move(m.output), now(), unix_now()));
 }
 agent_done agent_state::set_maintenance(const maintenance_set& m) {
+  if (auto refused = ready_to_keep(); refused.code != errc::none) return {std::move(refused)};
   return finish(m.node ? local_->set_node_maintenance(m.enable, m.reason) : local_->set_service_maintenance(m.service_id, m.enable, m.reason));
 }
 
-error agent_state::load_file_services(const node_config& config) {
-  std::vector<service_definition> services;
+result<agent_state::definitions> agent_state::read_definitions(const node_config& config) {
+  definitions d;
   for (auto& text : config.services) {
-    service_definition d;
-    if (auto s = from_json(service_to_api_json(text), d, {.allow_unknown = true}); !s)
-      return {errc::internal, "Failed to register service at " + text.where() + ": " + s.err().text};
-    services.push_back(std::move(d));
+    if (auto s = from_json(service_to_api_json(text), d.services.emplace_back(), {.allow_unknown = true}); !s)
+      return error{errc::internal, "Failed to register service at " + text.where() + ": " + s.err().text};
   }
-  return local_->replace_file_services(services, now());
-}
-
-error agent_state::load_file_checks(const node_config& config) {
-  std::vector<check_registration> checks;
   for (auto& text : config.checks) {
-    check_registration c;
-    if (auto s = from_json(check_to_api_json(text), c, {.allow_unknown = true}); !s)
-      return {errc::internal, "Failed to register check at " + text.where() + ": " + s.err().text};
-    checks.push_back(std::move(c));
+    if (auto s = from_json(check_to_api_json(text), d.checks.emplace_back(), {.allow_unknown = true}); !s)
+      return error{errc::internal, "Failed to register check at " + text.where() + ": " + s.err().text};
   }
-  return local_->replace_file_checks(checks, now());
+  return d;
 }
 
-agent_done agent_state::reload() {
+// Reading may wait for name servers, so it is not waited for. Who asks meanwhile may mean what was written since: it is read once more.
+caf::result<agent_done> agent_state::reload() {
   log::info("agent", "Reloading configuration...");
-  if (!deps_.reload) return {};
-  auto fresh = deps_.reload();
-  if (!fresh) {
-    log::err("agent", "Failed to reload configs: error=\"{}\"", fresh.err().text);
-    return {fresh.err()};
-  }
-  error e = load_file_services(*fresh);
-  if (e.code != errc::none) e.text.insert(0, "Failed reloading services: ");
-  error of_checks = load_file_checks(*fresh);
-  if (e.code == errc::none && of_checks.code != errc::none) {
-    e = std::move(of_checks);
-    e.text.insert(0, "Failed reloading checks: ");
-  }
-  config_.services = fresh->services;
-  config_.checks = fresh->checks;
-  if (config_.node_meta != fresh->node_meta) {
-    config_.node_meta = fresh->node_meta;
-    deps_.board->put_node_meta(config_.node_meta);
-    sync_->change_identity(own_identity());
-  }
-  return finish(std::move(e));
+  if (!deps_.reload) return when_settled({});
+  auto promise = self_->make_response_promise<agent_done>();
+  const bool idle = reloading_.empty();
+  (idle ? reloading_ : reload_again_).push_back(promise);
+  if (idle) read_config();
+  return promise;
+}
+
+void agent_state::read_config() {
+  const auto weak = caf::actor_cast<caf::actor_addr>(self_);
+  auto found = config_found_ = std::make_shared<std::optional<new_config>>();
+  deps_.reload([weak, found](new_config c) {
+    *found = std::move(c);
+    if (auto to = caf::actor_cast<caf::actor>(weak)) caf::anon_send(to, agent_ticked{config_was_read}); // and nobody touches it any more here
+  });
 }
 
 // As Consul does: out of the pool of servers, then out of our own; whoever asked is answered when that is over.
 caf::result<agent_done> agent_state::leave() {
   log::info("agent", "Leaving: the agent stops");
+  leaving_ = true;
   auto promise = self_->make_response_promise<agent_done>();
   auto stop = [this, promise]() mutable {
     promise.deliver(agent_done{});
@@ -243,19 +273,24 @@ void agent_state::checks_ran(check_results& m) {
 
 void agent_state::catalog_answered(const proposals_done& m) {
   const nanos t = now();
+  uint64_t index = 0;
   for (auto& o : m.outcomes) {
+    index = std::max(index, o.result.index);
     const bool done = o.result.failure.code == errc::none, blocked = o.result.failure.code == errc::permission;
     if (!done) log::warn("agent", "Syncing the catalog {}: error=\"{}\"", blocked ? "is blocked by ACLs" : "failed", o.result.failure.text);
     // What ACLs forbid counts as done until the next comparison: trying again at once would not help.
     sync_->finished(*local_, o.id, done || blocked, t);
     if (blocked) (void)sync_->drain_log();
   }
+  catalog_told(index);
+  deliver();
   for (auto& line : sync_->drain_log()) log::info("agent", "{}", line);
   (void)perform_effects();
 }
 
 void agent_state::ticked(uint64_t generation) {
   if (generation == ~uint64_t{0}) return deps_.stop_node();
+  if (generation == config_was_read) return config_read();
   if (generation == agent_compares_soon) {
     sync_->compare_soon(now());
     return arm(now());
@@ -265,27 +300,51 @@ void agent_state::ticked(uint64_t generation) {
   const nanos t = now();
   local_->tick(t);
   look_at_remote_aliases(t);
+  answers_.tick(t);
+  look_at_applied();
   (void)perform_effects();
+  deliver();
 }
 
-void agent_state::files_settled(uint64_t sequence) {
+void agent_state::files_settled(uint64_t number) {
   persister_busy_ = false;
-  if (journal_) journal_->settled(sequence);
+  const auto batch = std::exchange(batch_, nullptr);
+  if (batch->failure.code == errc::none) {
+    write_back_off_ = nanos(0);
+    if (unwritten_.empty()) journal_lacks_ = false;
+    journal_->settled(number);
+  } else {
+    log::err("agent", "Failed to write registrations, trying again: error=\"{}\"", batch->failure.text);
+    std::vector<file_change> left;
+    for (auto& c : batch->changes)
+      if (unwritten_.try_emplace(c.path, c.content).second) left.push_back(std::move(c)); // unless something newer is to be there
+    const nanos t = now();
+    write_back_off_ = std::clamp(write_back_off_ * 2, least_write_back_off, most_write_back_off);
+    write_again_at_ = t + write_back_off_;
+    if (write_at_.count() == 0) oldest_unwritten_ = t;
+    write_at_ = std::max(write_at_, write_again_at_);
+    // So that the journal does not grow for ever because of one file: what its older files have to say is written once more.
+    if (journal_->has_older_files() && journal_->ready() && journal_->append(left) && journal_->sync()) journal_->settled(number);
+  }
   (void)perform_effects();
 }
 
 // ---- effects ----------------------------------------------------------------------------------------------------
 
 error agent_state::perform_effects() {
+  asked_for_ = std::exchange(local_->untold, {});
+  auto effects = local_->drain();
+  // Alone, a change is told before anything else is done about it: the servers take longest.
+  if (std::exchange(alone_, false)) synchronize(now(), true);
   std::vector<file_change> files;
-  for (auto& e : local_->drain()) perform(e, files);
+  for (auto& e : effects) perform(e, files);
   error kept;
   if (!files.empty() && journal_) kept = keep(std::move(files));
   const nanos t = now();
   publish();
   wake_waiters(t);
   write_files(t);
-  synchronize(t);
+  if (!flush_due_) synchronize(t, answers_.wait_for_catalog());
   arm(t);
   return kept;
 }
@@ -299,7 +358,7 @@ void agent_state::perform(effect& e, std::vector<file_change>& files) {
         caf::anon_send(caf::actor_cast<caf::actor>(health_->address()), check_start{e.id, check->second.how});
       break;
     case effect_kind::stop_check:
-      if (health_ && check == local_->checks().end()) caf::anon_send(caf::actor_cast<caf::actor>(health_->address()), check_stop{e.id});
+      if (health_ && (check == local_->checks().end() || !is_run(check->second))) caf::anon_send(caf::actor_cast<caf::actor>(health_->address()), check_stop{e.id});
       break;
     case effect_kind::save_service:
       if (service != local_->services().end()) files.push_back({service_path(e.id), service_file(service->second)});
@@ -312,10 +371,16 @@ void agent_state::perform(effect& e, std::vector<file_change>& files) {
       files.push_back({check_path(e.id), std::nullopt});
       files.push_back({check_state_path(e.id), std::nullopt});
       break;
+    case effect_kind::forget_check_definition: files.push_back({check_path(e.id), std::nullopt}); break;
     case effect_kind::save_check_state:
-      if (check != local_->checks().end()) files.push_back({check_state_path(e.id), check_state_file(*check->second.record, e.expires)});
+      if (check != local_->checks().end()) {
+        file_change f{check_state_path(e.id), check_state_file(*check->second.record, e.expires)};
+        // Said again within the same second: the journal has it, or is about to.
+        auto same = unwritten_.find(f.path);
+        if (!journal_lacks_ && same != unwritten_.end() && same->second == f.content) break;
+        files.push_back(std::move(f));
+      }
       break;
-    case effect_kind::catalog_differs: break; // synchronize() looks
     case effect_kind::log_info: log::info("agent", "{}", e.text); break;
     case effect_kind::log_warn: log::warn("agent", "{}", e.text); break;
   }
@@ -345,38 +410,29 @@ void agent_state::wake_waiters(nanos t) {
   local_->changed_services.clear();
 }
 
+error agent_state::ready_to_keep() {
+  if (!journal_) return {};
+  auto s = journal_->ready();
+  return s ? error() : s.err();
+}
+
 error agent_state::keep(std::vector<file_change> files) {
   const nanos t = now();
-  sequence_ += files.size();
   error failure;
-  if (auto s = journal_->append(files, sequence_); !s) {
+  if (auto s = journal_->append(files); !s) {
     failure = s.err();
+    journal_lacks_ = true;
     log::err("agent", "Failed to keep a registration: error=\"{}\"", failure.text);
   }
   else if (journal_failed_) failure = sync_journal(); // what nobody waits for is told, too
-  for (auto& f : files) unwritten_[f.path] = std::move(f.content);
+  for (auto& f : files) {
+    unusable_.erase(f.path);
+    unwritten_[f.path] = std::move(f.content);
+  }
   if (journal_sync_at_.count() == 0) journal_sync_at_ = t + journal_sync_delay;
   if (write_at_.count() == 0) oldest_unwritten_ = t;
-  write_at_ = std::min(t + quiet_before_write, oldest_unwritten_ + longest_before_write);
+  write_at_ = std::max(std::min(t + quiet_before_write, oldest_unwritten_ + longest_before_write), write_again_at_);
   return failure;
-}
-
-caf::result<agent_done> agent_state::when_durable(agent_done d, registration fresh) {
-  if (d.failure.code != errc::none || !journal_ || journal_->synced()) return d;
-  auto promise = self_->make_response_promise<agent_done>();
-  if (unsynced_.empty()) self_->send(self_, journal_flush{}); // behind every registration that waits in the mailbox
-  unsynced_.push_back({promise, std::move(fresh)});
-  return promise;
-}
-
-void agent_state::flush_journal() {
-  agent_done done{sync_journal()};
-  auto waiting = std::move(unsynced_);
-  unsynced_.clear();
-  for (auto& w : waiting) {
-    if (done.failure.code != errc::none) undo(w.fresh);
-    w.promise.deliver(done);
-  }
 }
 
 error agent_state::sync_journal() {
@@ -388,44 +444,62 @@ error agent_state::sync_journal() {
   return s.err();
 }
 
-// What would not survive a restart is not registered; what was there before stays with its new face.
-void agent_state::undo(const registration& fresh) {
-  if (fresh.id.empty()) return;
-  const error e = fresh.is_check ? local_->remove_check(fresh.id) : local_->remove_service(fresh.id);
-  if (e.code == errc::none) (void)perform_effects();
-}
-
 void agent_state::write_files(nanos t) {
-  if (!journal_) return;
-  if (journal_sync_at_.count() != 0 && t >= journal_sync_at_) {
-    (void)sync_journal();
-  }
+  if (!restored_) return;
+  if (journal_sync_at_.count() != 0 && t >= journal_sync_at_) (void)sync_journal();
   if (write_at_.count() == 0 || t < write_at_ || persister_busy_) return;
   write_at_ = nanos(0);
   persister_busy_ = true;
-  files_write w{{}, sequence_};
-  w.changes.reserve(unwritten_.size());
-  for (auto& [path, content] : unwritten_) w.changes.push_back({path, std::move(content)});
+  batch_ = std::make_shared<files_batch>();
+  batch_->changes.reserve(unwritten_.size());
+  for (auto& [path, content] : unwritten_) batch_->changes.push_back({path, std::move(content)});
   unwritten_.clear();
-  caf::anon_send(persister_, std::move(w));
+  caf::anon_send(persister_, files_write{batch_, journal_->last_number()});
+}
+
+// A registration whose file does not parse is still one: whatever the catalog has of it stays, until it is registered again. Of a
+// damaged journal nobody knows whose registrations it lost: nothing that the catalog has of this node is taken back in this run.
+void agent_state::leave_out_unusable(catalog_picture& p) const {
+  if (journal_ && journal_->was_damaged()) {
+    std::erase_if(p.checks, [&](auto& c) { return c.check_id != serf_health_id && !local_->checks().contains(c.check_id) && !local_->removed_checks.contains(c.check_id); });
+    std::erase_if(p.services, [&](auto& s) { return s.id != consul_service_id && !local_->services().contains(s.id) && !local_->removed_services.contains(s.id); });
+    return;
+  }
+  if (unusable_.empty()) return;
+  std::erase_if(p.checks, [&](auto& c) {
+    return !local_->checks().contains(c.check_id) && (unusable_.contains(check_path(c.check_id)) || unusable_.contains(service_path(c.service_id)));
+  });
+  std::erase_if(p.services, [&](auto& s) { return !local_->services().contains(s.id) && unusable_.contains(service_path(s.id)); });
 }
 
 void agent_state::compare_with_catalog(nanos t) {
   if (asks_servers()) return compare_remotely(t);
-  if (!views_) return sync_->compare(*local_, {}, t); // nothing is known of the catalog: tell it everything
+  if (!views_) return compared({}, t); // nothing is known of the catalog: tell it everything
   catalog_picture picture;
   query_meta meta;
   auto view = views_->open();
   picture.node = view.node(config_.node_name, meta);
   if (auto all = view.services_of_node(config_.node_name, meta); all && picture.node) picture.services = std::move(all->services);
   picture.checks = view.checks_of_node(config_.node_name, meta);
-  sync_->compare(*local_, picture, t);
+  if (view.failed()) {
+    log::err("agent.anti_entropy", "failed to sync remote state: error=\"{}\"", view.failure().text);
+    return sync_->compare_failed(t);
+  }
+  leave_out_unusable(picture);
+  compared(picture, t);
 }
 
-// Nothing is told to a catalog that nobody leads. And a server lets the leader register its node first, so that clients
+void agent_state::compared(const catalog_picture& picture, nanos t) {
+  sync_->compare(*local_, picture, t);
+  local_->untold.clear(); // differences that nobody waits for
+  answers_.compared(*local_);
+}
+
+// Nothing is told to a catalog that nobody leads, nor by who leaves: the leader takes it out when the pool says so, and what is told
+// after that would bring it back for good. And a server lets the leader register its node first, so that clients
 // see the indexes in Consul's order; not for ever, since the leader may not see it in its pool.
 bool agent_state::may_synchronize(nanos t) {
-  if (!deps_.status || !(deps_.status->leader || deps_.status->known_leader)) return false;
+  if (leaving_ || !knows_leader() || deps_.status->catching_up) return false; // what the state lacks then, the catalog may have
   if (node_there_ || !config_.server || !deps_.cluster.lan || !views_) return true;
   if (led_since_.count() == 0) led_since_ = t;
   query_meta ignored;
@@ -433,10 +507,11 @@ bool agent_state::may_synchronize(nanos t) {
   return node_there_;
 }
 
-void agent_state::synchronize(nanos t) {
+void agent_state::synchronize(nanos t, bool somebody_waits) {
   const bool led = may_synchronize(t);
+  answers_.servers_there(led, t);
   if (sent_at_.count() != 0 && t - sent_at_ > answer_patience) sync_->give_up(*local_, t);
-  if (!led || comparing_ || !sync_->may_send(t) || t < last_sent_ + between_batches) return;
+  if (!led || comparing_ || !sync_->may_send(t) || (t < last_sent_ + between_batches && !somebody_waits)) return;
   if (sync_->full_sync_due(t)) compare_with_catalog(t);
   if (comparing_) return;
   (void)local_->drain(); // marks only
@@ -456,14 +531,14 @@ void agent_state::look_at_remote_aliases(nanos t) {
   if (t < alias_at_) return;
   alias_at_ = t + 2s;
   if (asks_servers()) return look_at_aliases_remotely();
-  if (!views_) return;
+  if (!views_ || deps_.status->catching_up) return;
   for (auto& a : local_->remote_aliases()) {
     auto view = views_->open();
     query_meta meta;
     catalog_picture there;
     if (auto all = view.services_of_node(a.node, meta)) there.services = std::move(all->services);
     there.checks = view.checks_of_node(a.node, meta);
-    settle_alias(a, there, t);
+    if (!view.failed()) settle_alias(a, there, t);
   }
 }
 
@@ -483,6 +558,7 @@ void agent_state::settle_alias(const local_state::remote_alias& a, const catalog
 }
 
 void agent_state::arm(nanos t) {
+  if (flush_due_) return; // and comes here again
   nanos next = std::min(local_->next_deadline(), sync_->next_deadline(*local_));
   const bool led = may_synchronize(t);
   if (comparing_ && next <= t) next = t + answer_patience;
@@ -491,6 +567,8 @@ void agent_state::arm(nanos t) {
   for (auto at : {journal_sync_at_, persister_busy_ ? nanos(0) : write_at_})
     if (at.count() != 0) next = std::min(next, at);
   for (auto& w : waiters_) next = std::min(next, w.until);
+  next = std::min(next, answers_.next_deadline());
+  if (!told_ahead_.empty()) next = std::min(next, t + applied_poll);
   if (!sync_->may_send(t)) next = std::min(next, std::max(sent_at_ + answer_patience, t + 1s));
   if (!local_->remote_aliases().empty()) next = std::min(next, alias_at_);
   if (next == nanos::max() || next >= armed_for_) return;

@@ -1,17 +1,13 @@
 #include "actors/agent/registration_files.hpp"
+#include "runtime/base/files.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"
-#include <filesystem>
-#include <fstream>
+#include <fcntl.h>
 #include <openssl/evp.h>
-#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 namespace actord::agent {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -94,27 +90,76 @@ struct persisted_check_state {
   }
 };
 
-std::string slurp(const fs::path& p) {
-  std::ifstream in(p, std::ios::binary);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return std::move(out).str();
+constexpr size_t most_file_bytes = 16 * 1024 * 1024;
+
+// Consul's words for what could not be read.
+struct words { const char *folder, *file, *decoding; };
+constexpr words of_services{"Failed reading services dir", "failed reading service file", "Failed decoding service file"};
+constexpr words of_checks{"Failed reading checks dir", "failed reading check file", "Failed decoding check file"};
+
+bool is_digest(std::string_view name) { return name.size() == 32 && name.find_first_not_of("0123456789abcdef") == name.npos; }
+
+bool is_folder(const std::string& path) {
+  struct stat st{};
+  return ::stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-// Each regular file of a folder, decoded; what does not decode is left where it is, as Consul does.
-template <class Record, class F> void each_file(const fs::path& folder, F use) {
-  std::error_code ignored;
-  for (auto& entry : fs::directory_iterator(folder, ignored)) {
-    std::error_code bad;
-    const std::string name = entry.path().filename().string();
-    if (!entry.is_regular_file(bad) || name.ends_with(".tmp") || entry.file_size(bad) > 16 * 1024 * 1024) continue;
-    Record r;
-    if (auto s = from_json(slurp(entry.path()), r, {.allow_unknown = true}); !s) {
-      log::err("agent", "Failed decoding file: file={} error=\"{}\"", entry.path().string(), s.err().text);
-      continue;
+// Folders are none of its files, as with Consul, unless one has the name of a file.
+// Calls use(path, text) for each file of a folder as it is to be: what is pending counts more than what is there. A text that is an
+// error: the file could not be read; what use() makes of it ends the walk.
+template <class F> status each_file(const std::string& data_dir, const std::string& folder, const pending_files& pending, const char* wrong, F use) {
+  auto names = list_files(data_dir + "/" + folder, true);
+  if (!names) return error{names.err().code, std::string(wrong) + " \"" + data_dir + "/" + folder + "\": " + names.err().text};
+  std::set<std::string> paths;
+  if (*names)
+    for (auto& name : **names)
+      if (!name.ends_with(".tmp") && (is_digest(name) || !is_folder(data_dir + "/" + folder + "/" + name))) paths.insert(folder + "/" + name);
+  for (auto it = pending.lower_bound(folder + "/"); it != pending.end() && it->first.starts_with(folder + "/"); ++it)
+    if (it->first.find('/', folder.size() + 1) == std::string::npos) paths.insert(it->first);
+  for (auto& path : paths) {
+    auto newer = pending.find(path);
+    auto text = newer != pending.end() ? lookup<std::string>(newer->second) : read_file(data_dir + "/" + path, most_file_bytes);
+    if (text && !*text) {
+      if (newer != pending.end()) continue;
+      text = file_error("open", data_dir + "/" + path, ENOENT); // its name is there: a link whose target is away
     }
-    use(entry.path(), r);
+    if (auto s = use(path, text ? result<std::string>(std::move(**text)) : result<std::string>(text.err())); !s) return s;
   }
+  return {};
+}
+
+// Decodes each; what does not decode is left where it is, as Consul does.
+template <class Record, class F>
+status each_record(const std::string& data_dir, const std::string& folder, const pending_files& pending, const words& w, restored_files& out, F use) {
+  return each_file(data_dir, folder, pending, w.folder, [&](const std::string& path, result<std::string> text) -> status {
+    const std::string file = data_dir + "/" + path;
+    Record r;
+    status decoded;
+    if (text) decoded = from_json(*text, r, {.allow_unknown = true});
+    else if (text.err().code == errc::too_large) decoded = text.err();
+    else return error{text.err().code, std::string(w.file) + " \"" + file + "\": " + text.err().text};
+    if (decoded) decoded = use(path, r);
+    if (!decoded) {
+      log::err("agent", "{}, the catalog keeps what it has of it: file={} error=\"{}\"", w.decoding, file, decoded.err().text);
+      out.unusable.insert(path);
+    }
+    return {};
+  });
+}
+
+status write_one(const std::string& data_dir, const file_change& c) {
+  const std::string path = data_dir + "/" + c.path, temporary = data_dir + "/agent-file.tmp";
+  if (!c.content) return ::unlink(path.c_str()) == 0 || errno == ENOENT ? status() : status(file_error("remove", path));
+  const auto fd = open_fresh(temporary);
+  if (!fd) return fd.err();
+  auto s = write_all(*fd, *c.content, path);
+  ::close(*fd);
+  if (s && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    if (errno != ENOENT) s = file_error("rename to", path);
+    else if (s = make_folder(path.substr(0, path.rfind('/'))); s && ::rename(temporary.c_str(), path.c_str()) != 0) s = file_error("rename to", path);
+  }
+  if (!s) ::unlink(temporary.c_str());
+  return s;
 }
 
 } // namespace
@@ -140,63 +185,76 @@ std::string check_state_file(const health_check& c, int64_t expires) {
   return to_json(persisted_check_state{c.check_id, c.output, c.status, expires});
 }
 
-status apply_changes(const std::string& data_dir, const std::vector<file_change>& changes) {
-  const std::string temporary = data_dir + "/agent-file.tmp";
+status write_durably(const std::string& data_dir, std::vector<file_change>& changes) {
+  if (changes.empty()) return {};
+  // Open before the first write, so that no failure to write it back goes unseen.
+  const int folder = ::open(data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return file_error("open", data_dir);
+  status first;
+  bool full = false;
+  std::vector<file_change> failed, done;
   for (auto& c : changes) {
-    const std::string path = data_dir + "/" + c.path;
-    if (!c.content) {
-      ::unlink(path.c_str()); // absent is as good as removed
-      continue;
-    }
-    for (int attempt = 0;; ++attempt) {
-      const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-      bool fine = fd >= 0;
-      if (fine) {
-        fine = ::write(fd, c.content->data(), c.content->size()) == static_cast<ssize_t>(c.content->size());
-        ::close(fd);
-      }
-      if (fine && ::rename(temporary.c_str(), path.c_str()) == 0) break;
-      const int code = errno;
-      if (attempt > 0 || code != ENOENT)
-        return error{errc::storage_full, "failed writing " + path + ": " + std::error_code(code, std::generic_category()).message()};
-      for (const char* folder : {"/services", "/checks", "/checks/state"}) ::mkdir((data_dir + folder).c_str(), 0700);
-    }
+    // On a full disk one try is enough; removing makes room.
+    auto s = full && c.content ? first : write_one(data_dir, c);
+    if (!s && first) first = s;
+    full |= !s && s.err().code == errc::storage_full;
+    (s ? done : failed).push_back(std::move(c));
   }
-  return {};
+  changes = std::move(failed);
+  if (::syncfs(folder) != 0) {
+    if (first) first = file_error("sync", data_dir);
+    changes.insert(changes.end(), std::make_move_iterator(done.begin()), std::make_move_iterator(done.end()));
+  }
+  ::close(folder);
+  return first;
 }
 
-void restore_services(const std::string& data_dir, local_state& state) {
-  const fs::path root(data_dir);
-  each_file<persisted_service>(root / "services", [&](const fs::path& path, persisted_service& p) {
-    std::error_code ignored;
+status restore_services(const std::string& data_dir, const pending_files& pending, local_state& state, restored_files& out) {
+  return each_record<persisted_service>(data_dir, "services", pending, of_services, out, [&](const std::string& path, persisted_service& p) -> status {
+    if (p.service.service.empty()) return error{errc::corrupt, "it names no service"};
     p.service.locally_registered_as_sidecar = p.sidecar;
     const std::string id = p.service.id.empty() ? p.service.service : p.service.id;
     // What a configuration file registers wins over what was registered by an API call.
     if (!state.restore_service(std::move(p.service), p.token, false)) {
-      log::debug("agent", "Service exists, not restoring from file: service={} file={}", id, path.string());
-      fs::remove(path, ignored);
+      log::debug("agent", "Service exists, not restoring from file: service={} file={}", id, path);
+      out.obsolete.push_back({path, std::nullopt});
     }
+    return {};
   });
 }
 
-void restore_checks(const std::string& data_dir, local_state& state, nanos now, int64_t unix_now) {
-  const fs::path root(data_dir);
-  each_file<persisted_check>(root / "checks", [&](const fs::path& path, persisted_check& p) {
-    std::error_code ignored;
+status restore_checks(const std::string& data_dir, const pending_files& pending, local_state& state, nanos now, int64_t unix_now, restored_files& out) {
+  // Which service an unusable file was of is not known: a check without one may be of that.
+  const bool services_missing = !out.unusable.empty();
+  auto s = each_record<persisted_check>(data_dir, "checks", pending, of_checks, out, [&](const std::string& path, persisted_check& p) -> status {
+    if (p.check.check_id.empty()) return error{errc::corrupt, "it names no check"};
     boxed<check_registration> how;
     if (p.type) how = p.type->c;
-    const std::string id = p.check.check_id;
+    const std::string id = p.check.check_id, service = p.check.service_id;
     const source from = p.type ? source::api : source::self;
-    if (!state.restore_check(std::move(p.check), std::move(how), p.token, from, now)) {
-      log::debug("agent", "Check exists or has no service, not restoring from file: check={} file={}", id, path.string());
-      fs::remove(path, ignored);
+    if (state.restore_check(std::move(p.check), std::move(how), p.token, from, now)) return {};
+    if (services_missing && !service.empty() && !state.services().contains(service)) {
+      log::warn("agent", "Failed to restore check: check={} error=\"ServiceID \"{}\" does not exist\"", id, service);
+      out.unusable.insert(path);
+      return {};
     }
+    log::debug("agent", "Check exists or has no service, not restoring from file: check={} file={}", id, path);
+    out.obsolete.push_back({path, std::nullopt});
+    return {};
   });
-  each_file<persisted_check_state>(root / "checks" / "state", [&](const fs::path& path, persisted_check_state& p) {
-    std::error_code ignored;
-    if (p.expires < unix_now) fs::remove(path, ignored);
+  if (!s) return s;
+  // A state that cannot be had is no reason not to start, as in Consul: the check is critical until somebody says otherwise.
+  auto states = each_file(data_dir, "checks/state", pending, "failed reading check states dir", [&](const std::string& path, result<std::string> text) -> status {
+    const std::string file = data_dir + "/" + path;
+    persisted_check_state p;
+    if (!text) log::warn("agent", "failed restoring state for check: error=\"failed reading file \"{}\": {}\"", file, text.err().text);
+    else if (auto decoded = from_json(*text, p, {.allow_unknown = true}); !decoded)
+      log::err("agent", "failed decoding check state: file={} error=\"{}\"", file, decoded.err().text);
+    else if (p.expires < unix_now) out.obsolete.push_back({path, std::nullopt});
     else state.restore_check_state(p.check_id, p.status, p.output);
+    return {};
   });
+  return states; // not to know which there are is something else: all would be critical, and be synced so
 }
 
 } // namespace actord::agent

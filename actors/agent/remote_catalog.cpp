@@ -135,12 +135,14 @@ void agent_state::compare_remotely(nanos) {
   fetch_picture(config_.node_name, [this](result<catalog_picture> p) {
     comparing_ = false;
     if (p) {
-      sync_->compare(*local_, *p, now());
+      leave_out_unusable(*p);
+      compared(*p, now());
     } else {
       log::err("agent.anti_entropy", "failed to sync remote state: error=\"{}\"", p.err().text);
       sync_->compare_failed(now());
     }
     (void)perform_effects();
+    deliver();
   });
 }
 

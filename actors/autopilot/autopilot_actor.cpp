@@ -84,7 +84,9 @@ struct autopilot_state {
     }
     const bool leading = status->leader.load();
     query_meta ignored;
-    auto config = views->open().autopilot(ignored);
+    auto view = views->open();
+    auto config = view.autopilot(ignored);
+    if (view.failed()) return log::warn(subsystem, "cannot read the configuration, will try again: error=\"{}\"", view.failure().text);
     if (!config && leading) initialise();
     core->observe(steady_ms(), unix_seconds(), config ? *config : defaults, facts, leading);
     board->put(core->view());

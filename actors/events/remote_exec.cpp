@@ -1,6 +1,7 @@
 #include "actors/events/remote_exec.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/msgpack_codec.hpp"
+#include "runtime/base/thread_start.hpp"
 #include "runtime/net/child.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/model/rpc_replies.hpp"
@@ -174,10 +175,13 @@ void remote_exec::start(std::string payload) {
   gather();
   if (jobs_.size() >= most_jobs) return log::warn("agent", "remote exec refused: {} jobs run already", jobs_.size());
   auto& j = jobs_.emplace_back();
-  j.thread = std::thread([this, &j, payload = std::move(payload)] {
+  auto t = start_thread("remote-exec", [this, &j, payload = std::move(payload)] {
     run(payload);
     j.done = true;
   });
+  if (t) return void(j.thread = std::move(*t));
+  log::err("agent", "remote exec refused: error=\"{}\"", t.err().text);
+  jobs_.pop_back();
 }
 
 void remote_exec::run(const std::string& payload) {

@@ -1,4 +1,5 @@
 #include "actors/gossip/datagram_socket.hpp"
+#include "runtime/net/listener.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <array>
 #include <cerrno>
@@ -87,6 +88,7 @@ datagram_socket::~datagram_socket() {
   }
   ::close(fd_);
   ::close(stop_);
+  if (listener_ >= 0) ::close(listener_);
 }
 
 uint16_t datagram_socket::port() const { return net::port_of(fd_); }
@@ -98,7 +100,9 @@ uint64_t datagram_socket::dropped() const {
   return dropped_.load(std::memory_order_relaxed) + (known ? figures[SK_MEMINFO_DROPS] : 0);
 }
 
-void datagram_socket::start(sink to) {
+void datagram_socket::start(sink to, int listener, connection_sink accepted) {
+  listener_ = listener;
+  accepted_ = std::move(accepted);
   reader_ = std::thread([this, to = std::move(to)] { read_loop(to); });
 }
 
@@ -127,6 +131,20 @@ bool datagram_socket::may_wait(const address& from, size_t size) {
   return true;
 }
 
+// Out of descriptors: trying again at once would spin.
+void datagram_socket::accept_some() {
+  without_descriptors_ = false;
+  for (size_t n = 0; n < batch; ++n) {
+    const auto a = net::accept_one(listener_);
+    if (a.fd >= 0) {
+      accepted_(a.fd);
+      continue;
+    }
+    without_descriptors_ = a.failure == EMFILE || a.failure == ENFILE || a.failure == ENOBUFS || a.failure == ENOMEM;
+    return;
+  }
+}
+
 void datagram_socket::read_loop(const sink& to) {
   // Not initialised: only pages that packets have reached take memory.
   const std::unique_ptr<char[]> buffers(new char[batch * packet_size]);
@@ -139,10 +157,15 @@ void datagram_socket::read_loop(const sink& to) {
     messages[i].msg_hdr.msg_iov = &pieces[i];
     messages[i].msg_hdr.msg_iovlen = 1;
   }
-  pollfd watched[2] = {{fd_, POLLIN, 0}, {stop_, POLLIN, 0}};
+  constexpr int pause_ms = 100;
+  pollfd watched[3] = {{fd_, POLLIN, 0}, {stop_, POLLIN, 0}, {listener_, POLLIN, 0}};
   for (;;) {
-    if (::poll(watched, 2, -1) < 0 && errno != EINTR) return;
+    const bool pausing = std::exchange(without_descriptors_, false);
+    watched[2].fd = pausing ? -1 : listener_;
+    if (::poll(watched, 3, pausing ? pause_ms : -1) < 0 && errno != EINTR) return;
     if (watched[1].revents != 0) return;
+    if (watched[2].fd >= 0 && watched[2].revents != 0) accept_some();
+    if (watched[0].revents == 0) continue;
     for (auto& m : messages) m.msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     const int n = ::recvmmsg(fd_, messages.data(), batch, MSG_DONTWAIT, nullptr);
     if (n <= 0) continue; // an ICMP error of something sent is of no interest

@@ -1,5 +1,6 @@
-// The UDP socket of a pool: a thread of its own reads batches and hands them to a sink, anybody sends. CAF's UDP brokers
-// are unusable (a failed sendto crashes them).
+// The sockets of a pool's port: a thread of its own reads packets in batches and takes connections, and hands both to sinks; anybody sends.
+// CAF's UDP brokers are unusable (a failed sendto crashes them), and its listeners spin where descriptors have run out, in the thread that
+// Raft's connections share.
 #pragma once
 #include "actors/gossip/core/types.hpp"
 #include "runtime/base/error.hpp"
@@ -25,7 +26,8 @@ public:
   static constexpr size_t flooded = 256 << 10, share = 64;
   static constexpr size_t cost = 160; // of a packet beside its bytes
 
-  using sink = std::function<void(std::vector<datagram>)>; // called in the reader's thread
+  using sink = std::function<void(std::vector<datagram>)>; // called in the reader's thread, as is
+  using connection_sink = std::function<void(int fd)>;     // this one; the descriptor is the sink's then
 
   // The error names the address. Port 0: the kernel picks.
   static result<std::unique_ptr<datagram_socket>> open(const std::string& ip, uint16_t port);
@@ -33,8 +35,8 @@ public:
   datagram_socket(const datagram_socket&) = delete;
 
   uint16_t port() const;
-  // Once. taken() is called for each batch that was handed out, when it has been dealt with.
-  void start(sink to);
+  // Once. taken() is called for each batch that was handed out, when it has been dealt with. The listener, if any, is ours from now on.
+  void start(sink to, int listener = -1, connection_sink accepted = {});
   void taken(const std::vector<datagram>& done);
   // Never waits: what the kernel does not take is dropped, as the network would. Returns how many were sent.
   size_t send(std::span<const datagram> out);
@@ -45,10 +47,13 @@ public:
 private:
   datagram_socket(int fd, int stop, int family) : fd_(fd), stop_(stop), family_(family) {}
   void read_loop(const sink& to);
+  void accept_some();
   bool may_wait(const address& from, size_t size);
   std::atomic<uint32_t>& waiting_of(const address& from);
 
-  int fd_, stop_, family_;
+  int fd_, stop_, family_, listener_ = -1;
+  connection_sink accepted_;
+  bool without_descriptors_ = false; // nothing is accepted for a while
   std::atomic<size_t> waiting_{0};
   std::array<std::atomic<uint32_t>, 1024> by_source_{}; // packets that wait; sources that collide share
   std::atomic<uint64_t> dropped_{0};

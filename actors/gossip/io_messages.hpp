@@ -1,7 +1,7 @@
 // Between the actor of a pool and what does its I/O: the UDP reader's thread and the broker of its streams. For this folder only.
 #pragma once
 #include "actors/gossip/datagram_socket.hpp"
-#include "actors/messages/messages.hpp"
+#include "actors/messages/port_messages.hpp"
 
 namespace actord::gossip {
 
@@ -28,6 +28,9 @@ struct stream_write { // then close it for writing; the other side closes, or st
   uint64_t id = 0;
   std::string bytes;
 };
+struct stream_taken { // somebody has connected to our port
+  std::shared_ptr<descriptor> socket;
+};
 struct stream_close {
   uint64_t id = 0;
 };
@@ -38,6 +41,7 @@ struct stream_accepted {
 };
 struct stream_bytes {
   uint64_t id = 0;
+  uint8_t source = 0; // for the stream_backlog
   std::string bytes;
 };
 // How a stream ended: the own host could not even try, the other one said that nobody listens, or it was open.
@@ -54,6 +58,7 @@ ACTORD_LOCAL_MESSAGE(actord::gossip::names_resolved)
 ACTORD_LOCAL_MESSAGE(actord::gossip::pool_ticked)
 ACTORD_LOCAL_MESSAGE(actord::gossip::stream_dial)
 ACTORD_LOCAL_MESSAGE(actord::gossip::stream_write)
+ACTORD_LOCAL_MESSAGE(actord::gossip::stream_taken)
 ACTORD_LOCAL_MESSAGE(actord::gossip::stream_close)
 ACTORD_LOCAL_MESSAGE(actord::gossip::stream_accepted)
 ACTORD_LOCAL_MESSAGE(actord::gossip::stream_bytes)

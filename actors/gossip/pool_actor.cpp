@@ -19,7 +19,6 @@ constexpr nanos publish_interval = std::chrono::milliseconds(100); // the board,
 constexpr nanos publish_per_member = std::chrono::microseconds(10);   // or so much per member
 constexpr nanos moves_interval = std::chrono::seconds(2);          // the board, when only coordinates do
 constexpr nanos timer_grain = std::chrono::milliseconds(1);
-constexpr nanos log_interval = std::chrono::seconds(10);
 constexpr size_t most_log_lines = 200; // per interval: others can make us write them
 
 std::string ip_bytes(const std::string& text) {
@@ -131,14 +130,26 @@ void pool_state::begin(pool_parts&& p) {
   swim_->set_packet_overhead(seal_->seals() ? sealing::overhead : 0);
   set_own_coordinate();
   const auto here = caf::actor_cast<caf::strong_actor_ptr>(self_);
-  broker_ = spawn_stream_broker(self_->system(), p.listener, setup_.bind_ip, here, stream_bytes_waiting_);
+  broker_ = spawn_stream_broker(self_->system(), setup_.bind_ip, here, stream_bytes_waiting_);
   self_->link_to(broker_);
   // Whoever sends a request and does not want its answer says so with an error, by which CAF would end us.
   self_->set_error_handler([](caf::error&) {});
   const auto weak = caf::actor_cast<caf::actor_addr>(here);
-  packets_->start([weak](std::vector<datagram> batch) {
-    if (auto to = caf::actor_cast<caf::actor>(weak)) caf::anon_send(to, packets_arrived{std::move(batch)});
-  });
+  const auto streams = broker_.address();
+  try {
+    packets_->start(
+        [weak](std::vector<datagram> batch) {
+          if (auto to = caf::actor_cast<caf::actor>(weak)) caf::anon_send(to, packets_arrived{std::move(batch)});
+        },
+        p.listener,
+        [streams](int fd) {
+          auto socket = std::make_shared<descriptor>(fd); // closed when nobody takes it
+          if (auto to = caf::actor_cast<caf::actor>(streams)) caf::anon_send(to, stream_taken{std::move(socket)});
+        });
+  } catch (const std::system_error& e) {
+    log::err("agent.gossip", "no thread for receiving packets: error=\"{}\". Look at ulimit -u and ulimit -v", e.what());
+    self_->quit(caf::exit_reason::unhandled_exception); // and the node with it
+  }
   pool_->tick(now());
   perform();
   publish(now());
@@ -213,6 +224,7 @@ void pool_state::arrived(packets_arrived& m) {
     malformed_ += p->dropped;
     for (auto& one : p->messages) swim_->receive(std::move(one), d.with, at);
   }
+  if (undecodable_ + malformed_ > 0) tell_interval(at); // else junk alone would go unsaid
   perform();
 }
 
@@ -265,6 +277,12 @@ void pool_state::publish(nanos at) {
   v->encrypted = !keys_.empty();
   v->stats = stats();
   setup_.board->publish(std::move(v));
+  static auto &events = telemetry::sample("serf.queue.Event"), &intents = telemetry::sample("serf.queue.Intent"), &queries = telemetry::sample("serf.queue.Query");
+  events.record(static_cast<double>(swim_->queued(urgency::event)));
+  intents.record(static_cast<double>(swim_->queued(urgency::intent)));
+  queries.record(static_cast<double>(swim_->queued(urgency::query)));
+  static auto& health = telemetry::gauge("memberlist.health.score");
+  health.set(swim_->health_score());
 }
 
 std::vector<std::pair<std::string, std::string>> pool_state::stats() const {
@@ -291,17 +309,20 @@ std::vector<std::pair<std::string, std::string>> pool_state::stats() const {
   return out;
 }
 
+// What an interval left unsaid, with what begins the next one.
+void pool_state::tell_interval(nanos at) {
+  if (at - log_interval_ < setup_.log_interval) return;
+  if (undecodable_ + malformed_ > 0)
+    log::warn(setup_.log_name + (setup_.wan ? ".memberlist.wan" : ".memberlist.lan"), "memberlist: packets were dropped: undecodable={} malformed_parts={} last_error=\"{}\"", undecodable_, malformed_, why_undecodable_);
+  if (not_logged_ > 0) log::warn(setup_.log_name, "more was noted about gossip than is written: lines={}", not_logged_);
+  log_interval_ = at;
+  logged_[0] = logged_[1] = not_logged_ = 0;
+  undecodable_ = malformed_ = 0;
+}
+
 // Others can make us write lines: the rest of an interval's goes unsaid.
 bool pool_state::may_log(origin what) {
-  const auto at = now();
-  if (at - log_interval_ >= log_interval) {
-    if (undecodable_ > 0)
-      log::warn(setup_.log_name + (setup_.wan ? ".memberlist.wan" : ".memberlist.lan"), "memberlist: packets were dropped: undecodable={} malformed_parts={} last_error=\"{}\"", undecodable_, malformed_, why_undecodable_);
-    if (not_logged_ > 0) log::warn(setup_.log_name, "more was noted about gossip than is written: lines={}", not_logged_);
-    log_interval_ = at;
-    logged_[0] = logged_[1] = not_logged_ = 0;
-    undecodable_ = malformed_ = 0;
-  }
+  tell_interval(now());
   if (logged_[static_cast<size_t>(what)]++ < most_log_lines) return true;
   ++not_logged_;
   return false;

@@ -41,6 +41,7 @@ struct pool_setup {
   bool coordinates = true;
 
   std::string log_name = "agent.client"; // lines come from <log_name>.serf.lan and .memberlist.lan
+  nanos log_interval = std::chrono::seconds(10); // for which lines are bounded, and after which is told what was dropped
   uint64_t seed = 1;
   std::shared_ptr<pool_board> board;
 };

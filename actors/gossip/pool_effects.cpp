@@ -105,7 +105,11 @@ void pool_state::on(tell_member& e) {
 }
 
 void pool_state::on(tell_conflict& e) { pool_->conflict(now(), e.known, e.claimant); }
-void pool_state::on(tell_user& e) { pool_->deliver(now(), e.body); }
+void pool_state::on(tell_user& e) {
+  static auto& received = telemetry::sample("serf.msgs.received");
+  received.record(static_cast<double>(e.body.size()));
+  pool_->deliver(now(), e.body, e.from_member);
+}
 
 void pool_state::on(tell_push_pull& e) {
   if (e.error.empty()) pool_->merge(now(), e.user_state, e.join, e.met_others);

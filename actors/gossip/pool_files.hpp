@@ -2,18 +2,18 @@
 #pragma once
 #include "actors/gossip/core/keyring.hpp"
 #include "actors/members/core/snapshot.hpp"
-#include <optional>
+#include "runtime/base/files.hpp"
 
 namespace actord::gossip {
 
-// Nothing when there is no such file. An error when it cannot be read or holds no keyring.
-result<std::optional<keyring>> read_keyring(const std::string& path);
+// An error when it cannot be read or holds no keyring.
+lookup<keyring> read_keyring(const std::string& path);
 // Written beside it, synced, and put in its place: after a crash it is the old or the new one.
 status write_keyring(const std::string& path, const keyring& k, bool indented = true);
 
 class snapshot_file {
 public:
-  // Reads what is there, and opens it for appending. Folders are made.
+  // Reads what is there, and opens it for appending. Folders are made (0700).
   static result<std::unique_ptr<snapshot_file>> open(const std::string& path, bool rejoin_after_leave);
   ~snapshot_file();
   snapshot_file(const snapshot_file&) = delete;
@@ -25,11 +25,11 @@ public:
 
 private:
   snapshot_file(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-  bool append(const std::string& text);
-  bool compact();
+  status append(const std::string& text);
+  status compact();
 
   std::string path_;
-  int fd_;
+  int fd_; // -1: could not be opened on a full disk
   members::snapshot_contents found_;
   std::optional<members::snapshot_writer> writer_;
   bool failing_ = false;

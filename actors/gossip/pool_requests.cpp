@@ -3,6 +3,7 @@
 #include "actors/members/core/address_text.hpp"
 #include "actors/members/core/wire.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/secrets.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <algorithm>
 #include <caf/send.hpp>
@@ -70,15 +71,19 @@ void pool_state::resolved(names_resolved& r) {
     if (r.addresses->size() > most_addresses) r.addresses->resize(most_addresses);
     for (const auto& address : *r.addresses) exchange_for_join(r.join, r.which, address);
   } else {
-    join.failures[r.which].push_back("Failed to resolve " + join.asked[r.which] + ": " + r.addresses.err().text);
+    const auto& asked = join.asked[r.which];
+    join.failures[r.which].push_back(hide_secrets_of(asked, "Failed to resolve " + asked + ": " + r.addresses.err().text));
   }
   settle_join(r.join);
   perform();
 }
 
 void pool_state::exchange_for_join(uint64_t join, size_t which, const std::string& address) {
-  const auto to = members::parse_address(address);
-  if (!to) return;
+  // Members know one another by addresses without a zone, so a link-local one does not serve; Consul's pools leave it out, too.
+  auto plain = address;
+  if (const auto zone = plain.find('%'), close = plain.find(']'); zone < close && close != plain.npos) plain.erase(zone, close - zone);
+  const auto to = members::parse_address(plain);
+  if (!to) return joins_.at(join).failures[which].push_back("Failed to join " + address + ": not an address");
   ++joins_.at(join).exchanging;
   join_exchanges_[swim_->exchange(*to, true, now())] = {join, which};
 }

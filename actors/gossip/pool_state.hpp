@@ -9,6 +9,7 @@
 #include "actors/gossip/io_messages.hpp"
 #include "actors/gossip/pool_actor.hpp"
 #include "actors/gossip/pool_files.hpp"
+#include "actors/gossip/stream_backlog.hpp"
 #include "actors/members/core/pool_core.hpp"
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -51,6 +52,7 @@ public:
   void ticked(pool_ticked t);
   void accepted(const stream_accepted& a);
   void received(stream_bytes& b);
+  uint64_t largest_of_greediest() const; // of the streams, of which there is one
   void ended(const stream_ended& e);
   void resolved(names_resolved& r);
   caf::result<pool_joined> join(pool_join& j);
@@ -89,6 +91,7 @@ private:
   void note(importance level, const std::string& text);
   enum class origin : uint8_t { by_us, of_others }; // of a line: what we decided, or what others made us say
   bool may_log(origin what);
+  void tell_interval(nanos at);
   vetoes make_vetoes();
   std::optional<std::string> refuses(const alive& a) const;
 
@@ -145,7 +148,7 @@ private:
   pool_setup setup_;
   std::unique_ptr<datagram_socket> packets_;
   caf::actor broker_;
-  std::shared_ptr<std::atomic<size_t>> stream_bytes_waiting_ = std::make_shared<std::atomic<size_t>>(0);
+  std::shared_ptr<stream_backlog> stream_bytes_waiting_ = std::make_shared<stream_backlog>();
   keyring keys_;
   std::unique_ptr<cipher> ciphers_;
   std::optional<sealing> seal_;

@@ -2,6 +2,7 @@
 #include "actors/gossip/pool_state.hpp"
 #include "actors/gossip/stream_broker.hpp"
 #include "actors/members/core/address_text.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
 #include <caf/send.hpp>
 
@@ -24,10 +25,15 @@ void pool_state::dial(open_stream::purpose what, uint64_t core_id, const address
   s.reader = std::make_unique<stream_reader>(&*seal_);
   const auto id = ++last_stream_;
   streams_.emplace(id, std::move(s));
+  static auto &connected = telemetry::counter("memberlist.tcp.connect"), &sent = telemetry::counter("memberlist.tcp.sent");
+  connected.add();
+  sent.add(static_cast<double>(bytes->size()));
   caf::anon_send(broker_, stream_dial{id, members::address_text(to), std::move(*bytes)});
 }
 
 void pool_state::accepted(const stream_accepted& a) {
+  static auto& accepted = telemetry::counter("memberlist.tcp.accept");
+  accepted.add();
   open_stream s;
   s.with = a.from;
   s.reader = std::make_unique<stream_reader>(&*seal_);
@@ -37,7 +43,7 @@ void pool_state::accepted(const stream_accepted& a) {
 }
 
 void pool_state::received(stream_bytes& b) {
-  stream_bytes_waiting_->fetch_sub(b.bytes.size(), std::memory_order_relaxed);
+  stream_bytes_waiting_->taken(b.source, b.bytes.size());
   const auto it = streams_.find(b.id);
   if (it == streams_.end() || !it->second.reader) return;
   auto& s = it->second;
@@ -52,9 +58,18 @@ void pool_state::received(stream_bytes& b) {
   } else if (*got) {
     take(b.id, s, **got);
   } else if (held_by_streams_ > most_held) {
-    close(b.id, "too much is coming over streams");
+    close(largest_of_greediest(), "too much is coming over streams");
   }
   perform();
+}
+
+// Whoever's address makes us hold the most: strangers do not push out who says little.
+uint64_t pool_state::largest_of_greediest() const {
+  const auto held = [](const open_stream& s) { return s.reader ? s.reader->held() : 0; };
+  std::map<std::string_view, size_t> of_ip;
+  for (const auto& [id, s] : streams_) of_ip[s.with.ip] += held(s);
+  const auto weight = [&](const open_stream& s) { return std::pair(of_ip[s.with.ip], held(s)); };
+  return std::max_element(streams_.begin(), streams_.end(), [&](auto& a, auto& b) { return weight(a.second) < weight(b.second); })->first;
 }
 
 void pool_state::take(uint64_t id, open_stream& s, stream_message& m) {
@@ -65,6 +80,8 @@ void pool_state::take(uint64_t id, open_stream& s, stream_message& m) {
     if (auto* said = std::get_if<ack>(&m); said && probes) {
       swim_->tcp_ping_ended(static_cast<sequence>(core_id), said->seq == core_id, at);
     } else if (auto* theirs = std::get_if<push_pull>(&m); theirs && !probes) {
+      static auto& took = telemetry::sample("memberlist.pushPullNode");
+      took.record(std::chrono::duration<double, std::milli>(at - (s.deadline - setup_.knobs.tcp_timeout)).count());
       swim_->push_pull_answered(core_id, std::move(*theirs), at);
     } else {
       const auto* why = std::get_if<failure>(&m);
@@ -96,6 +113,8 @@ void pool_state::answer(uint64_t id, const stream_message& m) {
   if (!bytes) return close(id, {});
   held_by_streams_ -= it->second.reader ? it->second.reader->held() : 0;
   it->second.reader.reset();
+  static auto& sent = telemetry::counter("memberlist.tcp.sent");
+  sent.add(static_cast<double>(bytes->size()));
   caf::anon_send(broker_, stream_write{id, std::move(*bytes)});
 }
 

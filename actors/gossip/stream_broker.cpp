@@ -1,7 +1,7 @@
 #include "actors/gossip/stream_broker.hpp"
 #include "actors/members/core/address_text.hpp"
-#include "runtime/base/log.hpp"
 #include "runtime/net/stream_socket.hpp"
+#include <algorithm>
 #include <caf/io/broker.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/stateful_actor.hpp>
@@ -18,6 +18,8 @@ constexpr size_t read_size = 64 << 10;
 struct line {
   caf::io::connection_handle handle;
   bool connected = false, last = false; // last: nothing more is written
+  bool fresh = false;                   // accepted, and nothing was heard of it
+  std::string ip;
 };
 
 struct broker_state {
@@ -46,22 +48,35 @@ struct broker_state {
     const auto it = lines.find(id);
     if (it == lines.end()) return;
     const auto h = it->second.handle;
+    const bool fresh = it->second.fresh;
     drop(id);
     // Shut down first: CAF would keep a closed connection until its bytes are written, for ever with a peer that hangs.
     ::shutdown(static_cast<int>(h.id()), SHUT_RDWR);
-    self->close(h);
+    // A connection that is closed before CAF's multiplexer has seen it keeps its descriptor for ever (0.17.6: what is added and deleted
+    // within a turn is never told that it is out of the loop). Being shut down it ends by itself.
+    if (!fresh) self->close(h);
   }
 
-  void accepted(caf::io::connection_handle h) {
+  void accepted(int fd) {
+    if (fd < 0) return;
     if (accepted_count >= most_accepted) {
-      ::shutdown(static_cast<int>(h.id()), SHUT_RDWR);
-      self->close(h);
-      return;
+      const auto gone = oldest_of_greediest();
+      close(gone);
+      tell(stream_ended{gone, stream_end::after_connecting});
     }
+    const auto h = self->add_scribe(fd);
     const auto id = accepted_bit | ++last_accepted;
     add(id, h, true);
     const auto from = members::parse_address(net::format_endpoint(self->remote_addr(h), self->remote_port(h)));
     tell(stream_accepted{id, from.value_or(address{})});
+  }
+
+  // There is an accepted one.
+  uint64_t oldest_of_greediest() const {
+    std::map<std::string_view, size_t> of_ip;
+    const auto first = lines.lower_bound(accepted_bit);
+    for (auto it = first; it != lines.end(); ++it) ++of_ip[it->second.ip];
+    return std::max_element(first, lines.end(), [&](auto& a, auto& b) { return of_ip[a.second.ip] < of_ip[b.second.ip]; })->first;
   }
 
   void received(const caf::io::new_data_msg& m) {
@@ -69,12 +84,13 @@ struct broker_state {
     if (it == by_handle.end()) return;
     const auto id = it->second;
     lines.at(id).connected = true;
-    if (waiting->fetch_add(m.buf.size(), std::memory_order_relaxed) + m.buf.size() > most_waiting_bytes) {
-      waiting->fetch_sub(m.buf.size(), std::memory_order_relaxed);
+    lines.at(id).fresh = false;
+    const auto source = stream_backlog::source_of(lines.at(id).ip);
+    if (!waiting->put(source, m.buf.size())) {
       close(id);
       return tell(stream_ended{id, stream_end::after_connecting});
     }
-    tell(stream_bytes{id, std::string(m.buf.begin(), m.buf.end())});
+    tell(stream_bytes{id, source, std::string(m.buf.begin(), m.buf.end())});
   }
 
   void transferred(const caf::io::data_transferred_msg& m) {
@@ -82,6 +98,7 @@ struct broker_state {
     if (it == by_handle.end()) return;
     auto& l = lines.at(it->second);
     l.connected = true;
+    l.fresh = false;
     // Closing with bytes unread would reset the connection and take our last ones with it: the other side closes, or time.
     if (l.last && m.remaining == 0) ::shutdown(static_cast<int>(m.handle.id()), SHUT_WR);
   }
@@ -102,7 +119,7 @@ struct broker_state {
 
   void add(uint64_t id, caf::io::connection_handle h, bool is_accepted) {
     net::tune(static_cast<int>(h.id()));
-    lines[id] = {h, is_accepted, false};
+    lines[id] = {h, is_accepted, false, is_accepted, self->remote_addr(h)};
     by_handle[h.id()] = id;
     accepted_count += is_accepted ? 1 : 0;
     self->ack_writes(h, true);
@@ -123,39 +140,37 @@ struct broker_state {
   pointer self;
   std::string source_ip;
   caf::actor_addr pool; // weak: the pool holds us
-  std::shared_ptr<std::atomic<size_t>> waiting;
+  std::shared_ptr<stream_backlog> waiting;
   std::map<uint64_t, line> lines;
   std::unordered_map<int64_t, uint64_t> by_handle;
   size_t accepted_count = 0;
   uint64_t last_accepted = 0;
 };
 
-caf::behavior broker_behavior(broker_state::pointer self, int listener, std::string source_ip, const caf::actor_addr& pool,
-                              std::shared_ptr<std::atomic<size_t>> waiting) {
+caf::behavior broker_behavior(broker_state::pointer self, std::string source_ip, const caf::actor_addr& pool,
+                              std::shared_ptr<stream_backlog> waiting) {
   auto& s = self->state;
   s.source_ip = std::move(source_ip);
   s.pool = pool;
   s.waiting = std::move(waiting);
   self->set_exit_handler([&s](const caf::exit_msg& e) { s.stop(e.reason); });
-  self->add_doorman(listener);
   return {
       [&s](stream_dial& d) { s.dial(d); },
       [&s](stream_write& w) { s.write(w); },
       [&s](const stream_close& c) { s.close(c.id); },
-      [&s](const caf::io::new_connection_msg& m) { s.accepted(m.handle); },
+      [&s](const stream_taken& t) { s.accepted(t.socket->take()); },
       [&s](const caf::io::new_data_msg& m) { s.received(m); },
       [&s](const caf::io::data_transferred_msg& m) { s.transferred(m); },
       [&s](const caf::io::connection_closed_msg& m) { s.disconnected(m.handle); },
-      [](const caf::io::acceptor_closed_msg&) { log::err("agent.gossip", "the listener of a gossip port was closed"); },
   };
 }
 
 } // namespace
 
-caf::actor spawn_stream_broker(caf::actor_system& system, int listener, std::string source_ip, caf::strong_actor_ptr pool,
-                               std::shared_ptr<std::atomic<size_t>> waiting) {
+caf::actor spawn_stream_broker(caf::actor_system& system, std::string source_ip, caf::strong_actor_ptr pool,
+                               std::shared_ptr<stream_backlog> waiting) {
   auto weak = caf::actor_cast<caf::actor_addr>(pool);
-  return system.middleman().spawn_broker(broker_behavior, listener, std::move(source_ip), weak, std::move(waiting));
+  return system.middleman().spawn_broker(broker_behavior, std::move(source_ip), weak, std::move(waiting));
 }
 
 } // namespace actord::gossip

@@ -4,6 +4,9 @@ namespace actord::health {
 
 namespace {
 
+using namespace std::chrono_literals;
+constexpr nanos brief_time = 1s;
+
 // Kinds that this build knows but cannot run: critical, and the output says why.
 class refused_run final : public check_run {
 public:
@@ -48,19 +51,42 @@ void check_board::due(const std::string& id, uint64_t serial) {
   if (it == checks_.end() || it->second.serial != serial || it->second.run) return;
   entry& e = it->second;
   e.timer = 0;
-  if (running_ >= max_running_) return waiting_.emplace_back(id, serial), void();
+  if (lane_of(e).is_full()) return lane_of(e).waiting.emplace_back(id, serial), void();
   auto run = make_run(context_, e.check, [this, id, serial](verdict v) { ran(id, serial, std::move(v)); });
   if (!run) return;
-  ++running_;
+  ++lane_of(e).running;
   e.run = run;
+  if (e.is_long) e.long_since = context_.loop->now();
+  else e.timer = context_.loop->call_after(brief_time, [this, id, serial] { takes_long(id, serial); });
   run->start(); // may have answered already; `run` keeps it alive
+}
+
+void check_board::takes_long(const std::string& id, uint64_t serial) {
+  auto it = checks_.find(id);
+  if (it == checks_.end() || it->second.serial != serial || !it->second.run) return;
+  entry& e = it->second;
+  e.timer = 0;
+  if (long_.is_full()) {
+    auto run = e.run;
+    run->abort();
+    ran(id, serial, critical("Gave up after 1s: " + std::to_string(long_.running) + " other checks take as long"));
+    if (it = checks_.find(id); it != checks_.end() && it->second.serial == serial && !it->second.run) it->second.is_long = true; // the next time among these
+    return;
+  }
+  --brief_.running;
+  ++long_.running;
+  e.is_long = true;
+  start_waiting();
 }
 
 void check_board::ran(const std::string& id, uint64_t serial, verdict v) {
   auto it = checks_.find(id);
   if (it == checks_.end() || it->second.serial != serial) return;
   entry& e = it->second;
-  --running_;
+  --lane_of(e).running;
+  context_.loop->cancel(std::exchange(e.timer, 0));
+  if (e.is_long && e.long_since != net::io_loop::clock::time_point{}) e.is_long = context_.loop->now() - e.long_since >= brief_time;
+  e.long_since = {};
   context_.loop->retire(std::exchange(e.run, nullptr));
   arm(id, e, e.pace.next_delay());
   if (auto news = e.judge.ran(std::move(v))) report_(id, std::move(*news));
@@ -68,17 +94,19 @@ void check_board::ran(const std::string& id, uint64_t serial, verdict v) {
 }
 
 void check_board::start_waiting() {
-  while (running_ < max_running_ && !waiting_.empty()) {
-    auto [id, serial] = std::move(waiting_.front());
-    waiting_.pop_front();
-    due(id, serial);
+  for (lane* l : {&brief_, &long_}) {
+    while (!l->is_full() && !l->waiting.empty()) {
+      auto [id, serial] = std::move(l->waiting.front());
+      l->waiting.pop_front();
+      due(id, serial);
+    }
   }
 }
 
 void check_board::drop(entry& e) {
   context_.loop->cancel(std::exchange(e.timer, 0));
   if (!e.run) return;
-  --running_;
+  --lane_of(e).running;
   e.run->abort();
   context_.loop->retire(std::exchange(e.run, nullptr));
 }
@@ -97,9 +125,11 @@ void check_board::clear() {
     context_.loop->cancel(std::exchange(e.timer, 0));
     if (e.run) e.run->abort();
   }
-  running_ = 0;
   checks_.clear();
-  waiting_.clear();
+  for (lane* l : {&brief_, &long_}) {
+    l->running = 0;
+    l->waiting.clear();
+  }
 }
 
 } // namespace actord::health

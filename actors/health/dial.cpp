@@ -1,7 +1,7 @@
 #include "actors/health/dial.hpp"
 #include <arpa/inet.h>
 #include <cstring>
-#include <netdb.h>
+#include <net/if.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -52,19 +52,25 @@ dial_target target_v6(const in6_addr& a, uint16_t port, uint32_t scope) {
   in.sin6_scope_id = scope;
   std::memcpy(&t.address, &in, sizeof in);
   t.length = sizeof in;
-  char text[INET6_ADDRSTRLEN] = {};
+  char text[INET6_ADDRSTRLEN] = {}, zone[IF_NAMESIZE] = {};
   inet_ntop(AF_INET6, &a, text, sizeof text);
-  t.text = "[" + std::string(text) + "]:" + std::to_string(port);
+  std::string shown = text;
+  if (scope != 0) shown += "%" + (if_indextoname(scope, zone) ? std::string(zone) : std::to_string(scope));
+  t.text = "[" + shown + "]:" + std::to_string(port);
   return t;
+}
+
+dial_target target_of(const net::endpoint& e, uint16_t port) {
+  const auto* six = reinterpret_cast<const sockaddr_in6*>(&e.storage);
+  if (e.storage.ss_family == AF_INET6) return target_v6(six->sin6_addr, port, six->sin6_scope_id);
+  return target_v4(reinterpret_cast<const sockaddr_in*>(&e.storage)->sin_addr, port);
 }
 
 } // namespace
 
 bool resolve_literal(const std::string& host, uint16_t port, std::vector<dial_target>& out) {
   in_addr four{};
-  in6_addr six{};
-  if (inet_pton(AF_INET, host.c_str(), &four) == 1) out.push_back(target_v4(four, port));
-  else if (inet_pton(AF_INET6, host.c_str(), &six) == 1) out.push_back(target_v6(six, port, 0));
+  if (net::endpoint e; net::read_ip(host, port, e)) out.push_back(target_of(e, port));
   else if (host == "localhost" || host.empty()) { // RFC 6761 6.3: names the loopback, nobody need be asked
     four.s_addr = htonl(INADDR_LOOPBACK);
     out.push_back(target_v4(four, port));
@@ -73,25 +79,15 @@ bool resolve_literal(const std::string& host, uint16_t port, std::vector<dial_ta
   return true;
 }
 
-result<std::vector<dial_target>> resolve_blocking(const std::string& host, uint16_t port) {
-  addrinfo hints{}, *found = nullptr;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG;
-  const int code = getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  std::vector<dial_target> out;
-  for (auto* a = found; code == 0 && a; a = a->ai_next) {
-    if (a->ai_family == AF_INET) out.push_back(target_v4(reinterpret_cast<sockaddr_in*>(static_cast<void*>(a->ai_addr))->sin_addr, port));
-    else if (a->ai_family == AF_INET6) {
-      auto* in = reinterpret_cast<sockaddr_in6*>(static_cast<void*>(a->ai_addr));
-      out.push_back(target_v6(in->sin6_addr, port, in->sin6_scope_id));
-    }
-  }
-  if (found) freeaddrinfo(found);
-  if (out.empty()) {
-    const char* why = code == EAI_AGAIN ? "Temporary failure in name resolution" : "no such host";
-    return error{errc::not_found, "lookup " + host + ": " + why};
-  }
-  return out;
+resolve_function resolve_by(net::name_resolver& names) {
+  return [&names](const std::string& host, uint16_t port, resolved done) {
+    names.ask(host, [host, port, done = std::move(done)](result<std::vector<net::endpoint>> found) {
+      if (!found) return done(error{found.err().code, "lookup " + host + ": " + found.err().text});
+      std::vector<dial_target> out;
+      for (const auto& e : *found) out.push_back(target_of(e, port));
+      done(std::move(out));
+    });
+  };
 }
 
 void dialler::dial(const std::string& host, uint16_t port) {

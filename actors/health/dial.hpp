@@ -1,6 +1,7 @@
 // A non-blocking TCP connection to the first of a name's addresses that answers. Lives in the loop's thread.
 #pragma once
 #include "actors/health/run.hpp"
+#include "runtime/net/name_resolver.hpp"
 
 namespace actord::health {
 
@@ -30,7 +31,7 @@ private:
 std::string errno_text(int code);
 // Resolves without asking anybody: IP literals and localhost. False when a resolver has to be asked.
 bool resolve_literal(const std::string& host, uint16_t port, std::vector<dial_target>& out);
-// getaddrinfo; blocks. For the resolver's thread.
-result<std::vector<dial_target>> resolve_blocking(const std::string& host, uint16_t port);
+// Asks the resolver of the loop, which outlives whoever asks.
+resolve_function resolve_by(net::name_resolver& names);
 
 } // namespace actord::health

@@ -7,6 +7,8 @@ namespace actord::health {
 
 namespace {
 
+constexpr size_t unsent_max = 64 << 10; // answers to its frames
+
 class grpc_run final : public check_run {
 public:
   grpc_run(run_context& context, std::shared_ptr<const check_registration> check, done_function done)
@@ -62,6 +64,8 @@ private:
     std::string reply;
     reader_.feed(bytes, reply);
     if (!reply.empty() && stream_) stream_->send(std::move(reply));
+    if (!stream_) return; // it ended while that was sent
+    if (stream_->unsent() > unsent_max) return fail("the server sends frames and reads no answers");
     if (!reader_.finished() || !done_) return;
     if (!reader_.failure().empty()) say(critical(reader_.failure()));
     else if (reader_.serving()) say({std::string(health_passing), "gRPC check " + check_->grpc + ": success"});

@@ -1,42 +1,20 @@
 #include "actors/health/health_actor.hpp"
 #include "actors/health/check_board.hpp"
 #include "actors/health/dial.hpp"
+#include "actors/health/script_start.hpp"
 #include "actors/messages/agent_messages.hpp"
+#include "runtime/base/machine_memory.hpp"
+#include "runtime/base/thread_start.hpp"
 #include "runtime/net/loop_actor.hpp"
 #include <caf/actor.hpp>
-#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <thread>
 
 namespace actord::health {
 
-struct resolve_name {
-  std::string host;
-  uint16_t port = 0;
-  resolved done;
-  std::shared_ptr<net::io_loop> loop; // kept until the answer is posted, whoever stopped meanwhile
-};
-
-} // namespace actord::health
-
-ACTORD_LOCAL_MESSAGE(actord::health::resolve_name)
-
-namespace actord::health {
-
 namespace {
-
-// Asks the system's resolver, which blocks: hence detached. A class, because CAF 0.17 reads the arguments of a function
-// through a null pointer when there are none.
-struct resolver : caf::event_based_actor {
-  using caf::event_based_actor::event_based_actor;
-  caf::behavior make_behavior() override {
-    return {[](resolve_name& q) {
-      auto found = std::make_shared<result<std::vector<dial_target>>>(resolve_blocking(q.host, q.port));
-      q.loop->post([done = std::move(q.done), found] { done(std::move(*found)); });
-    }};
-  }
-};
-
+// Each holds a descriptor, and clients need theirs.
+size_t longest_lane(size_t wanted) { return std::clamp<size_t>(usable_descriptors() / 4, 16, wanted); }
 } // namespace
 
 struct health_service::impl {
@@ -44,8 +22,10 @@ struct health_service::impl {
   health_options options;
   caf::strong_actor_ptr sink;
   std::shared_ptr<net::io_loop> loop;
-  caf::actor resolver_actor;
+  std::unique_ptr<net::name_resolver> names;
   run_context context;
+  std::unique_ptr<killed_processes> killed;
+  std::unique_ptr<script_starts> scripts;
   std::unique_ptr<check_board> checks;
   std::vector<check_result> results;
   net::loop_actor_ptr self;
@@ -57,11 +37,13 @@ struct health_service::impl {
     context.loop = loop.get();
     context.tls = options.tls;
     context.output_cap = options.output_cap;
-    context.resolve = [this](const std::string& host, uint16_t port, resolved done) {
-      if (!resolver_actor) resolver_actor = system.spawn<resolver, caf::detached>();
-      caf::anon_send(resolver_actor, resolve_name{host, port, std::move(done), loop});
-    };
-    checks = std::make_unique<check_board>(context, options.max_running, prng(options.seed), [this](const std::string& id, verdict v) {
+    names = std::make_unique<net::name_resolver>(*loop);
+    context.resolve = resolve_by(*names);
+    killed = std::make_unique<killed_processes>(*loop);
+    context.killed = killed.get();
+    scripts = std::make_unique<script_starts>(*loop, *killed);
+    context.scripts = scripts.get();
+    checks = std::make_unique<check_board>(context, options.max_running, longest_lane(options.max_long), prng(options.seed), [this](const std::string& id, verdict v) {
       results.push_back({id, std::move(v.status), std::move(v.output)});
     });
     loop->at_iteration_end([this] {
@@ -82,7 +64,12 @@ result<std::unique_ptr<health_service>> health_service::start(caf::actor_system&
   auto i = std::make_unique<impl>(system, std::move(o), std::move(sink));
   i->loop = std::move(*loop);
   i->wire();
-  i->thread = std::thread([raw = i->loop.get()] { raw->run(); });
+  auto t = start_thread("health", [raw = i->loop.get()] { raw->run(); });
+  if (!t) {
+    i->self->quit_loop();
+    return t.err();
+  }
+  i->thread = std::move(*t);
   return std::unique_ptr<health_service>(new health_service(std::move(i)));
 }
 
@@ -94,7 +81,9 @@ health_service::~health_service() {
   impl_->results.clear();
   impl_->self->quit_loop();
   impl_->checks.reset(); // kills the scripts that run
-  if (impl_->resolver_actor) caf::anon_send_exit(impl_->resolver_actor, caf::exit_reason::kill);
+  impl_->scripts.reset();
+  impl_->killed.reset();
+  impl_->names.reset();
   impl_->sink = nullptr;
 }
 

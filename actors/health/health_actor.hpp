@@ -1,9 +1,8 @@
 // Runs the agent's checks. Lives in a thread of its own (an io_loop) beside the sockets and processes of the runs.
 //
-// Owns: the running checks, their timers, descriptors and processes, a resolver actor (detached, spawned when the first
-// name has to be looked up). Talks to: the agent (check_results, one message per loop iteration). Spawned by: the agent,
+// Owns: the running checks, their timers, descriptors and processes, and what looks names up in the loop. Talks to: the agent (check_results, one message per loop iteration). Spawned by: the agent,
 // dies with it: ~health_service stops the loop, kills what runs and joins the thread. Flooded: at most
-// `max_running` runs at a time, the others wait their turn in order.
+// `max_running` runs at a time, the others wait their turn in order; those that take longer than a second are counted apart.
 #pragma once
 #include "actors/health/run.hpp"
 #include "actors/interfaces.hpp"
@@ -16,7 +15,7 @@ namespace actord::health {
 struct health_options {
   tls_settings tls;
   size_t output_cap = default_output_cap;
-  size_t max_running = 1024;
+  size_t max_running = 1024, max_long = 4096;
   uint64_t seed = 1;
 };
 

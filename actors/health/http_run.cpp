@@ -1,12 +1,17 @@
 // HTTP and HTTPS checks: one request, redirects followed by Go's rules (at most ten; 301, 302 and 303 turn into GET).
 #include "actors/health/stream.hpp"
-#include "runtime/net/http_exchange.hpp"
+#include "runtime/base/json_writer.hpp"
+#include "runtime/base/quote.hpp"
+#include "runtime/net/url.hpp"
+#include <algorithm>
 
 namespace actord::health {
 
 namespace {
 
-constexpr int max_redirects = 10;
+bool named(const std::string& a, std::string_view lower) {
+  return a.size() == lower.size() && std::ranges::equal(a, lower, [](char x, char y) { return (x >= 'A' && x <= 'Z' ? x | 0x20 : x) == y; });
+}
 
 class http_run final : public check_run {
 public:
@@ -19,12 +24,13 @@ public:
     for (char& c : method_) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
     first_method_ = method_;
     send_body_ = !check_->body.empty();
-    shown_ = check_->http;
-    if (check_->http.find("://") == std::string::npos)
-      return say(critical("parse \"" + check_->http + "\": missing protocol scheme"));
-    auto url = net::parse_http_url(check_->http);
+    auto page = net::parse_url(check_->http);
+    if (!page) return say(critical(page.err().text));
+    page_ = std::move(*page);
+    shown_ = page_.text();
+    auto url = net::http_url_of(page_);
     if (!url) return say(http_failure(method_, shown_, url.err().text));
-    url_ = std::move(*url);
+    url_ = first_url_ = std::move(*url);
     timer_ = context_.loop->call_after(check_pace(*check_).timeout(), [this] {
       timer_ = 0;
       if (exchange_ && exchange_->headers_done()) return judge(); // the status line counts, what is missing of the body does not
@@ -93,18 +99,26 @@ private:
     r.host = url_.authority();
     r.target = url_.target;
     r.close = true;
-    bool agent = false, accept = false;
+    bool agent = false, accept = false, authorization = false;
     for (auto& [name, values] : check_->header) {
-      if (name.size() == 4 && (name[0] | 32) == 'h' && (name[1] | 32) == 'o' && (name[2] | 32) == 's' && (name[3] | 32) == 't') {
-        if (!values.empty()) r.host = values.front();
+      if (named(name, "host")) {
+        if (!values.empty() && keeps_host_) r.host = values.front();
         continue;
       }
-      agent |= name == "User-Agent" || name == "user-agent";
-      accept |= name == "Accept" || name == "accept";
+      const bool credentials = named(name, "authorization") || named(name, "cookie") || named(name, "cookie2") || named(name, "www-authenticate");
+      if (credentials && !net::keeps_credentials(first_url_, url_)) continue;
+      agent |= named(name, "user-agent");
+      accept |= named(name, "accept");
+      authorization |= named(name, "authorization");
       for (auto& v : values) r.headers.push_back({name, v});
     }
     if (!agent) r.headers.push_back({"User-Agent", "Consul Health Check"});
     if (!accept) r.headers.push_back({"Accept", "text/plain, text/*, */*"});
+    if (!authorization && !url_.user_info.empty()) {
+      std::string encoded;
+      append_base64(encoded, url_.user_info);
+      r.headers.push_back({"Authorization", "Basic " + encoded});
+    }
     if (!referer_.empty()) r.headers.push_back({"Referer", referer_});
     if (send_body_) r.body = check_->body;
     return r;
@@ -126,40 +140,29 @@ private:
 
   void answered() {
     const int code = exchange_->status_code();
-    const bool moved = code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+    const auto way = net::redirect_of(code);
     const std::string location(exchange_->header("Location"));
-    if (!moved || location.empty()) return judge();
-    if (++redirects_ >= max_redirects) return say(http_failure(method_, location, "stopped after 10 redirects"));
-    if (code < 307 && method_ != "HEAD") {
+    if (way == net::redirect::none || (way == net::redirect::same_method && location.empty())) return judge();
+    if (location.empty()) return say(http_failure(method_, shown_, std::to_string(code) + " response missing Location header"));
+    auto next = net::resolve_reference(page_, location);
+    if (!next) return say(http_failure(method_, shown_, "failed to parse Location header " + quote(location) + ": " + next.err().text));
+    if (way == net::redirect::as_get && method_ != "HEAD") {
       method_ = "GET";
       send_body_ = false;
     }
-    // Go leaves the Referer out when https leads to http.
-    const std::string from = url_.scheme + "://" + url_.authority() + url_.target;
-    if (!move_to(location)) return say(http_failure(method_, location, "failed to parse Location header \"" + location + "\""));
-    referer_ = from.starts_with("https:") && url_.scheme == "http" ? "" : from;
     shown_ = location;
+    if (++redirects_ >= net::max_redirects) return say(http_failure(method_, shown_, "stopped after 10 redirects"));
+    auto url = net::http_url_of(*next);
+    if (!url) return say(http_failure(method_, next->text(), url.err().text));
+    // Go leaves the Referer out when https leads to http, and a Host of one's own once the location is a whole URL.
+    referer_ = page_.scheme == "https" && next->scheme == "http" ? "" : page_.referer();
+    keeps_host_ = keeps_host_ && net::parse_url(location)->scheme.empty();
+    page_ = std::move(*next);
+    url_ = std::move(*url);
+    shown_ = page_.text();
     exchange_.reset();
     drop_connection();
     connect();
-  }
-
-  bool move_to(const std::string& location) {
-    if (location.find("://") != std::string::npos || location.starts_with("//")) {
-      auto next = net::parse_http_url(location.starts_with("//") ? url_.scheme + ":" + location : location);
-      if (!next) return false;
-      url_ = std::move(*next);
-      return true;
-    }
-    std::string path = location.substr(0, location.find('#'));
-    if (path.empty()) return true;
-    if (path.front() == '/') url_.target = path;
-    else if (path.front() == '?') url_.target = url_.target.substr(0, url_.target.find('?')) + path;
-    else {
-      const std::string base = url_.target.substr(0, url_.target.find('?'));
-      url_.target = base.substr(0, base.rfind('/') + 1) + path;
-    }
-    return true;
   }
 
   void judge() {
@@ -177,8 +180,9 @@ private:
   std::shared_ptr<const check_registration> check_;
   done_function done_;
   std::string method_, first_method_, shown_, referer_;
-  bool send_body_ = false;
-  net::http_url url_;
+  bool send_body_ = false, keeps_host_ = true;
+  net::url page_;                // where we are
+  net::http_url url_, first_url_;
   tail_buffer body_;
   std::optional<net::http_exchange> exchange_;
   std::shared_ptr<dialler> dialler_;

@@ -27,11 +27,32 @@ struct tls_settings {
   std::string ca_file, ca_path, cert_file, key_file;
 };
 
+// Processes that were killed and not yet seen to end. One in the kernel's uninterruptible sleep (a hung file system) never may: nobody
+// waits for it.
+class killed_processes {
+public:
+  explicit killed_processes(net::io_loop& loop) : loop_(loop) {}
+  ~killed_processes() { loop_.cancel(timer_); }
+  void take(pid_t p);
+  size_t size() const { return all_.size(); }
+  bool is_full() const { return all_.size() >= 256; }
+
+private:
+  void look();
+  net::io_loop& loop_;
+  std::vector<pid_t> all_;
+  net::timer_id timer_ = 0;
+};
+
+class script_starts; // script_start.hpp
+
 struct run_context {
   net::io_loop* loop = nullptr;
   resolve_function resolve;
   tls_settings tls;
   size_t output_cap = default_output_cap;
+  killed_processes* killed = nullptr;
+  script_starts* scripts = nullptr;
 };
 
 class check_run : public std::enable_shared_from_this<check_run> {

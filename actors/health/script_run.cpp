@@ -1,55 +1,16 @@
 // Scripts: a process group of its own, its output's end kept, the whole group killed when the time is over.
 #include "actors/health/dial.hpp"
+#include "actors/health/script_start.hpp"
 #include <csignal>
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace actord::health {
 
 namespace {
-
-struct spawn_setup {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  spawn_setup() {
-    posix_spawn_file_actions_init(&files);
-    posix_spawnattr_init(&attributes);
-  }
-  ~spawn_setup() {
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-  }
-  spawn_setup(const spawn_setup&) = delete;
-  spawn_setup& operator=(const spawn_setup&) = delete;
-};
-
-// 0 or an errno. stdin is /dev/null, stdout and stderr go to `out`; nothing else of ours is inherited.
-int spawn_group(const std::vector<std::string>& words, int out, pid_t& pid) {
-  spawn_setup setup;
-  posix_spawn_file_actions_addopen(&setup.files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&setup.files, out, 1);
-  posix_spawn_file_actions_adddup2(&setup.files, out, 2);
-  posix_spawn_file_actions_addclosefrom_np(&setup.files, 3);
-  sigset_t none, all;
-  sigemptyset(&none);
-  sigfillset(&all);
-  sigdelset(&all, SIGKILL);
-  sigdelset(&all, SIGSTOP);
-  posix_spawnattr_setsigmask(&setup.attributes, &none);
-  posix_spawnattr_setsigdefault(&setup.attributes, &all);
-  posix_spawnattr_setpgroup(&setup.attributes, 0);
-  posix_spawnattr_setflags(&setup.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::vector<char*> argv;
-  for (auto& w : words) argv.push_back(const_cast<char*>(w.c_str()));
-  argv.push_back(nullptr);
-  return posix_spawnp(&pid, argv[0], &setup.files, &setup.attributes, argv.data(), environ);
-}
 
 class script_run final : public check_run, public net::io_handler {
 public:
@@ -58,23 +19,18 @@ public:
   ~script_run() override { abort(); }
 
   void start() override {
+    if (context_.killed && context_.killed->is_full())
+      return say(critical("Scripts that were killed have not ended: " + std::to_string(context_.killed->size()) + ", so no other is started"));
     int ends[2];
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return say(critical("pipe: " + errno_text(errno)));
     read_end_ = ends[0];
     fcntl(ends[1], F_SETFL, 0); // the script's side blocks as any pipe does
-    const int code = spawn_group(check_->script_args, ends[1], pid_);
-    ::close(ends[1]);
-    if (code != 0) {
-      pid_ = -1;
-      const std::string& program = check_->script_args.front();
-      if (code == ENOENT && program.find('/') == std::string::npos)
-        return say(critical("exec: \"" + program + "\": executable file not found in $PATH"));
-      return say(critical("fork/exec " + program + ": " + errno_text(code)));
-    }
-    (void)context_.loop->watch(read_end_, EPOLLIN, this);
     timer_ = context_.loop->call_after(check_pace(*check_).timeout(), [this] { timed_out(); });
-    exit_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-    if (exit_fd_ < 0 || !context_.loop->watch(exit_fd_, EPOLLIN, this)) look_again(); // kernels before 5.3
+    auto asked = context_.scripts->start(check_->script_args, ends[1], [weak = weak_from_this()](int code, pid_t pid) {
+      const auto run = std::static_pointer_cast<script_run>(weak.lock());
+      return run && run->done_ && run->started(code, pid);
+    });
+    if (!asked) say(critical(asked.err().text));
   }
 
   void on_io(uint32_t) override {
@@ -92,12 +48,25 @@ public:
       }
     if (pid_ > 0) {
       kill(-pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0); // killed just now: returns at once
+      if (waitpid(pid_, nullptr, WNOHANG) != pid_ && context_.killed) context_.killed->take(pid_);
       pid_ = -1;
     }
   }
 
 private:
+  bool started(int code, pid_t pid) {
+    if (code != 0) {
+      const std::string& program = check_->script_args.front();
+      const bool in_path = code == ENOENT && program.find('/') == std::string::npos;
+      say(critical(in_path ? "exec: \"" + program + "\": executable file not found in $PATH" : "fork/exec " + program + ": " + errno_text(code)));
+      return false;
+    }
+    pid_ = pid;
+    (void)context_.loop->watch(read_end_, EPOLLIN, this);
+    exit_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+    if (exit_fd_ < 0 || !context_.loop->watch(exit_fd_, EPOLLIN, this)) look_again(); // kernels before 5.3
+    return true;
+  }
   void look_again() {
     poll_ = context_.loop->call_after(std::chrono::milliseconds(20), [this] {
       poll_ = 0;
@@ -147,6 +116,16 @@ private:
 };
 
 } // namespace
+
+void killed_processes::take(pid_t p) {
+  all_.push_back(p);
+  if (timer_ == 0) look();
+}
+
+void killed_processes::look() {
+  std::erase_if(all_, [](pid_t p) { return waitpid(p, nullptr, WNOHANG) != 0; });
+  timer_ = all_.empty() ? 0 : loop_.call_after(std::chrono::milliseconds(50), [this] { look(); });
+}
 
 std::shared_ptr<check_run> make_script_run(run_context& context, std::shared_ptr<const check_registration> check, check_run::done_function done) {
   return std::make_shared<script_run>(context, std::move(check), std::move(done));

@@ -24,7 +24,8 @@ result<std::shared_ptr<SSL_CTX>> make_tls_context(const tls_settings& s, bool sk
   return ctx;
 }
 
-status stream::start(SSL_CTX* tls, const std::string& host, bool http2) {
+status stream::start(SSL_CTX* tls, const std::string& scoped_host, bool http2) {
+  const auto host = net::without_zone(scoped_host);
   if (tls) {
     ssl_ = SSL_new(tls);
     if (!ssl_ || SSL_set_fd(ssl_, fd_) != 1) return error{errc::internal, "tls: no connection object"};

@@ -16,6 +16,7 @@ public:
   // `host` is verified against the certificate unless the context says otherwise, and sent as SNI when it is a name.
   status start(SSL_CTX* tls, const std::string& host, bool http2 = false);
   void send(std::string bytes); // queued until the handshake is over
+  size_t unsent() const { return out_.size(); }
   void close();
   void on_io(uint32_t bits) override;
 

@@ -1,5 +1,5 @@
 // Keeps the catalog's nodes, the service `consul` and the serfHealth checks equal to what gossip says, while this server
-// leads; takes servers that left out of Raft; tells the pool of a new leader.
+// leads; takes servers that left out of Raft; tells the pool of a new leader; has old tombstones forgotten.
 // Owns: the events that wait to be carried out, and the core. Talks to: the LAN pool (subscribes; fires consul:new-leader),
 // the router (commands, changes of the configuration). Spawned by: boot. Dies with the node. Timers: one, which also sees
 // that we lead. Flooded: events wait in order, at most `max_waiting`; when there are more, all members are looked at instead.

@@ -1,5 +1,6 @@
 #include "actors/members/join_actor.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/secrets.hpp"
 #include <algorithm>
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
@@ -49,7 +50,7 @@ void attempt(pointer self) {
   auto& s = self->state;
   ++s.attempts;
   std::string list;
-  for (const auto& a : s.setup.addresses) list += (list.empty() ? "" : ", ") + a;
+  for (const auto& a : s.setup.addresses) list += (list.empty() ? "" : ", ") + hide_secrets(a);
   log::info("agent", "({}) joining: addresses=[{}]", s.setup.cluster, list);
   self->request(s.pool, caf::infinite, pool_join{s.setup.addresses})
       .then(

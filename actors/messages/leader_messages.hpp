@@ -4,6 +4,18 @@
 
 namespace actord {
 
+// Whether the leader answered a command itself, instead of writing it: no, yes, or ask again when the state is current.
+enum class own_answer : uint8_t { none, given, later };
+
+// What only the leader of `term` may write: its actors' conclusions from its clock and its pool. Where that is over they are refused
+// with no_leader, neither held nor passed on: whoever leads then draws its own. The raft actor takes them at its address.
+struct leader_proposals {
+  uint64_t term = 0;
+  proposals what;
+};
+using leader_line = caf::typed_actor<
+    caf::reacts_to<leader_proposals>>; // the leader's actors: replicate these, if we still lead
+
 struct leader_ticked {};
 using leader_handle = caf::typed_actor<
     caf::reacts_to<leader_ticked>,    // own timer: do we lead? is it time to look at all members?
@@ -34,6 +46,7 @@ using coordinate_handle = caf::typed_actor<
 
 } // namespace actord
 
+ACTORD_LOCAL_MESSAGE(actord::leader_proposals)
 ACTORD_LOCAL_MESSAGE(actord::leader_ticked)
 ACTORD_LOCAL_MESSAGE(actord::session_renewed)
 ACTORD_LOCAL_MESSAGE(actord::session_ticked)

@@ -18,7 +18,7 @@ struct proposal {
   uint64_t id = 0; // the sender's; comes back in proposals_done
   std::string command;
 };
-// Commands to be replicated, in order. Sent to the router (today the raft actor itself). The answer goes to `reply_to` as one
+// Commands to be replicated, in order. Sent to the router (on a server the raft actor). The answer goes to `reply_to` as one
 // proposals_done per batch of entries that were applied together, not as a CAF response: one message for many commands.
 struct proposals {
   std::vector<proposal> batch;

@@ -1,4 +1,4 @@
-// Messages to and from the actor of a gossip pool (actors/members), and what it publishes for readers in other threads.
+// Messages to and from the actor of a gossip pool (actors/gossip), and what it publishes for readers in other threads.
 #pragma once
 #include "actors/coordinate/core/types.hpp"
 #include "actors/members/core/types.hpp"

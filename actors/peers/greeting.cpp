@@ -7,6 +7,7 @@ namespace actord::peer {
 
 namespace {
 
+constexpr size_t question_overhead = 512; // bytes
 constexpr size_t accepted_per_server = 4; // while one is being replaced by the next, and those a restart left behind
 
 server_hello in_process(const hello& h) {
@@ -37,7 +38,16 @@ bool peers_state::take_frame(uint64_t number, frame_kind kind, std::string_view 
     if (!l->outgoing && l->purpose == purpose::raft) take_messages(*l, body);
     break;
   case frame_kind::question:
-    if (auto n = decode_numbered(body); n && !l->outgoing) self->send(raft, peer_question{l->said.id, number, n->id, std::move(n->body)});
+    if (auto n = decode_numbered(body); n && !l->outgoing) {
+      const size_t bytes = n->body.size() + question_overhead;
+      if (!l->unanswered.emplace(n->id, bytes).second) break; // asked already
+      if ((l->unanswered_bytes += bytes) > setup.max_unanswered_bytes) {
+        if (once_a_minute("asks too much " + l->said.id)) log::warn(log_name, "closing a server's connection, which asks more than is answered: server={} address={}", l->said.name, l->address);
+        close(*l);
+        return false;
+      }
+      self->send(raft, peer_question{l->said.id, number, n->id, std::move(n->body)});
+    }
     break;
   case frame_kind::answer:
     if (auto n = decode_numbered(body)) {
@@ -105,14 +115,8 @@ bool peers_state::greet_accepted(link& l) {
   push(l, lane::control, encode(own_hello(l.purpose)));
   if (l.said.id == setup.self.id) return true; // ourselves; the dialling end closes
   plan->heard_of(l.said.id, now());
-  size_t same = 0;
-  link* oldest = nullptr;
-  for (auto& [n, other] : links)
-    if (!other.outgoing && other.at == link::stage::open && other.said.id == l.said.id && other.purpose == l.purpose) {
-      ++same;
-      if (oldest == nullptr) oldest = &other;
-    }
-  if (same > accepted_per_server) close(*oldest);
+  const auto same = weigh([&l](const link& other) -> size_t { return other.at == link::stage::open && other.said.id == l.said.id && other.purpose == l.purpose; });
+  if (same.all > accepted_per_server) close(*same.goes);
   bound_accepted();
   if (find(number) == nullptr) return false; // it was itself the oldest
   if (l.purpose == purpose::raft) {

@@ -1,5 +1,6 @@
 #include "actors/peers/peers_state.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/machine_memory.hpp"
 #include <algorithm>
 #include <sys/socket.h>
 #include <utility>
@@ -9,6 +10,7 @@ namespace actord::peer {
 namespace {
 
 constexpr size_t read_size = 64 << 10, greeting_read_size = 1 << 10;
+constexpr size_t held_by_each = 1 << 20, held_least = 3 * frame_limit; // bytes of unfinished frames; all together an eighth of the memory
 constexpr uint64_t kernel_window = 256 << 10; // bytes beyond the reach of what matters more
 
 } // namespace
@@ -57,22 +59,26 @@ void peers_state::accepted(caf::io::connection_handle h, bool typed) {
   bound_accepted();
 }
 
-// Too many accepted connections: the oldest that has not said who it is goes, or the oldest of those that have.
-void peers_state::bound_accepted() {
-  size_t silent = 0, greeted = 0;
-  link *oldest_silent = nullptr, *oldest_greeted = nullptr;
+peers_state::excess peers_state::weigh(const std::function<size_t(const link&)>& weight) {
+  const auto ip_of = [](const link& l) { return std::string_view(l.address).substr(0, l.address.rfind(':')); };
+  std::map<std::string_view, size_t> of_ip;
+  excess e;
+  for (auto& [number, l] : links)
+    if (!l.outgoing) e.all += weight(l), of_ip[ip_of(l)] += weight(l);
+  std::pair<size_t, size_t> most;
   for (auto& [number, l] : links) {
-    if (l.outgoing) continue;
-    if (l.at == link::stage::open) {
-      ++greeted;
-      if (oldest_greeted == nullptr) oldest_greeted = &l;
-    } else {
-      ++silent;
-      if (oldest_silent == nullptr) oldest_silent = &l;
-    }
+    const std::pair<size_t, size_t> here{l.outgoing || weight(l) == 0 ? 0 : of_ip[ip_of(l)], weight(l)};
+    if (here.first > 0 && here > most) most = here, e.goes = &l;
   }
-  if (silent > setup.max_ungreeted) close(*oldest_silent);
-  if (greeted > setup.max_accepted) close(*oldest_greeted);
+  return e;
+}
+
+// Too many accepted connections of those that have not said who they are, or of those that have.
+void peers_state::bound_accepted() {
+  for (const bool greeted : {false, true}) {
+    const auto found = weigh([greeted](const link& l) -> size_t { return (l.at == link::stage::open) == greeted; });
+    if (found.all > (greeted ? setup.max_accepted : setup.max_ungreeted)) close(*found.goes);
+  }
 }
 
 link* peers_state::open_link(const std::string& address) {
@@ -155,6 +161,19 @@ void peers_state::received(const caf::io::new_data_msg& m) {
   }
   if (l != nullptr) l->reader = std::move(reader);
   flush_received();
+  if (l != nullptr && !l->outgoing && l->reader.held() > held_by_each) bound_held();
+}
+
+// What connections that came to us may make us hold of unfinished frames.
+void peers_state::bound_held() {
+  static const size_t held_most = std::max<size_t>(held_least, std::min<uint64_t>(usable_memory() / 8, uint64_t{256} << 20));
+  for (;;) {
+    const auto found = weigh([](const link& l) { return l.at == link::stage::closing ? 0 : l.reader.held(); });
+    if (found.all <= (setup.max_held_bytes > 0 ? setup.max_held_bytes : held_most) || found.goes == nullptr) return;
+    auto& most = *found.goes;
+    if (once_a_minute("holds too much")) log::warn(log_name, "closing a server's connection, since unfinished frames take {} bytes: server={} address={}", found.all, most.said.name, most.address);
+    close(most); // it is gone with what it held
+  }
 }
 
 void peers_state::transferred(const caf::io::data_transferred_msg& m) {
@@ -207,7 +226,8 @@ void peers_state::close(link& l, bool at_once) {
   const bool was_route = routes.contains(l.said.id) && routes.at(l.said.id) == number;
   // Shut down first: CAF would keep a closed connection until its bytes are written, for ever with a peer that hangs.
   ::shutdown(static_cast<int>(l.handle.id()), SHUT_RDWR);
-  self->close(l.handle);
+  // One that CAF's multiplexer may not have seen yet would keep its descriptor for ever (actors/gossip/stream_broker).
+  if (l.outgoing || l.at != link::stage::silent) self->close(l.handle);
   by_handle.erase(l.handle.id());
   auto gone = std::move(l);
   links.erase(number);

@@ -34,6 +34,7 @@ caf::behavior peers_behavior(peers_state::pointer self, peers_setup setup, raft_
       [&s](const peers_send_snapshot& m) { s.send_snapshot(m); },
       [&s](disk_read_done& d) { s.was_read(d); },
       [&s](const disk_write_done& d) { s.was_written(d); },
+      [&s](const snapshot_turn& t) { s.take_turn(t); },
       [&s](const port_connection& c) { s.adopt(c.socket->take()); },
       [&s](peers_ticked) { s.tick(); },
       [&s](const caf::io::new_connection_msg& m) { s.accepted(m.handle); },
@@ -48,6 +49,10 @@ caf::behavior peers_behavior(peers_state::pointer self, peers_setup setup, raft_
 
 int64_t peers_state::now() const {
   return std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now().time_since_epoch()).count();
+}
+
+int64_t peers_state::now_us() const {
+  return std::chrono::duration_cast<std::chrono::microseconds>(self->clock().now().time_since_epoch()).count();
 }
 
 bool peers_state::once_a_minute(const std::string& what) {
@@ -162,7 +167,8 @@ void peers_state::settle_ask(uint64_t id, error failure, std::string body) {
 void peers_state::reply(const peers_reply& r) {
   auto* l = find(r.connection);
   if (l == nullptr || l->at != link::stage::open) return; // who asked is told by its own broken connection
-  if (push(*l, lane::requests, encode(frame_kind::answer, {r.id, r.body})) == 0)
+  if (const auto answered = l->unanswered.extract(r.id)) l->unanswered_bytes -= answered.mapped();
+  if (push(*l, lane::requests, encode(frame_kind::answer, {r.id, r.body})) == 0 && once_a_minute("does not read " + l->said.id))
     log::warn(log_name, "a server does not read its answers, dropping one: address={}", l->address);
 }
 

@@ -7,8 +7,10 @@
 // Lives in CAF's multiplexer thread, as a broker: nothing here blocks. Names are resolved and files are written elsewhere.
 #pragma once
 #include "actors/interfaces.hpp"
+#include "actors/messages/write_times.hpp"
 #include <caf/actor_system.hpp>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -34,10 +36,14 @@ struct peers_setup {
   std::chrono::milliseconds ask_timeout{10000};
   std::chrono::milliseconds snapshot_stall{10000}; // no progress: connect again
   std::chrono::milliseconds tick{50};
-  uint64_t snapshot_bytes_per_second = 16 << 20;   // per receiver, so that the cluster's writes hardly feel it; 0: no bound
+  std::shared_ptr<const write_times> writes;       // what snapshots on their way must not slow down; null: nothing
   unsigned snapshot_attempts = 10;                 // connections without progress, one after the other
-  size_t max_ungreeted = 1000, max_accepted = 256; // connections; the oldest goes
+  size_t max_ungreeted = 1000, max_accepted = 256; // connections; an old one of the address with the most goes
+  size_t max_held_bytes = 0; // of unfinished frames; 0: an eighth of the memory, at most 256 MiB
   size_t max_queued_bytes = 64 << 20;              // to one peer, per lane
+  // Of one peer's questions, before its connection is closed: more than a leader takes before it refuses what is forwarded (raft's
+  // max_uncommitted_bytes), and two frames beyond.
+  size_t max_unanswered_bytes = 256 << 20;
 };
 
 // The error names the address when it cannot be listened on. The system must have loaded caf::io::middleman.

@@ -3,12 +3,14 @@
 #include "actors/peers/core/dial_plan.hpp"
 #include "actors/peers/core/frames.hpp"
 #include "actors/peers/core/outbox.hpp"
+#include "actors/peers/core/snapshot_pace.hpp"
 #include "actors/peers/peers_actor.hpp"
 #include "actors/peers/snapshot_disk.hpp"
 #include "runtime/base/prng.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <caf/io/broker.hpp>
 #include <caf/stateful_actor.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +41,8 @@ struct link {
   hello said;          // from stage open on
   frame_reader reader;
   outbox out;
+  std::unordered_map<uint64_t, size_t> unanswered; // questions of the other side that are with the raft actor, and their bytes
+  size_t unanswered_bytes = 0;
   uint64_t in_kernel = 0; // bytes given to the multiplexer and not yet written
   uint64_t written = 0, arrived = 0; // bytes in all, and those that the other side's kernel has acknowledged when last looked at
   int64_t opened = 0, heard = 0, pinged = 0;
@@ -54,9 +58,14 @@ struct sending {
   bool opened = false;           // the file
   bool begun = false, reading = false, finished = false; // on this connection
   unsigned failures = 0;         // connections without progress
-  int64_t progress = 0, next_try = 0;
-  double allowance = 0;          // bytes that may be read now, and when that was so
-  int64_t allowed_at = 0;
+  int64_t begun_at = 0, progress = 0, next_try = 0;
+  std::optional<snapshot_pace> pace; // from its first byte on
+  bool waiting = false;          // a snapshot_turn is on its way
+};
+
+struct snapshot_turn { // to ourselves: the pace lets more of this snapshot go
+  server_id to;
+  uint64_t transfer = 0;
 };
 
 // The snapshot that comes to us.
@@ -101,7 +110,15 @@ struct peers_state {
   void close(link& l, bool at_once = true); // l is gone after that when at_once
   void refuse(link& l, const std::string& text);
   void watch_links(int64_t now);
+  // All that accepted connections have of what `weight` counts, and whose turn it is to go: of the address that has most in all it is the
+  // connection with most, the oldest of equals. However many connections strangers open, who comes from elsewhere stays.
+  struct excess {
+    size_t all = 0;
+    link* goes = nullptr;
+  };
+  excess weigh(const std::function<size_t(const link&)>& weight);
   void bound_accepted();
+  void bound_held();
 
   // ---- greeting.cpp: hellos and frames
   bool take_frame(uint64_t number, frame_kind kind, std::string_view body); // false: the connection is gone
@@ -119,8 +136,9 @@ struct peers_state {
   void end_sending(const server_id& to, bool arrived, const std::string& why);
   bool greet_receiver(link& l);
   void take_ack(link& l, const snapshot_ack& a);
-  bool may_read(sending& s);
-  void fill_window(link& l, sending& s);
+  bool may_read(const server_id& to, sending& s);
+  void take_turn(const snapshot_turn& t);
+  void fill_window(link& l, const server_id& to, sending& s);
   void was_read(disk_read_done& d);
   void watch_sendings(int64_t now);
 
@@ -134,6 +152,8 @@ struct peers_state {
 
   link* find(uint64_t number);
   int64_t now() const;
+  int64_t now_us() const;
+  latency_counts writes_so_far() const { return setup.writes ? setup.writes->so_far() : latency_counts{}; }
   outbox fresh_outbox() const;
   hello own_hello(peer::purpose p) const;
   bool once_a_minute(const std::string& what);
@@ -156,6 +176,7 @@ struct peers_state {
   };
   std::map<uint64_t, asked> questions;
   std::map<server_id, sending> sendings;
+  write_baseline calm_writes;
   std::optional<receiving> incoming;
   uint64_t received_transfer = 0; // the last that came whole
   uint64_t next_file = 0;
@@ -166,3 +187,5 @@ struct peers_state {
 };
 
 } // namespace actord::peer
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(actord::peer::snapshot_turn)

@@ -1,8 +1,10 @@
 #include "actors/peers/snapshot_disk.hpp"
+#include "actors/peers/core/snapshot_pace.hpp"
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -15,14 +17,12 @@ namespace actord::peer {
 
 namespace {
 
-constexpr uint64_t small_part = 8 << 20; // a little at a time, so that the last sync and the Raft log's do not wait long
-
 struct disk_state {
-  uint64_t sync_every = small_part; // bytes of a file that is written
   static inline const char* name = "snapshot-disk";
   struct file {
     int fd = -1;
     uint64_t synced = 0;
+    sync_portion portion; // a little at a time, so that the last sync and the Raft log's do not wait long
   };
   std::map<uint64_t, file> files;
 
@@ -40,7 +40,7 @@ struct disk_state {
     files.erase(it);
   }
   error open(uint64_t transfer, const std::string& path, int flags) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0600);
+    const int fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0600);
     if (fd < 0) return failed("cannot open " + path);
     forget(transfer);
     files[transfer].fd = fd;
@@ -77,8 +77,11 @@ struct disk_state {
       done += static_cast<size_t>(n);
     }
     const auto end = m.offset + m.bytes.size();
-    if (end - f->second.synced >= sync_every || m.last) {
+    if (end - f->second.synced >= f->second.portion.bytes() || m.last) {
+      const auto began = std::chrono::steady_clock::now();
       if (::fdatasync(f->second.fd) != 0) return failed("cannot sync " + m.path);
+      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
+      if (!m.last) f->second.portion.took(end - f->second.synced, took.count());
       f->second.synced = end;
     }
     if (!m.last) return {};
@@ -93,8 +96,7 @@ struct disk_state {
   }
 };
 
-caf::behavior disk_behavior(caf::stateful_actor<disk_state>* self, uint64_t sync_every) {
-  self->state.sync_every = sync_every;
+caf::behavior disk_behavior(caf::stateful_actor<disk_state>* self, int) {
   auto answer = [self](auto message) { self->send(caf::actor_cast<caf::actor>(self->current_sender()), std::move(message)); };
   return {
       [self, answer](const disk_open& m) { answer(self->state.open(m)); },
@@ -114,7 +116,7 @@ caf::behavior disk_behavior(caf::stateful_actor<disk_state>* self, uint64_t sync
 
 caf::actor spawn_snapshot_disk(caf::actor_system& system) {
   // With an argument, because CAF 0.17.6 dereferences a null pointer to the tuple of those that are not there.
-  return system.spawn<caf::detached>(disk_behavior, small_part);
+  return system.spawn<caf::detached>(disk_behavior, 0);
 }
 
 void remove_partial_snapshots(const std::string& folder) {

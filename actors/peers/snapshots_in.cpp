@@ -2,6 +2,7 @@
 // it stays for a while when its connection breaks, so that the sender can go on.
 #include "actors/peers/peers_state.hpp"
 #include "actors/raft/core/wire.hpp"
+#include "runtime/base/disk_room.hpp"
 #include "runtime/base/log.hpp"
 
 namespace actord::peer {
@@ -43,6 +44,11 @@ bool peers_state::take_begin(link& l, std::string_view body) {
   }
   if (incoming && find(incoming->link) != nullptr && install->term < incoming->install.term) {
     refuse(l, "a newer leader's snapshot is on its way");
+    return false;
+  }
+  if (auto room = room_for(setup.data_dir, b->size); !room) {
+    if (once_a_minute("no room " + l.said.id)) log::err(log_name, "there is no room for the snapshot that {} sends: error=\"{}\"", l.said.name, room.err().text);
+    refuse(l, room.err().text);
     return false;
   }
   give_up_receiving("another one takes its place");

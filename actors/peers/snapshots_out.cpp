@@ -2,14 +2,16 @@
 // a broken connection left off.
 #include "actors/peers/peers_state.hpp"
 #include "actors/raft/core/wire.hpp"
+#include "actors/messages/remind.hpp"
 #include "runtime/base/log.hpp"
+#include <utility>
 
 namespace actord::peer {
 
 namespace {
 
 constexpr size_t chunk_size = 256 << 10;
-constexpr uint64_t window = 1 << 20;
+constexpr uint64_t window = 4 << 20; // so that the line goes on while the receiver syncs
 
 } // namespace
 
@@ -18,7 +20,7 @@ void peers_state::send_snapshot(const peers_send_snapshot& m) {
   auto& s = sendings[m.to];
   s.install = m.install;
   s.transfer = random();
-  s.progress = now();
+  s.progress = s.begun_at = now();
   self->send(disk, disk_open{s.transfer, m.path});
 }
 
@@ -28,7 +30,8 @@ void peers_state::end_sending(const server_id& to, bool arrived, const std::stri
   const auto s = std::move(it->second);
   sendings.erase(it);
   if (arrived)
-    log::info(log_name, "sent a snapshot: server={} index={} bytes={}", to, s.install.log_index.v, s.size);
+    log::info(log_name, "sent a snapshot: server={} index={} bytes={} ms={} bytes_per_second={}", to, s.install.log_index.v, s.size, now() - s.begun_at,
+              s.pace ? s.pace->rate() : 0);
   else
     log::warn(log_name, "could not send a snapshot: server={} index={} error=\"{}\"", to, s.install.log_index.v, why);
   self->send(disk, disk_forget{s.transfer, {}});
@@ -97,25 +100,30 @@ void peers_state::take_ack(link& l, const snapshot_ack& a) {
   }
   s.acked = a.offset;
   s.progress = now();
-  fill_window(l, s);
+  fill_window(l, it->first, s);
 }
 
-// Bytes per second, with bursts of what two ticks may bring; a tick tries again.
-bool peers_state::may_read(sending& s) {
-  if (setup.snapshot_bytes_per_second == 0) return true;
-  const auto t = now();
-  const auto per_ms = static_cast<double>(setup.snapshot_bytes_per_second) / 1000;
-  const auto burst = per_ms * static_cast<double>(2 * setup.tick.count()) + chunk_size;
-  s.allowance = std::min(burst, s.allowance + per_ms * static_cast<double>(t - s.allowed_at));
-  s.allowed_at = t;
-  if (s.allowance < chunk_size) return false;
-  s.allowance -= chunk_size;
-  return true;
+// What the pace holds back goes when its time has come.
+bool peers_state::may_read(const server_id& to, sending& s) {
+  const auto t = now_us();
+  const auto waits = setup.writes ? setup.writes->log_waits_since() : 0;
+  if (!s.pace) s.pace.emplace(snapshot_pace::options{}, t, calm_writes.p99(), writes_so_far());
+  else s.pace->look(t, writes_so_far(), waits == 0 ? 0 : t - waits, s.acked);
+  if (s.pace->take(t, chunk_size)) return true;
+  if (!std::exchange(s.waiting, true)) remind(self, std::chrono::microseconds(s.pace->wait_us(chunk_size)), snapshot_turn{to, s.transfer});
+  return false;
 }
 
-void peers_state::fill_window(link& l, sending& s) {
+void peers_state::take_turn(const snapshot_turn& t) {
+  auto it = sendings.find(t.to);
+  if (it == sendings.end() || it->second.transfer != t.transfer) return;
+  it->second.waiting = false;
+  if (auto* l = find(it->second.link); l != nullptr && it->second.begun) fill_window(*l, t.to, it->second);
+}
+
+void peers_state::fill_window(link& l, const server_id& to, sending& s) {
   if (s.queued < s.size) {
-    if (s.reading || s.queued - s.acked >= window || !may_read(s)) return;
+    if (s.reading || s.waiting || s.queued - s.acked >= window || !may_read(to, s)) return;
     s.reading = true;
     self->send(disk, disk_read{s.transfer, l.number, s.queued, chunk_size});
   } else if (!s.finished) {
@@ -143,10 +151,12 @@ void peers_state::was_read(disk_read_done& d) {
   s.reading = false;
   push(*l, lane::entries, encode(snapshot_chunk{d.offset, d.bytes}));
   s.queued += d.bytes.size();
-  fill_window(*l, s);
+  fill_window(*l, to, s);
 }
 
 void peers_state::watch_sendings(int64_t t) {
+  if (sendings.empty()) calm_writes.look(now_us(), writes_so_far());
+  else calm_writes.skip(now_us(), writes_so_far());
   std::vector<server_id> names;
   for (const auto& [to, s] : sendings) names.push_back(to);
   for (const auto& to : names) {
@@ -161,7 +171,7 @@ void peers_state::watch_sendings(int64_t t) {
       if (t - s.progress > setup.snapshot_stall.count() * (s.finished ? 6 : 1)) {
         close(*l); // and try again
       } else if (s.begun) {
-        fill_window(*l, s);
+        fill_window(*l, to, s);
       }
     }
   }

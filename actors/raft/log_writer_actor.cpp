@@ -1,6 +1,8 @@
 #include "actors/raft/log_writer_actor.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/retry_pace.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -23,6 +25,7 @@ struct writer_state {
   raft_handle raft;
   std::vector<log_write> pending;
   bool flush_queued = false;
+  retry_pace pace{std::chrono::milliseconds(200), std::chrono::milliseconds(200)}; // who waits for a write waits for that
 
   void write(log_write& w) {
     if (broken(rule::sync_before_written)) self->send(raft, log_written{w.write_id, {}});
@@ -46,12 +49,14 @@ struct writer_state {
       for (auto& e : w.append) b.append.push_back({e.index, e.term, e.kind, e.payload ? std::string_view(*e.payload) : std::string_view()});
     }
     if (auto s = store->write(batches); !s) {
-      log::err("agent.server.raft", "cannot write the log, will try again: error=\"{}\"", s.err().text);
+      const auto pause = pace.failed(self->clock().now());
+      if (pace.says()) log::err("agent.server.raft", "cannot write the log, trying again: error=\"{}\"", s.err().text);
       self->send(raft, log_written{0, s.err()});
       flush_queued = true;
-      self->delayed_send(self, std::chrono::milliseconds(200), log_flush{});
+      self->delayed_send(self, pause, log_flush{});
       return;
     }
+    pace.worked();
     auto last = pending.back().write_id;
     pending.clear();
     self->send(raft, log_written{last, {}});
@@ -60,7 +65,10 @@ struct writer_state {
   // A piece at a time, with pauses: each is a transaction with a sync of its own, and appends wait for it.
   void cut(raft_index upto) {
     const auto piece = std::min(upto, raft_index{store->compacted().first.v + cut_entries});
+    const auto began = std::chrono::steady_clock::now();
     if (auto s = store->cut(piece); !s) return log::warn("agent.server.raft", "cannot cut the log: index={} error=\"{}\"", upto.v, s.err().text);
+    static auto& took = telemetry::sample("raft.compactLogs");
+    took.record(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count());
     if (piece < upto && store->compacted().first < upto) self->delayed_send(self, cut_pause, log_cut{upto});
   }
 };

@@ -7,7 +7,7 @@
 
 namespace actord::raft {
 
-enum class question_kind : uint8_t { propose = 1, read_index = 2, leader_info = 3, change = 4, transfer = 5 }; // append only
+enum class question_kind : uint8_t { propose = 1, read_index = 2, leader_info = 3, change = 4, transfer = 5, digests = 6 }; // append only
 
 struct question {
   uint64_t kind = 0;
@@ -92,6 +92,26 @@ struct answer {
     v("LeaderID", s.leader_id);
     v("Address", s.address);
     v("Servers", s.servers);
+  }
+};
+
+// Of the state: what the asked server remembers, whoever leads. A server of an older version answers as an `answer` that it does not
+// lead or does not know this question: Code is not 0 then.
+struct digests_answer {
+  struct point {
+    uint64_t index = 0, value = 0;
+    template <class V, class Self> static void fields(V&& v, Self& s) {
+      v("Index", s.index);
+      v("Value", s.value);
+    }
+  };
+  uint64_t code = 0;
+  std::string kind; // state_store::digest_kind(): others are not compared
+  list_of<point> digests;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Code", s.code);
+    v("Kind", s.kind);
+    v("Digests", s.digests);
   }
 };
 

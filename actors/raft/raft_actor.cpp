@@ -1,11 +1,12 @@
 #include "actors/raft/raft_actor.hpp"
+#include "actors/raft/core/kept_log.hpp"
 #include "actors/raft/core/wire.hpp"
 #include "actors/raft/disk_reader.hpp"
 #include "actors/raft/raft_state.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/state/store.hpp"
 #include <caf/send.hpp>
-#include <limits>
+#include <filesystem>
 
 namespace actord {
 
@@ -42,13 +43,15 @@ void raft_state::ticked() {
   expire_held(now);
   look_after_members();
   step_aside_when_slow(now);
+  retry_snapshots(now);
+  compare_states(now);
   perform_effects();
 }
 
 void raft_state::written(log_written& w) {
   stalled_ = std::move(w.failure);
-  if (w.write_id == 0) return;
-  while (!writing_.empty() && writing_.front().first <= w.write_id) writing_.pop_front();
+  if (w.write_id == 0) return refuse_what_waits();
+  note_written(w.write_id);
   if (install_ && w.write_id >= install_->write_id) {
     // The log begins after the snapshot from here on: load it before anything that follows it is applied.
     self_->send(state_, state_install{std::move(install_->path), install_->index});
@@ -75,22 +78,24 @@ void raft_state::cut_wanted(const log_cut_wanted& c) {
   self_->send(writer_, log_cut{upto});
 }
 
-// What followers who are there still need stays, so that whoever takes long for a snapshot finds what comes after it and is not
-// sent the next one for ever. Those who are away, or hold up too much, get a snapshot.
 raft_index raft_state::kept_for_followers() const {
-  raft_index upto{std::numeric_limits<uint64_t>::max()};
-  if (!core_->is_leader() || store_->bytes_since_cut() > max_kept_bytes) return upto;
-  for (const auto* group : {&core_->members().voters, &core_->members().learners}) {
-    for (const auto& id : *group) {
-      auto* p = core_->progress_of(id);
-      if (id == core_->self() || !p || p->heard_tick == 0 || core_->now_ticks() - p->heard_tick > setup_.options.election_ticks) continue;
-      auto sent = sent_snapshots_.find(id);
-      const bool sending = p->mode == raft::progress::state::snapshot;
-      if (!sending) upto = std::min(upto, p->match);
-      else if (sent != sent_snapshots_.end()) upto = std::min(upto, sent->second);
+  std::vector<raft::follower_need> followers;
+  if (core_->is_leader()) {
+    for (const auto* group : {&core_->members().voters, &core_->members().learners}) {
+      for (const auto& id : *group) {
+        auto* p = core_->progress_of(id);
+        if (id == core_->self() || !p) continue;
+        auto& f = followers.emplace_back();
+        f.match = p->match;
+        f.present = p->heard_tick != 0 && core_->now_ticks() - p->heard_tick <= setup_.options.election_ticks;
+        f.sending = p->mode == raft::progress::state::snapshot;
+        if (auto sent = sent_snapshots_.find(id); sent != sent_snapshots_.end()) f.sent = sent->second;
+      }
     }
   }
-  return upto;
+  std::error_code ec;
+  const auto snapshot = std::filesystem::file_size(states_->snapshot_path(), ec);
+  return raft::cut_limit(followers, store_->bytes_since_cut(), ec ? 0 : snapshot);
 }
 
 namespace {
@@ -113,6 +118,7 @@ raft_state::handle::behavior_type raft_behavior(raft_state::pointer self, std::s
       [s](const snapshot_was_sent& m) { s->snapshot_sent(m); },
       [s](snapshot_arrived& m) { s->snapshot_arrived(m); },
       [s](servers_found& f) { s->found(f); },
+      [s](leader_proposals& p) { s->propose(p); },
       [s](raft_attach& a) { s->start(a); },
       [s](proposals_done& d) { s->outcomes(d); },
       [s](raft_ticked) { s->ticked(); },
@@ -140,6 +146,7 @@ result<raft_handle> spawn_raft_actor(caf::actor_system& system, log_store& log, 
   auto disk = std::make_unique<disk_reader>(log);
   auto core = raft::raft_core::open(setup.options, stored, *disk, prng(setup.seed));
   if (!core) return core.err();
+  if (!setup.recovery_mark.empty()) (*core)->recover(setup.seed | 1);
   auto raft = system.spawn(raft_behavior, std::make_shared<raft_parts>(raft_parts{&log, &state, std::move(disk), std::move(*core), std::move(setup), std::move(status)}));
   return caf::actor_cast<raft_handle>(std::move(raft));
 }

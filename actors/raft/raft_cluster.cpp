@@ -31,6 +31,7 @@ void raft_state::said(peer_said& s) {
   }
   auto& seen = seen_[s.hello.id];
   const bool fresh = s.reached && !seen.connected && !core_->members().contains(s.hello.id);
+  if (s.reached && !seen.connected) comparisons_.met();
   const bool moved = seen.hello.address != s.hello.address;
   seen = {std::move(s.hello), s.reached || (seen.connected && !moved), clock_now()};
   if (fresh) log::info("agent.server", "Found another server: server={} address={}", seen.hello.name, seen.hello.address);
@@ -51,7 +52,7 @@ void raft_state::lost(const peer_lost& l) {
 void raft_state::say_hello() {
   if (!peers_) return;
   server_hello h = setup_.hello;
-  h.bootstrapped = core_->last_index().v > 0 || !core_->members().voters.empty();
+  h.bootstrapped = core_->is_recovering() || core_->last_index().v > 0 || !core_->members().voters.empty();
   h.known[h.id] = h.address;
   for (auto& [id, seen] : seen_)
     if (seen.connected) h.known[id] = seen.hello.address;
@@ -149,6 +150,10 @@ void raft_state::look_after_members() {
   want_peers();
   if (!status_->leader.load()) return;
   const auto& members = core_->members();
+  static auto& contact = telemetry::sample("raft.leader.lastContact");
+  for (auto& id : members.voters)
+    if (auto* p = core_->progress_of(id); id != core_->self() && p && p->heard_tick > 0)
+      contact.record(static_cast<double>((core_->now_ticks() - p->heard_tick) * static_cast<uint64_t>(setup_.tick.count())));
   if (auto own = members.addresses.find(core_->self()); own != members.addresses.end() && own->second != setup_.hello.address && members.is_voter(core_->self())) {
     start_change({membership_change::kind::add_voter, core_->self(), setup_.hello.address}, {}); // we came back elsewhere
     return perform_effects();
@@ -265,7 +270,7 @@ void raft_state::step_aside_when_slow(clock::time_point now) {
   last_tick_ = now;
   late_ticks_ = late ? late_ticks_ + 2 : late_ticks_ - (late_ticks_ > 0 ? 1 : 0);
   if (!status_->leader.load() || core_->members().voters.size() < 2 || now - stepped_aside_ < aside_interval) return;
-  const bool stuck = !writing_.empty() && now - writing_.front().second > patience && others_are_ahead();
+  const bool stuck = !writing_.empty() && now - writing_.front().since > patience && others_are_ahead();
   const bool failing = stalled_.code != errc::none;
   if (!stuck && !failing && late_ticks_ < max_late_ticks) return;
   stepped_aside_ = now;
@@ -309,6 +314,18 @@ caf::result<leader_info> raft_state::look(const leader_query& q) {
   return p;
 }
 
+// As Consul's Raft prints it.
+static std::string configuration_text(const raft::membership& members) {
+  std::string out;
+  const auto add = [&](const server_id& id, const char* suffrage) {
+    const auto at = members.addresses.find(id);
+    out += std::string(out.empty() ? "" : " ") + "{Suffrage:" + suffrage + " ID:" + id + " Address:" + (at == members.addresses.end() ? "" : at->second) + "}";
+  };
+  for (auto& id : members.voters) add(id, "Voter");
+  for (auto& id : members.learners) add(id, "Nonvoter");
+  return "[" + out + "]";
+}
+
 leader_info raft_state::info() const {
   leader_info out;
   const auto& members = core_->members();
@@ -330,12 +347,12 @@ leader_info raft_state::info() const {
       v.name = setup_.hello.name;
       if (v.address.empty()) v.address = setup_.hello.address;
       v.last_contact_ms = 0;
-      v.last_term = core_->term().v;
+      v.last_term = core_->entries().last_term().v;
       v.last_index = core_->last_index().v;
     } else if (auto* p = core_->progress_of(id); p && p->heard_tick > 0) {
       v.last_contact_ms = static_cast<int64_t>((core_->now_ticks() - p->heard_tick) * static_cast<uint64_t>(setup_.tick.count()));
-      v.last_term = core_->term().v; // what matches the leader's log is of its term or agrees with it
       v.last_index = p->match.v;
+      if (const auto term = core_->entries().term(p->match)) v.last_term = term->v; // else it is that far behind
     }
     if (v.leader) out.address = v.address;
     if (voter) out.peers.push_back(v.address);
@@ -353,9 +370,11 @@ leader_info raft_state::info() const {
       {"fsm_pending", number(core_->commit_index().v - std::min(core_->commit_index().v, applied))},
       {"last_contact", core_->is_leader() ? "0" : heard == 0 ? "never" : number(static_cast<uint64_t>(since.count())) + "ms"},
       {"last_log_index", number(core_->last_index().v)},
-      {"last_log_term", number(core_->term().v)},
+      {"last_log_term", number(core_->entries().last_term().v)},
       {"last_snapshot_index", number(store_->compacted().first.v)},
       {"last_snapshot_term", number(store_->compacted().second.v)},
+      {"latest_configuration", configuration_text(members)},
+      {"latest_configuration_index", number(core_->members_index().v)},
       {"num_peers", number(members.voters.empty() ? 0 : members.voters.size() - 1)},
       {"state", core_->is_leader() ? "Leader" : core_->role() == raft::role::follower ? "Follower" : "Candidate"},
       {"term", number(core_->term().v)},

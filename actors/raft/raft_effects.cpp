@@ -8,6 +8,10 @@
 #include "storage/state/store.hpp"
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+#include <utility>
 
 namespace actord {
 
@@ -50,8 +54,18 @@ void raft_state::perform_effects() {
     if (r.members) note_members();
     if (r.role) note_role(*r.role);
     if (r.fault) log::err("agent.server.raft", "halted: error=\"{}\"", r.fault->text);
+    // The node ends with this actor, and its next start finds the damage and knows what to do.
+    if (r.fault && r.fault->code == errc::corrupt) self_->quit(caf::exit_reason::unhandled_exception);
     publish_status();
   }
+  if (!setup_.recovery_mark.empty() && !core_->is_recovering()) note_recovered();
+}
+
+// A crash before the mark is gone only means that this is done again.
+void raft_state::note_recovered() {
+  const auto mark = std::exchange(setup_.recovery_mark, {});
+  log::warn("agent.server.raft", "the log is whole again, this server counts as before: index={}", core_->last_index().v);
+  if (::unlink(mark.c_str()) != 0 && errno != ENOENT) log::err("agent.server.raft", "cannot remove {}: error=\"{}\"", mark, std::strerror(errno));
 }
 
 void raft_state::send_write(raft::ready& r) {
@@ -64,17 +78,36 @@ void raft_state::send_write(raft::ready& r) {
       raft::encode(r.restore_members->second, bytes);
       w.restore_members.emplace(r.restore_members->first, std::move(bytes));
     }
-    install_ = install{r.write_id, std::exchange(arriving_, {}), r.restore->index};
+    // Without one the log only learned the term of the entry before its first.
+    if (!arriving_.empty()) install_ = install{r.write_id, std::exchange(arriving_, {}), r.restore->index};
   }
-  if (r.hard) w.hard.emplace(r.hard->term, broken(rule::vote_is_written) ? server_id() : r.hard->vote);
+  if (r.hard && !broken(rule::vote_is_written)) w.hard.emplace(r.hard->term, r.hard->vote);
   if (broken(rule::install_after_log) && install_) {
     self_->send(state_, state_install{std::move(install_->path), install_->index});
     install_.reset();
   }
   w.append.reserve(r.append.size());
   for (auto& e : r.append) w.append.push_back({e.index, e.term, static_cast<uint8_t>(e.kind), e.payload});
-  writing_.emplace_back(w.write_id, clock_now());
+  static auto& together = telemetry::gauge("raft.leader.dispatchNumLogs");
+  if (!w.append.empty() && core_->is_leader()) together.set(static_cast<double>(w.append.size()));
+  writing_.push_back({w.write_id, clock_now(), !w.append.empty()});
+  note_log_waits();
   self_->send(writer_, std::move(w));
+}
+
+// Consul's measures of a log's disk: a leader's, and that of who follows.
+void raft_state::note_written(uint64_t upto) {
+  static auto &led = telemetry::sample("raft.leader.dispatchLog"), &followed = telemetry::sample("raft.rpc.appendEntries.storeLogs");
+  const auto now = clock_now();
+  for (; !writing_.empty() && writing_.front().id <= upto; writing_.pop_front())
+    if (writing_.front().has_entries) (core_->is_leader() ? led : followed).record(std::chrono::duration<double, std::milli>(now - writing_.front().since).count());
+  note_log_waits();
+}
+
+void raft_state::note_log_waits() {
+  if (!setup_.writes) return;
+  const auto since = writing_.empty() ? std::chrono::microseconds(0) : std::chrono::duration_cast<std::chrono::microseconds>(writing_.front().since.time_since_epoch());
+  setup_.writes->note_log_waits_since(since.count());
 }
 
 void raft_state::send_committed(std::vector<raft::entry>& committed) {
@@ -88,6 +121,7 @@ void raft_state::send_committed(std::vector<raft::entry>& committed) {
     if (e.cookie != 0) {
       if (auto at = origins_.find(e.cookie); at != origins_.end()) {
         commit_time_.record(std::chrono::duration<double, std::milli>(now - at->second.since).count());
+        if (setup_.writes) setup_.writes->note(std::chrono::duration_cast<std::chrono::microseconds>(now - at->second.since).count());
         if (at->second.reply_to) {
           c.id = at->second.id;
           c.reply_to = std::move(at->second.reply_to);
@@ -101,6 +135,8 @@ void raft_state::send_committed(std::vector<raft::entry>& committed) {
     }
     out.entries.push_back(std::move(c));
   }
+  static auto& together = telemetry::gauge("raft.commitNumLogs");
+  together.set(static_cast<double>(out.entries.size()));
   self_->send(state_, std::move(out));
 }
 
@@ -126,6 +162,11 @@ void raft_state::rejected(const raft::rejection& r) {
 }
 
 void raft_state::note_role(const raft::role_change& r) {
+  if (r.role != counted_as_) {
+    counted_as_ = r.role;
+    static auto &leads = telemetry::counter("raft.state.leader"), &follows = telemetry::counter("raft.state.follower"), &campaigns = telemetry::counter("raft.state.candidate");
+    if (r.role != raft::role::pre_candidate) (r.role == raft::role::leader ? leads : r.role == raft::role::follower ? follows : campaigns).add();
+  }
   status_->known_leader.store(!r.leader.empty());
   if (!r.leader.empty()) give_up_on_others(r.leader);
   if (!r.leader.empty()) status_->leader_heard.store(nanos_of(clock_now()));
@@ -155,56 +196,6 @@ void raft_state::lead_when_applied() {
 void raft_state::note_members() {
   want_peers();
   say_hello();
-}
-
-// The newest durable snapshot goes as it is: the log is never cut beyond what it leaves for followers.
-void raft_state::send_snapshots(const std::vector<server_id>& to) {
-  for (auto& id : to) {
-    raft::message m;
-    m.kind = raft::message_kind::install_snapshot;
-    m.from = core_->self();
-    m.to = id;
-    m.term = core_->term();
-    m.log_index = states_->snapshot_index();
-    auto [cut, cut_term] = store_->compacted();
-    auto term = m.log_index == cut ? result<raft_term>(cut_term) : store_->term(m.log_index);
-    if (!term || m.log_index < cut || !peers_) {
-      log::warn("agent.server.snapshot", "no snapshot to send yet: server={}", id);
-      core_->snapshot_sent(id, m.log_index, false);
-      continue;
-    }
-    m.log_term = *term;
-    if (auto* members = core_->members_at(m.log_index); members && !broken(rule::snapshot_has_members)) {
-      m.members = members->second;
-      m.members_index = members->first;
-    }
-    log::info("agent.server.snapshot", "sending a snapshot: server={} index={}", id, m.log_index.v);
-    sent_snapshots_[id] = m.log_index;
-    self_->send(peers_, peers_send_snapshot{id, std::move(m), states_->snapshot_path()});
-  }
-}
-
-void raft_state::snapshot_sent(const snapshot_was_sent& s) {
-  core_->snapshot_sent(s.to, s.at, s.arrived);
-  perform_effects();
-}
-
-void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
-  if (install_ || s.install.log_index <= core_->commit_index()) return (void)::unlink(s.path.c_str());
-  // In its place before the log says so: after a crash in between the log's place is what the state is rebuilt to.
-  auto adopted = states_->adopt_snapshot(s.path);
-  if (!adopted) {
-    log::err("agent.server.snapshot", "cannot take the leader's snapshot: error=\"{}\"", adopted.err().text);
-    return (void)::unlink(s.path.c_str());
-  }
-  arriving_ = states_->arrived_path(*adopted);
-  // The sender names the index and the file apart from one another; between the two it may have written a newer snapshot.
-  if (*adopted == s.install.log_index) {
-    log::info("agent.server.snapshot", "installing a snapshot: index={}", s.install.log_index.v);
-    core_->step(std::move(s.install));
-    perform_effects();
-  }
-  if (!arriving_.empty()) ::unlink(std::exchange(arriving_, {}).c_str()); // not wanted after all
 }
 
 // Atomics for those who ask nobody: term, indexes, and until when a read needs no question.

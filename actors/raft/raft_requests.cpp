@@ -31,6 +31,17 @@ void raft_state::propose(proposals& p) {
   for (auto& c : batch) hold(std::move(c.command), std::move(c.who));
 }
 
+void raft_state::propose(leader_proposals& p) {
+  const bool leads = core_->is_leader() && !core_->is_transferring() && core_->term().v == p.term;
+  if (leads || broken(rule::leader_ends_sessions)) return propose(p.what);
+  apply_result refused;
+  refused.failure = no_leader;
+  for (auto& one : p.what.batch) {
+    origin o{one.id, p.what.reply_to, {}, {}};
+    finish(o, refused);
+  }
+}
+
 caf::result<apply_outcome> raft_state::propose_one(std::string command) {
   auto p = self_->make_response_promise<apply_outcome>();
   submit(std::move(command), {0, nullptr, p, clock_now()});
@@ -39,7 +50,7 @@ caf::result<apply_outcome> raft_state::propose_one(std::string command) {
 }
 
 void raft_state::submit(std::string command, origin o) {
-  if (core_->is_leader() && stalled_.code != errc::none) {
+  if (stalled_.code != errc::none && (core_->is_leader() || is_alone())) {
     apply_result failed;
     failed.failure = stalled_;
     return finish(o, std::move(failed));
@@ -63,18 +74,34 @@ void raft_state::submit(std::string command, origin o) {
   }
 }
 
-// What needs no log entry. The state must show all that the leaders before us wrote.
+bool raft_state::is_alone() const { return core_->members().voters.size() == 1 && core_->members().is_voter(core_->self()); }
+
+// The log cannot be written. Of several servers another one leads in a moment, or may have written it already; alone, waiting is of no
+// use. What the core has stays there, and is written when that is possible again: who proposed it hears that it may be.
+void raft_state::refuse_what_waits() {
+  if (!is_alone()) return;
+  for (auto& [cookie, o] : std::exchange(origins_, {})) {
+    apply_result r;
+    r.failure = {errc::unknown_outcome, stalled_.text + "; it is written once that is possible, unless the server stops before"};
+    finish(o, std::move(r));
+  }
+  for (auto& c : std::exchange(held_, {})) {
+    apply_result r;
+    r.failure = stalled_;
+    finish(c.who, std::move(r));
+  }
+}
+
+// What needs no log entry.
 bool raft_state::answered_here(std::string& command, origin& o) {
   if (!setup_.answers) return false;
-  const bool never_written = !command.empty() && static_cast<command_kind>(command[0]) == command_kind::session_renew;
-  if (never_written && !status_->leader.load()) {
-    hold(std::move(command), std::move(o));
-    return true;
-  }
   apply_result r;
-  if (!setup_.answers(command, clock_now(), r)) return false;
-  finish(o, std::move(r));
-  return true;
+  switch (setup_.answers(command, clock_now(), status_->leader.load(), r)) {
+  case own_answer::none: return false;
+  case own_answer::later: hold(std::move(command), std::move(o)); return true;
+  case own_answer::given: finish(o, std::move(r)); return true;
+  }
+  return false;
 }
 
 void raft_state::finish(origin& o, apply_result r) {
@@ -167,7 +194,7 @@ uint64_t raft_state::ask(raft::question q, forwarded f) {
 void raft_state::give_up_on_others(const server_id& leader) {
   std::vector<uint64_t> old;
   for (auto& [id, f] : questions_)
-    if (f.to != leader) old.push_back(id);
+    if (f.to != leader && !f.digests) old.push_back(id);
   for (auto id : old) {
     peer_answer a{id, {errc::unknown_outcome, "leadership lost while committing log"}, {}};
     answered(a);
@@ -258,12 +285,16 @@ void raft_state::ask_core(read_source s) {
   if (!s.confirm) {
     if (auto at = leased_index(); at.v > 0) return read_may(s, at);
   }
+  static auto& asked = telemetry::counter("raft.verify_leader");
+  asked.add();
   const auto cookie = next_cookie_++;
   core_reads_.emplace(cookie, std::move(s));
   core_->read_index(cookie);
 }
 
 void raft_state::read_may(read_source& s, raft_index at) {
+  static auto& confirmed = telemetry::sample("rpc.consistentRead");
+  if (s.confirm && s.connection == 0) confirmed.record(std::chrono::duration<double, std::milli>(clock_now() - s.since).count());
   if (s.connection != 0) {
     raft::answer a;
     a.index = at.v;
@@ -281,11 +312,14 @@ void raft_state::wait_for(read_source& s, raft_index at) {
 void raft_state::allow(waiting_read& w) {
   if (w.reply_to) return caf::anon_send(caf::actor_cast<caf::actor>(w.reply_to), reads_allowed{{w.id}, {}});
   if (status_->catching_up.exchange(false)) log::info("agent.server", "caught up with the leader: index={}", w.index.v);
+  if (auto whole = std::exchange(setup_.state_is_whole, nullptr)) whole();
 }
 
-// An empty server answers no stale reads before it has what the leader had when it was first asked.
+// An empty server answers no stale reads before it has what the leader had when it was first asked, whether it is new or begins anew
+// with its log; nor does one that others bring its state, whatever came of it before the last restart.
 void raft_state::begin_catching_up() {
-  if (!peers_ || status_->applied.load() > 0 || core_->members().is_voter(core_->self())) return;
+  const bool is_first = core_->last_index().v == 0 && core_->members().is_voter(core_->self());
+  if (!setup_.state_is_whole && (!peers_ || status_->applied.load() > 0 || is_first)) return;
   status_->catching_up.store(true);
   ask_catching_up();
 }
@@ -330,6 +364,7 @@ void raft_state::question(peer_question& q) {
     no.text = "the question could not be read";
     return reply(q.connection, q.id, no);
   }
+  if (kind_of(asked) == raft::question_kind::digests) return answer_digests(q);
   if (!core_->is_leader()) return reply(q.connection, q.id, no); // the asker knows an older leader than we do
   switch (kind_of(asked)) {
   case raft::question_kind::propose: answer_propose(q, asked); break;
@@ -383,6 +418,7 @@ void raft_state::answered(peer_answer& a) {
   if (at == questions_.end()) return;
   auto f = std::move(at->second);
   questions_.erase(at);
+  if (f.digests) return answered_digests(f, a);
   raft::answer said;
   if (a.failure.code == errc::none && !from_msgpack(a.body, said)) a.failure = {errc::unknown_outcome, "the leader's answer could not be read"};
   if (!f.commands.empty()) answered_propose(f, a, said);

@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/messages/servers_messages.hpp"
 #include "actors/raft/core/raft_core.hpp"
+#include "actors/raft/core/state_comparison.hpp"
 #include "actors/raft/log_writer_actor.hpp"
 #include "actors/raft/questions.hpp"
 #include "actors/raft/raft_actor.hpp"
@@ -30,7 +31,7 @@ struct raft_parts {
 class raft_state {
 public:
   static inline const char* name = "raft";
-  using handle = raft_handle::extend<caf::reacts_to<servers_found>>;
+  using handle = raft_handle::extend<caf::reacts_to<servers_found>, caf::reacts_to<leader_proposals>>;
   using pointer = handle::stateful_pointer<raft_state>;
   using clock = std::chrono::steady_clock;
 
@@ -45,6 +46,7 @@ public:
   void applied(const entries_applied& a);
   void cut_wanted(const log_cut_wanted& c);
   void propose(proposals& p);
+  void propose(leader_proposals& p);
   caf::result<apply_outcome> propose_one(std::string command);
   void outcomes(proposals_done& d); // of commands that were applied for a promise or for another server
   void read(read_wanted& r);
@@ -61,7 +63,6 @@ public:
   void snapshot_arrived(actord::snapshot_arrived& s);
 
 private:
-  static constexpr uint64_t max_kept_bytes = 256 << 20; // of the log, for followers that need it
   raft_index kept_for_followers() const;
   using promise = caf::typed_response_promise<apply_outcome>;
   struct remote_slot { // one command of another server's question
@@ -104,21 +105,31 @@ private:
     std::vector<read_source> reads;
     std::optional<promise> change;
     std::optional<caf::typed_response_promise<leader_info>> look;
+    bool digests = false;
   };
 
   // raft_effects.cpp
   void perform_effects();
   void send_write(raft::ready& r);
+  void note_written(uint64_t upto);
+  void note_log_waits();
+  void note_recovered();
   void send_committed(std::vector<raft::entry>& committed);
   void note_role(const raft::role_change& r);
   void note_members();
-  void send_snapshots(const std::vector<server_id>& to);
   void publish_status();
   void rejected(const raft::rejection& r);
   void lead_when_applied();
 
+  // raft_snapshots.cpp
+  void send_snapshots(const std::vector<server_id>& to);
+  void put_off(const server_id& to, raft_index at, std::chrono::seconds longest);
+  void retry_snapshots(clock::time_point now);
+
   // raft_requests.cpp
   void submit(std::string command, origin o);
+  bool is_alone() const; // nobody else could write what this server cannot
+  void refuse_what_waits();
   bool answered_here(std::string& command, origin& o);
   void finish(origin& o, apply_result r);
   void hold(std::string command, origin o);
@@ -135,7 +146,7 @@ private:
   void allow(waiting_read& w);
   void begin_catching_up();
   void ask_catching_up();
-  uint64_t ask(raft::question q, forwarded f);
+  uint64_t ask(raft::question q, forwarded f); // the leader
   void give_up_on_others(const server_id& leader);
   void reply(uint64_t connection, uint64_t id, const raft::answer& a);
   void answer_propose(peer_question& q, raft::question& asked);
@@ -143,6 +154,12 @@ private:
   void answered_reads(forwarded& f, peer_answer& a, raft::answer& said);
   clock::time_point clock_now() const { return self_->clock().now(); } // the actor system's: steady_clock, or a simulation's
   raft_index leased_index() const; // a read of this index sees all that was acknowledged; 0 without a lease
+
+  // raft_digests.cpp
+  void compare_states(clock::time_point now);
+  void answer_digests(const peer_question& q);
+  void answered_digests(const forwarded& f, const peer_answer& a);
+  void judge_states();
 
   // raft_cluster.cpp
   leader_info info() const;
@@ -182,6 +199,7 @@ private:
   uint64_t last_write_ = 0;
   raft_index leader_from_; // the no-op of our term
   error stalled_;          // the log writer's last failure, while it lasts
+  std::optional<raft::role> counted_as_; // in the metrics
   std::optional<raft_index> cut_wanted_;
 
   struct install { // a snapshot whose place in the log is being written
@@ -192,6 +210,13 @@ private:
   std::optional<install> install_;
   std::string arriving_; // its file, while the core looks at it
   std::map<server_id, raft_index> sent_snapshots_; // the place of the last one that was sent to each
+  struct snapshot_try { // to bring one to a server, which has not come so far yet
+    unsigned count = 0;
+    raft_index at;
+    clock::time_point again_at{};
+    bool wanted = false; // by the core, which waits to be told that the last one failed
+  };
+  std::map<server_id, snapshot_try> snapshot_tries_;
 
   struct server_seen {
     server_hello hello;
@@ -209,9 +234,20 @@ private:
   clock::time_point looked_after_{};
 
   // How this server keeps up, for stepping aside: writes that the log writer has not finished, and late ticks.
-  std::deque<std::pair<uint64_t, clock::time_point>> writing_;
+  struct write_under_way {
+    uint64_t id;
+    clock::time_point since;
+    bool has_entries;
+  };
+  std::deque<write_under_way> writing_;
   clock::time_point last_tick_{}, stepped_aside_{};
   unsigned late_ticks_ = 0;
+
+  // The comparison of this server's state with those of others.
+  raft::comparison_plan comparisons_{raft::comparison_plan::options{}};
+  std::map<server_id, std::vector<raft::digest_point>> digests_said_; // in this round
+  size_t digests_asked_ = 0, digests_missing_ = 0;                    // servers; those that have not answered
+  clock::time_point dispute_told_{}, dispute_looked_{};
 
   std::deque<std::pair<uint64_t, clock::time_point>> tick_times_; // when the newest ticks came, for the lease
 

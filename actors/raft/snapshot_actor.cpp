@@ -1,13 +1,21 @@
 #include "actors/raft/snapshot_actor.hpp"
 #include "runtime/base/broken_rule.hpp"
+#include "runtime/base/duration.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/state/store.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <unistd.h>
 
 namespace actord {
 namespace {
+
+constexpr nanos least_back_off = std::chrono::seconds(5), most_back_off = std::chrono::minutes(5);
 
 struct snapshot_state {
   static inline const char* name = "snapshot";
@@ -19,19 +27,56 @@ struct snapshot_state {
   log_store* log = nullptr;
   raft_handle raft;
   snapshot_policy policy;
+  std::optional<uint64_t> appended; // to the log when the last snapshot was written
+
+  // What the log holds may be kept for followers long after a snapshot holds it, too.
+  uint64_t grown() const { return appended ? log->bytes_appended() - *appended : log->bytes_since_cut(); }
+
+  std::chrono::steady_clock::time_point look_at{}; // when the newest snapshot is read through next
+
+  std::chrono::steady_clock::time_point try_at{}; // after one could not be written
+  nanos back_off{0};
+
+  // True when it is damaged or gone: another one is written at once, before the log is cut further.
+  bool is_lost() {
+    const auto now = self->clock().now();
+    const auto path = store->snapshot_path();
+    const bool gone = !path.empty() && ::access(path.c_str(), F_OK) != 0 && errno == ENOENT && path == store->snapshot_path(); // not by a newer one
+    if (now < look_at && !gone) return false;
+    look_at = now + std::chrono::hours(1);
+    auto s = store->verify_snapshot();
+    if (!s) log::err("agent.server.snapshot", "the newest snapshot cannot be used: error=\"{}\"", s.err().text);
+    return !s && (s.err().code == errc::corrupt || s.err().code == errc::not_found);
+  }
+
+  // A disk that is full, or fails, is not written to at each look.
+  void failed(const error& why) {
+    back_off = std::clamp<nanos>(back_off * 2, std::max<nanos>(policy.interval, least_back_off), std::max<nanos>(policy.interval, most_back_off));
+    try_at = self->clock().now() + back_off;
+    log::err("agent.server.snapshot", "failed to write a snapshot: error=\"{}\" again_in={}", why.text, format_duration(back_off));
+  }
 
   void arm() { self->delayed_send(self, policy.interval, snapshot_tick{}); }
 
   void tick() {
     arm();
+    const bool lost = is_lost();
     auto applied = store->applied_index().v, last = store->snapshot_index().v;
-    if (applied < last + policy.threshold || log->bytes_since_cut() < policy.least_bytes) return;
+    // A log that was begun anew, or lost its snapshot: whoever needs what is not in it needs a snapshot, however little is written.
+    // One of the state as it is helps only when the state has come that far: another server's may be on its way into it.
+    const auto cut = log->compacted().first.v;
+    const bool gap = cut > last && applied >= cut;
+    if (self->clock().now() < try_at) return;
+    if (!lost && !gap && (applied < last + policy.threshold || grown() < policy.least_bytes)) return;
+    const auto before = log->bytes_appended();
     if (broken(rule::cut_behind_snapshot)) return self->send(raft, log_cut_wanted{raft_index{applied}});
+    const auto began = std::chrono::steady_clock::now();
     auto written = store->write_snapshot();
-    if (!written) {
-      log::err("agent.server.snapshot", "failed to write a snapshot: error=\"{}\"", written.err().text);
-      return;
-    }
+    if (!written) return failed(written.err());
+    back_off = nanos(0);
+    appended = before;
+    static auto& took = telemetry::sample("raft.snapshot.takeSnapshot");
+    took.record(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count());
     log::info("agent.server.snapshot", "wrote a snapshot: index={}", written->v);
     if (written->v > policy.trailing) self->send(raft, log_cut_wanted{raft_index{written->v - policy.trailing}});
   }

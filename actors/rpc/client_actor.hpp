@@ -1,7 +1,7 @@
 // A client agent's calls to servers: Consul's RPC over connections that it opens (reference rpc-8300.md sections 3 to 7).
 //
 // Owns: the list of servers (core/route, fed by the LAN pool's news), one yamux connection per server in use, calls without
-// an answer. Talks to: whoever called. Spawned by: boot, as a CAF broker; it never blocks. Dies with the supervisor's exit
+// an answer. Talks to: whoever called. Spawned by: boot, as a CAF broker; it never blocks. Dies with boot's exit
 // message; calls under way are answered by CAF then. Timers: one tick a second while there is a connection, a call or a
 // list to rebalance, and one per call that waits to be tried again. Flooded: limits.rpc_rate refuses calls; each call
 // holds its arguments and no more, its reply is bounded.

@@ -1,4 +1,5 @@
 #include "actors/rpc/dial.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include <arpa/inet.h>
 #include <cerrno>
 #include <charconv>
@@ -12,23 +13,6 @@ namespace actord::rpc {
 
 namespace {
 
-bool fill(sockaddr_storage& out, socklen_t& length, const std::string& ip, uint16_t port) {
-  out = {};
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&out);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&out);
-  if (::inet_pton(AF_INET, ip.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
-    length = sizeof *v4;
-    return true;
-  }
-  if (::inet_pton(AF_INET6, ip.c_str(), &v6->sin6_addr) != 1) return false;
-  v6->sin6_family = AF_INET6;
-  v6->sin6_port = htons(port);
-  length = sizeof *v6;
-  return true;
-}
-
 error failed(const std::string& address) { return {errc::internal, "dial tcp " + address + ": " + std::strerror(errno)}; }
 
 } // namespace
@@ -39,22 +23,21 @@ result<int> start_dial(const std::string& address, const std::string& source_ip)
   if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
   uint16_t port = 0;
   std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-  sockaddr_storage to{}, from{};
-  socklen_t length = 0, from_length = 0;
-  if (host.empty() || port == 0 || !fill(to, length, host, port)) return error{errc::bad_request, "not an address: " + address};
-  const int fd = ::socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  net::endpoint to, from;
+  if (port == 0 || !net::read_ip(host, port, to)) return error{errc::bad_request, "not an address: " + address};
+  const int fd = ::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(address);
   const int on = 1;
   const unsigned unacknowledged_ms = 15000;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
-  if (source_ip != "0.0.0.0" && source_ip != "::" && fill(from, from_length, source_ip, 0) && from.ss_family == to.ss_family) {
+  if (source_ip != "0.0.0.0" && source_ip != "::" && net::read_ip(source_ip, 0, from) && from.storage.ss_family == to.storage.ss_family) {
     ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
     // Best effort: a connection from another address of ours is better than none.
-    (void)!::bind(fd, reinterpret_cast<const sockaddr*>(&from), from_length);
+    (void)!::bind(fd, reinterpret_cast<const sockaddr*>(&from.storage), from.length);
   }
-  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), length) == 0 || errno == EINPROGRESS) return fd;
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to.storage), to.length) == 0 || errno == EINPROGRESS) return fd;
   auto e = failed(address);
   ::close(fd);
   return e;

@@ -1,6 +1,9 @@
 #include "actors/session/session_actor.hpp"
-#include "storage/command/quote.hpp"
+#include "runtime/base/broken_rule.hpp"
+#include "runtime/base/quote.hpp"
+#include "storage/state/lock_delays.hpp"
 #include "storage/state/store.hpp"
+#include <algorithm>
 #include <caf/send.hpp>
 
 namespace actord {
@@ -13,38 +16,60 @@ void leader_desk::take(session_handle sessions) {
   sessions_ = std::move(sessions);
 }
 
-bool leader_desk::answer(std::string_view command, std::chrono::steady_clock::time_point now, apply_result& out) {
-  if (command.empty()) return false;
-  const auto body = command.substr(1);
-  switch (static_cast<command_kind>(command[0])) {
-  case command_kind::session_renew: return renew(body, out);
-  case command_kind::kv: return store_.delays().any() && lock(body, now, out);
-  case command_kind::txn: return store_.delays().any() && txn(body, now, out);
-  default: return false;
+namespace {
+
+bool locks(command_kind kind, std::string_view body) {
+  if (kind == command_kind::kv) {
+    kv_request r;
+    return from_msgpack(body, r) && r.op == kv_lock;
   }
+  txn_request r;
+  return kind == command_kind::txn && from_msgpack(body, r) &&
+         std::any_of(r.ops.begin(), r.ops.end(), [](auto& op) { return op.kv && op.kv->verb == kv_lock; });
+}
+
+} // namespace
+
+own_answer leader_desk::answer(std::string_view command, std::chrono::steady_clock::time_point now, bool current, apply_result& out) {
+  if (command.empty()) return own_answer::none;
+  const auto kind = static_cast<command_kind>(command[0]);
+  const auto body = command.substr(1);
+  if (kind == command_kind::session_renew) {
+    if (!current) return own_answer::later;
+    renew(body, out);
+    return own_answer::given;
+  }
+  if (kind != command_kind::kv && kind != command_kind::txn) return own_answer::none;
+  // A session's end that is not applied yet may delay the key.
+  if (!current && !broken(rule::lock_waits_for_state)) return locks(kind, body) ? own_answer::later : own_answer::none;
+  if (!store_.delays().any() || broken(rule::delayed_lock_waits)) return own_answer::none;
+  const bool refused = kind == command_kind::kv ? lock(body, now, out) : txn(body, now, out);
+  return refused ? own_answer::given : own_answer::none;
 }
 
 // The answer is the session, so that whoever asked need not have it yet.
-bool leader_desk::renew(std::string_view body, apply_result& out) {
+void leader_desk::renew(std::string_view body, apply_result& out) {
   session_renewal r;
   out.value = false;
   if (!from_msgpack(body, r)) {
     out.failure = {errc::corrupt, "malformed command"};
-    return true;
+    return;
   }
   out.body = r.id;
   std::lock_guard hold(mutex_);
   query_meta meta;
-  auto found = views_->open().session(r.id, meta);
+  auto view = views_->open();
+  auto found = view.session(r.id, meta);
   out.index = meta.index;
   if (!found) {
-    out.failure = found.err();
+    out.failure = {errc::internal, found.err().text};
+    // Whoever came in time must not lose the session to a failed read.
+    if (view.failed() && sessions_) caf::anon_send(sessions_, session_renewed{r.id});
   } else if (*found) {
     out.value = true;
     out.body = to_msgpack(**found);
     if (sessions_) caf::anon_send(sessions_, session_renewed{(*found)->id});
   }
-  return true;
 }
 
 bool leader_desk::lock(std::string_view body, std::chrono::steady_clock::time_point now, apply_result& out) {

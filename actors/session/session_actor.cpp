@@ -1,7 +1,10 @@
 #include "actors/session/session_actor.hpp"
 #include "actors/session/core/session_core.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/telemetry/metrics.hpp"
+#include "storage/command/own_commands.hpp"
+#include "storage/state/lock_delays.hpp"
 #include "storage/state/store.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -14,6 +17,8 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view subsystem = "agent.server.session";
 constexpr auto poll = 250ms;
+constexpr nanos reap_interval = 1s, reap_patience = 15s;
+constexpr size_t reap_batch = 1024;
 
 struct session_state {
   static inline const char* name = "session";
@@ -24,9 +29,13 @@ struct session_state {
   session_deps deps;
   std::unique_ptr<reader> views;
   session::session_core core;
-  bool leading = false, look_soon = false;
-  uint64_t watch_id = 0, next_id = 1;
-  std::map<uint64_t, std::string> ending; // by proposal
+  uint64_t led_term = 0; // 0: does not lead
+  bool look_soon = false;
+  bool unread = false; // the last look failed: who is there, and who renewed, is not known
+  uint64_t watch_id = 0, next_id = 1, reap_id = 0;
+  nanos reap_at{0};
+  struct end { std::string session; nanos since; };
+  std::map<uint64_t, end> ending; // by proposal
   telemetry::gauge_value& active = telemetry::gauge("session_ttl.active");
 
   nanos now() const { return std::chrono::duration_cast<nanos>(self->clock().now().time_since_epoch()); }
@@ -34,23 +43,27 @@ struct session_state {
 
   void tick() {
     self->delayed_send(self, poll, session_ticked{});
-    const bool leads = deps.status->leader.load();
-    if (leads != leading) leads ? take_over() : step_down();
-    if (!leading) return;
+    const auto term = deps.status->leader.load() ? std::max<uint64_t>(deps.status->term.load(), 1) : 0;
+    if (term != led_term) {
+      step_down(); // others may have led in between, and given sessions their time
+      if (term != 0) take_over(term);
+    }
+    if (deps.store->delays().any()) deps.store->delays().begin(self->clock().now());
+    if (led_term == 0) return;
     if (look_soon) look();
-    end_expired();
+    if (!unread) end_expired();
+    reap_delays();
   }
 
-  void take_over() {
-    leading = true;
-    core.forget_all();
+  void take_over(uint64_t term) {
+    led_term = term;
     look();
   }
 
   void step_down() {
-    leading = false;
-    look_soon = false;
-    core.forget_all();
+    led_term = 0;
+    look_soon = unread = false;
+    if (!broken(rule::leader_gives_time)) core.forget_all();
     ending.clear();
     if (watch_id != 0) self->send(deps.watch, watch_remove{{watch_id}, me()});
     watch_id = 0;
@@ -68,7 +81,9 @@ struct session_state {
       for (auto& s : view.sessions("", meta))
         if (auto ttl = parse_duration(s.ttl); ttl && ttl->count() > 0) all.push_back({s.id, *ttl});
       w.seen = view.applied_index();
+      unread = view.failed();
     }
+    if (unread) return void(look_soon = true);
     core.observe(all, now());
     active.set(static_cast<double>(core.size()));
     w.id = watch_id = next_id++;
@@ -77,7 +92,7 @@ struct session_state {
   }
 
   void fired(const watch_fired& f) {
-    if (!leading || std::find(f.ids.begin(), f.ids.end(), watch_id) == f.ids.end()) return;
+    if (led_term == 0 || std::find(f.ids.begin(), f.ids.end(), watch_id) == f.ids.end()) return;
     look_soon = true; // many sessions at once are looked at together, by the next tick
   }
 
@@ -90,21 +105,39 @@ struct session_state {
       r.op = session_destroy;
       r.session.id = id;
       p.batch.push_back({next_id, encode_command(command_kind::session, r)});
-      ending.emplace(next_id++, id);
+      ending.emplace(next_id++, end{id, now()});
     }
     if (p.batch.empty()) return;
     p.reply_to = me();
-    caf::anon_send(deps.router, std::move(p));
+    caf::anon_send(deps.router, leader_proposals{led_term, std::move(p)});
+  }
+
+  // The records of lock delays that are over, so that they do not gather.
+  void reap_delays() {
+    if (now() < reap_at || !deps.store->delays().any()) return;
+    lock_delay_request r;
+    r.datacenter = deps.datacenter;
+    for (auto& d : deps.store->delays().over(self->clock().now(), reap_batch)) r.ended.push_back({std::move(d.key), d.index});
+    reap_at = now() + (r.ended.empty() ? reap_interval : reap_patience);
+    if (r.ended.empty()) return;
+    reap_id = next_id++;
+    proposals p;
+    p.batch.push_back({reap_id, encode_command(lock_delay_reap, r)});
+    p.reply_to = me();
+    caf::anon_send(deps.router, leader_proposals{led_term, std::move(p)});
   }
 
   void ended(const proposals_done& d) {
     for (auto& o : d.outcomes) {
+      if (o.id == reap_id) reap_at = now() + reap_interval;
       auto at = ending.find(o.id);
       if (at == ending.end()) continue;
       if (o.result.failure.code != errc::none) {
-        log::err(subsystem, "invalidation failed: session={} error=\"{}\"", at->second, o.result.failure.text);
-        core.failed(at->second, now());
+        log::err(subsystem, "invalidation failed: session={} error=\"{}\"", at->second.session, o.result.failure.text);
+        if (!broken(rule::end_is_tried_again)) core.failed(at->second.session, now());
       }
+      static auto& took = telemetry::sample("session_ttl.invalidate");
+      took.record(std::chrono::duration<double, std::milli>(now() - at->second.since).count());
       ending.erase(at);
     }
   }
@@ -117,7 +150,7 @@ session_handle::behavior_type session_behavior(session_state::pointer self, sess
   self->send(self, session_ticked{});
   return {
       [s](session_ticked) { s->tick(); },
-      [s](const session_renewed& r) { s->core.renewed(r.id, s->now()); },
+      [s](const session_renewed& r) { if (!broken(rule::renewal_counts)) s->core.renewed(r.id, s->now()); },
       [s](const watch_fired& f) { s->fired(f); },
       [s](const proposals_done& d) { s->ended(d); },
   };

@@ -1,5 +1,5 @@
-// Ends sessions whose TTL is over, while this server leads.
-// Owns: the core with everybody's time. Talks to: the watch actor (sessions came or went), the router (ends them).
+// Ends sessions whose TTL is over, and has lock delays that are over forgotten, while this server leads.
+// Owns: the core with everybody's time. Talks to: the watch actor (sessions came or went), the router (ends them; lock delays).
 // Spawned by: boot. Dies with the node. Timers: one, every 250 ms. Flooded: renewals are one look-up
 // each; changes of sessions are looked at together, once per tick.
 #pragma once
@@ -14,7 +14,7 @@ class reader;
 class state_store;
 
 struct session_deps {
-  router_handle router;
+  leader_line router;
   watch_handle watch;
   state_store* store; // outlives the actor
   std::shared_ptr<node_status> status;
@@ -29,11 +29,12 @@ public:
   explicit leader_desk(state_store& store);
   ~leader_desk();
   void take(session_handle sessions);
-  // True when `out` is the answer; the command is then not written. `now`: the clock of whoever applies.
-  bool answer(std::string_view command, std::chrono::steady_clock::time_point now, apply_result& out);
+  // Whether `out` is the answer; the command is then not written. `now`: the clock of whoever applies. `current`: the state
+  // shows all that the leaders before this one wrote; until then what depends on it has to wait.
+  own_answer answer(std::string_view command, std::chrono::steady_clock::time_point now, bool current, apply_result& out);
 
 private:
-  bool renew(std::string_view body, apply_result& out);
+  void renew(std::string_view body, apply_result& out);
   bool lock(std::string_view body, std::chrono::steady_clock::time_point now, apply_result& out);
   bool txn(std::string_view body, std::chrono::steady_clock::time_point now, apply_result& out);
   state_store& store_;

@@ -1,5 +1,5 @@
 // Wakes exactly those who wait for what changed.
-// Owns: the watch table. Talks to: the sinks of watches (loop actors, the agent). Spawned by: boot. Dies with: the node.
+// Owns: the watch table. Talks to: the sinks of watches (loop actors, the session actor). Spawned by: boot. Dies with: the node.
 // Timers: none. Flooded: a watch costs about 300 bytes; the HTTP front bounds how many it sets.
 #pragma once
 #include "actors/interfaces.hpp"

@@ -1,9 +1,11 @@
 #include "api/cli/cli_main.hpp"
 #include "api/cli/command.hpp"
+#include "api/cli/completion.hpp"
 #include "api/cli/table.hpp"
 #include "runtime/config/field_table.hpp"
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <unistd.h>
 
@@ -86,7 +88,17 @@ static int run_group(const command& group, const std::vector<std::string>& rest,
   return asked ? 0 : 1;
 }
 
+// A shell asks what may follow; COMP_POINT is the cursor's place.
+static int complete(const std::string& line, const cli_io& io) {
+  size_t point = line.size();
+  const auto text = io.env("COMP_POINT");
+  std::from_chars(text.data(), text.data() + text.size(), point);
+  for (auto& word : completions(std::string_view(line).substr(0, point))) io.out(word + "\n");
+  return 0;
+}
+
 int run_command_line(const std::vector<std::string>& args, const cli_io& io, const cli_hooks& hooks) {
+  if (auto line = io.env("COMP_LINE"); !line.empty()) return complete(line, io);
   if (!args.empty() && is_help(args.front())) {
     io.out(usage_of_all() + "\n");
     return 0;

@@ -57,5 +57,7 @@ std::vector<flag_spec> shared_flags(unsigned groups);
 
 // DATA as `kv put` and `kv import` take it: `@file`, `-` for stdin, else the text itself.
 result<std::string> read_argument(const invocation& in, const std::string& word);
+// 32 random bytes as text, as the setting "encrypt" takes them.
+result<std::string> fresh_gossip_key();
 
 } // namespace actord::cli

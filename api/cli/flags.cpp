@@ -1,9 +1,7 @@
 // The flags that commands share, and what they and the environment make of a connection.
 #include "api/cli/command.hpp"
-#include <fstream>
-#include <sstream>
-#include <cerrno>
 #include "api/cli/link.hpp"
+#include "runtime/base/files.hpp"
 
 namespace actord::cli {
 
@@ -83,12 +81,9 @@ query_list invocation::query() const {
 result<std::string> read_argument(const invocation& in, const std::string& word) {
   if (word == "-") return in.io.read_stdin();
   if (!word.starts_with('@')) return word;
-  std::ifstream file(word.substr(1), std::ios::binary);
-  if (!file)
-    return actord::error{errc::bad_request, "Failed to read file: open " + word.substr(1) + ": " + go_errno_text(errno)};
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
+  auto text = read_whatever(word.substr(1));
+  if (!text || !*text) return actord::error{errc::bad_request, "Failed to read file: " + (text ? file_error("open", word.substr(1), ENOENT) : text.err()).text};
+  return std::move(**text);
 }
 
 } // namespace actord::cli

@@ -1,12 +1,14 @@
 #include "api/cli/http_client.hpp"
 #include "api/cli/link.hpp"
+#include "runtime/base/files.hpp"
 #include "runtime/base/json_writer.hpp"
+#include "runtime/base/quote.hpp"
+#include "runtime/net/url.hpp"
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <mutex>
-#include <sstream>
+#include <optional>
 
 namespace actord::cli {
 
@@ -17,6 +19,9 @@ struct http_client::state {
   std::string shown;     // scheme and host as errors show them
   std::unique_ptr<tls_client> tls;
   std::unique_ptr<connection> open; // replaced under the lock, used by the one thread that sends
+  std::string open_to;              // "https://host:port" of it
+  net::http_url to;                 // whom we ask now: the agent, or where a redirect has led
+  std::string location;             // of the last answer
   std::mutex lock;
   bool interrupted = false;
 
@@ -25,6 +30,25 @@ struct http_client::state {
     if (interrupted && by) return error{errc::internal, "context canceled"};
     open = std::move(by);
     return {};
+  }
+
+  // A connection to `to`, the open one if it leads there.
+  status connect() {
+    const auto where = to.scheme + "://" + to.place();
+    if (open && open_to == where) return {};
+    (void)replace(nullptr);
+    // Behind a unix socket there is nobody but the agent, whatever a redirect calls it.
+    auto opened = unix_path.empty() ? connect_tcp(to.host, to.port, settings.patience) : connect_unix(unix_path);
+    if (!opened) return opened.err();
+    if (auto kept = replace(std::move(*opened)); !kept) return kept;
+    open_to = where;
+    if (to.scheme != "https") return {};
+    if (!tls) {
+      auto made = tls_client::make(settings);
+      if (!made) return made.err();
+      tls = std::move(*made);
+    }
+    return tls->secure(*open, to.host);
   }
 };
 
@@ -80,12 +104,10 @@ result<std::unique_ptr<http_client>> http_client::open(client_settings settings)
   }
   if (wants_tls) scheme = "https";
   if (!settings.token_file.empty()) {
-    std::ifstream file(settings.token_file);
-    if (!file)
-      return error{errc::bad_request, "Error loading token file: open " + settings.token_file + ": " + go_errno_text(errno)};
-    std::stringstream text;
-    text << file.rdbuf();
-    if (auto token = trimmed(text.str()); !token.empty()) settings.token = token;
+    auto text = read_whatever(settings.token_file, 1 << 20);
+    if (!text || !*text)
+      return error{errc::bad_request, "Error loading token file: " + (text ? file_error("open", settings.token_file, ENOENT) : text.err()).text};
+    if (auto token = trimmed(**text); !token.empty()) settings.token = token;
   }
   // Bad certificates are an error even when the address needs none, as with Consul.
   if (wants_tls || !settings.ca_file.empty() || !settings.ca_path.empty() || !settings.client_cert.empty()) {
@@ -107,27 +129,23 @@ result<std::unique_ptr<http_client>> http_client::open(client_settings settings)
   return made;
 }
 
-std::string http_client::url_of(const api_request& r) const { return s_->shown + target_of(r); }
+std::string http_client::url_of(const api_request& r) const { return s_->shown + (r.raw_target.empty() ? target_of(r) : r.raw_target); }
 
 result<api_response> http_client::exchange(const api_request& r, const std::string& bytes, bool& nothing_came) {
   auto& s = *s_;
-  if (!s.open) {
-    auto opened = s.unix_path.empty() ? connect_tcp(s.url.host, s.url.port, s.settings.patience) : connect_unix(s.unix_path);
-    if (!opened) return opened.err();
-    if (auto kept = s.replace(std::move(*opened)); !kept) return kept.err();
-    if (s.tls)
-      if (auto up = s.tls->secure(*s.open, s.url.host); !up) return up.err();
-  }
+  if (auto up = s.connect(); !up) return up.err();
   if (auto sent = s.open->write(bytes); !sent) {
     nothing_came = true;
     return sent.err();
   }
   net::http_exchange_options options;
   std::string collected;
+  uint64_t all = 0;
   net::http_exchange* seen = nullptr;
   options.on_body = [&](std::string_view piece) {
     if (r.on_body && seen->status_code() == 200) return r.on_body(piece);
-    collected += piece;
+    collected += piece.substr(0, r.kept_body - std::min(r.kept_body, collected.size()));
+    all += piece.size();
     return true;
   };
   net::http_exchange x(std::move(options));
@@ -148,7 +166,9 @@ result<api_response> http_client::exchange(const api_request& r, const std::stri
     }
   }
   if (!x.keep_alive()) (void)s.replace(nullptr);
+  s.location = x.header("Location");
   api_response out{x.status_code(), std::move(collected), 0, std::string(x.header("X-Consul-ContentHash"))};
+  out.body_bytes = all;
   for (char c : x.header("X-Consul-Index")) {
     if (c < '0' || c > '9') break;
     out.index = out.index * 10 + static_cast<uint64_t>(c - '0');
@@ -162,35 +182,70 @@ void http_client::interrupt() {
   if (s_->open) s_->open->shut();
 }
 
+namespace {
+
+net::http_header basic(const std::string& user_password) {
+  std::string encoded;
+  append_base64(encoded, user_password);
+  return {"Authorization", "Basic " + encoded};
+}
+
+} // namespace
+
+// Redirects are followed as Go's client follows them, at most ten, but a write that one would turn into a GET is not: the
+// redirect is its answer.
 result<api_response> http_client::send(const api_request& r) {
-  net::http_request wire;
-  wire.method = r.method;
-  wire.host = s_->url.authority();
-  wire.target = r.raw_target.empty() ? target_of(r) : r.raw_target;
-  wire.body = r.body;
-  wire.headers = r.headers;
-  if (!s_->settings.token.empty()) wire.headers.push_back({"X-Consul-Token", s_->settings.token});
-  if (!s_->settings.user_password.empty()) {
-    std::string encoded;
-    append_base64(encoded, s_->settings.user_password);
-    wire.headers.push_back({"Authorization", "Basic " + encoded});
-  }
+  auto ask = [&](const net::http_request& wire) -> result<api_response> {
+    auto bytes = encode_request(wire);
+    if (!bytes) return bytes.err();
+    bool reused = s_->open != nullptr, nothing_came = false;
+    auto answer = exchange(r, *bytes, nothing_came);
+    if (!answer && reused && nothing_came) { // the agent closed an idle connection
+      (void)s_->replace(nullptr);
+      answer = exchange(r, *bytes, nothing_came);
+    }
+    if (!answer) (void)s_->replace(nullptr);
+    return answer;
+  };
+  const bool reads = r.method == "GET" || r.method == "HEAD";
+  std::string shown = url_of(r), referer;
   auto failed = [&](const error& e) {
     std::string verb = r.method.substr(0, 1);
     for (char c : r.method.substr(1)) verb += static_cast<char>(c + 32);
-    return error{e.code == errc::none ? errc::internal : e.code, verb + " \"" + url_of(r) + "\": " + e.text};
+    return error{e.code == errc::none ? errc::internal : e.code, verb + " \"" + shown + "\": " + e.text};
   };
-  auto bytes = encode_request(wire);
-  if (!bytes) return failed(bytes.err());
-  bool reused = s_->open != nullptr, nothing_came = false;
-  auto answer = exchange(r, *bytes, nothing_came);
-  if (!answer && reused && nothing_came) { // the agent closed an idle connection
-    (void)s_->replace(nullptr);
-    answer = exchange(r, *bytes, nothing_came);
+  auto why = [&](std::string text) { return failed({errc::internal, std::move(text)}); };
+  auto& to = s_->to = s_->url;
+  to.target = r.raw_target.empty() ? target_of(r) : r.raw_target;
+  std::optional<net::url> page; // of `to`, once a redirect needs it
+  for (int redirects = 0;;) {
+    net::http_request wire{.method = r.method, .host = to.authority(), .target = to.target, .headers = r.headers, .body = r.body};
+    if (!referer.empty()) wire.headers.push_back({"Referer", referer});
+    if (!s_->settings.token.empty()) wire.headers.push_back({"X-Consul-Token", s_->settings.token});
+    if (redirects > 0 && !to.user_info.empty()) wire.headers.push_back(basic(to.user_info));
+    else if (!s_->settings.user_password.empty() && net::keeps_credentials(s_->url, to)) wire.headers.push_back(basic(s_->settings.user_password));
+    auto answer = ask(wire);
+    if (!answer) return failed(answer.err());
+    const auto way = net::redirect_of(answer->code);
+    if (way == net::redirect::none || (way == net::redirect::as_get && !reads)) return answer;
+    if (s_->location.empty() && way == net::redirect::same_method) return answer;
+    if (s_->location.empty()) return why(std::to_string(answer->code) + " response missing Location header");
+    if (!page) {
+      auto here = net::parse_url(to.scheme + "://" + to.place() + to.target);
+      if (!here) return failed(here.err());
+      page = std::move(*here);
+    }
+    auto next = net::resolve_reference(*page, s_->location);
+    if (!next) return why("failed to parse Location header " + quote(s_->location) + ": " + next.err().text);
+    shown = s_->location;
+    if (++redirects >= net::max_redirects) return why("stopped after 10 redirects");
+    shown = next->text();
+    auto url = net::http_url_of(*next);
+    if (!url) return failed(url.err());
+    referer = page->scheme == "https" && next->scheme == "http" ? "" : page->referer();
+    page = std::move(*next);
+    to = std::move(*url);
   }
-  if (answer) return answer;
-  (void)s_->replace(nullptr);
-  return failed(answer.err());
 }
 
 result<api_response> http_client::call(const api_request& r) {

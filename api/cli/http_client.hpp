@@ -32,6 +32,7 @@ struct api_request {
   std::string raw_target = {};         // sent as it is, instead of path and query
   net::http_headers headers = {};      // further ones
   std::function<bool(std::string_view)> on_body = {}; // streams a 200's body; false ends the request
+  size_t kept_body = ~size_t{0};       // so many bytes of the answer are kept, the rest is read and counted
 };
 
 struct api_response {
@@ -39,6 +40,7 @@ struct api_response {
   std::string body = {};
   uint64_t index = 0;            // X-Consul-Index
   std::string content_hash = {}; // X-Consul-ContentHash
+  uint64_t body_bytes = 0;       // of which `body` keeps as many as were asked for
 };
 
 class http_client {

@@ -1,5 +1,6 @@
 #include "api/cli/kv_access.hpp"
 #include "api/cli/json_read.hpp"
+#include "runtime/base/thread_start.hpp"
 
 namespace actord::cli {
 
@@ -68,7 +69,9 @@ result<std::unique_ptr<kept_session>> kept_session::begin(std::unique_ptr<http_c
   made->more_ = more;
   made->every_ = renew_every;
   made->on_failure_ = std::move(on_failure);
-  made->thread_ = std::thread([s = made.get()] { s->renew(); });
+  auto t = start_thread("renewal", [s = made.get()] { s->renew(); });
+  if (!t) return t.err();
+  made->thread_ = std::move(*t);
   return made;
 }
 
@@ -93,7 +96,7 @@ void kept_session::end() {
     ended_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
   (void)client_->call({.method = "PUT", .path = "/v1/session/destroy/" + id_, .query = more_});
 }
 

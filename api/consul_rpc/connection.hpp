@@ -4,7 +4,8 @@
 #include "actors/rpc/core/call.hpp"
 #include "actors/rpc/core/yamux.hpp"
 #include "api/consul_rpc/call.hpp"
-#include "runtime/net/io_loop.hpp"
+#include "runtime/base/value_extent.hpp"
+#include "runtime/net/turn_queue.hpp"
 #include <deque>
 #include <memory>
 #include <optional>
@@ -14,13 +15,14 @@ namespace actord::consul_rpc {
 
 class front;
 
-class connection final : public net::io_handler, public asker, public std::enable_shared_from_this<connection> {
+class connection final : public net::io_handler, public net::turn_taker, public asker, public std::enable_shared_from_this<connection> {
 public:
   connection(front& f, int fd, std::string peer);
   ~connection() override;
   bool open(); // registers with the loop; false when that fails
 
   void on_io(uint32_t events) override;
+  void on_turn() override;
   void close();
   void doom(); // close it when nobody is on the stack
   void tick(net::io_loop::clock::time_point now); // every second or so
@@ -32,6 +34,7 @@ public:
 
   const std::string& peer() const { return peer_; }
   size_t held() const { return held_in_ + held_out_; }
+  bool doomed() const { return doomed_; }
 
 private:
   enum class stage : uint8_t { untyped, single, streams, snapshot, closing };
@@ -73,10 +76,13 @@ private:
   std::optional<rpc::yamux> yamux_;
   talks talks_;
   std::deque<std::shared_ptr<call>> waiting_calls_; // until answers have gone out
+  std::deque<std::shared_ptr<call>> due_;           // beyond what one turn has room for
+  int calls_left_ = 0;                              // in this turn
   std::string out_;
   size_t sent_ = 0; // of out_
   size_t held_in_ = 0, held_out_ = 0;
   std::string partial_; // a snapshot request
+  value_extent extent_; // of it
   net::io_loop::clock::time_point opened_, progressed_, talked_; // the last two: bytes went out, came in
   bool readable_ = false, far_eof_ = false, doomed_ = false, dirty_ = false, shut_ = false;
 };

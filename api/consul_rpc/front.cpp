@@ -1,6 +1,8 @@
 #include "api/consul_rpc/front.hpp"
+#include "actors/messages/write_sample.hpp"
 #include "api/consul_rpc/connection.hpp"
 #include "api/consul_rpc/methods.hpp"
+#include "api/http/core/laborious.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
@@ -22,20 +24,6 @@ int64_t steady_nanos() { return std::chrono::duration_cast<nanos>(std::chrono::s
 
 } // namespace
 
-bool client_counts::enter(const std::string& ip, int limit) {
-  std::lock_guard hold(mutex_);
-  auto& n = open_[ip];
-  if (limit > 0 && n >= limit) return false;
-  ++n;
-  return true;
-}
-
-void client_counts::leave(const std::string& ip) {
-  std::lock_guard hold(mutex_);
-  auto it = open_.find(ip);
-  if (it != open_.end() && --it->second <= 0) open_.erase(it);
-}
-
 // Calls of this process: an answer is that of a request.
 struct front::local_desk final : asker {
   std::unordered_map<uint64_t, caf::response_promise> promises;
@@ -51,10 +39,11 @@ struct front::local_desk final : asker {
 };
 
 front::front(net::io_loop& loop, front_parts parts)
-    : loop_(loop), parts_(std::move(parts)),
+    : loop_(loop), turns_(loop), parts_(std::move(parts)),
       self_(net::loop_actor::make(parts_.system, loop, [this](net::loop_actor*) { return handlers(); })),
       env_{parts_.config, self_, parts_.router, parts_.watch, *parts_.status, parts_.autopilot, parts_.cluster},
-      local_(std::make_shared<local_desk>()), views_(parts_.store), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0) {
+      local_(std::make_shared<local_desk>()), views_(parts_.store), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
+      due_(loop, [this](const std::shared_ptr<call>& c) { if (!c->over_) look_again(c); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
 
@@ -104,14 +93,19 @@ void front::give_to_peers(int fd) {
 
 void front::wants_flush(connection& c) { dirty_.push_back(c.weak_from_this()); }
 
-// Beyond the bound the connection that holds the most goes: one that is honest will come back.
+// Beyond the bound the largest connection of the address that holds the most goes: one that is honest will come back, and however many small
+// ones a stranger opens, he pushes out nobody but himself.
 void front::account(connection& c, size_t before, size_t now) {
   held_ = held_ - before + now;
-  if (held_ <= parts_.memory || now <= before) return;
-  auto most = std::max_element(connections_.begin(), connections_.end(), [](auto& a, auto& b) { return a.second->held() < b.second->held(); });
-  auto& largest = most == connections_.end() ? c : *most->second;
-  log::warn("agent.server.rpc", "closing the connection that makes us hold the most: from={} bytes={} of={}", largest.peer(), largest.held(), held_);
-  largest.doom();
+  if (held_ <= parts_.memory + doomed_ || now <= before) return;
+  std::unordered_map<std::string_view, size_t> of_address;
+  for (auto& [raw, other] : connections_) of_address[other->peer()] += other->held();
+  const auto weight = [&](const connection& x) { return x.doomed() ? std::pair<size_t, size_t>() : std::pair(of_address[x.peer()], x.held()); };
+  const auto most = std::max_element(connections_.begin(), connections_.end(), [&](auto& a, auto& b) { return weight(*a.second) < weight(*b.second); });
+  auto& goes = most == connections_.end() ? c : *most->second;
+  log::warn("agent.server.rpc", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", goes.peer(), goes.held(), held_);
+  if (!goes.doomed()) doomed_ += goes.held();
+  goes.doom();
 }
 
 void front::shutdown() {
@@ -121,6 +115,7 @@ void front::shutdown() {
     c->close();
   }
   for (auto* table : {&reads_, &watches_}) table->clear();
+  due_.clear();
   writes_.clear();
   self_->quit_loop();
 }
@@ -156,6 +151,7 @@ void front::end_of_iteration() {
   if (ended_) return;
   for (auto& weak : std::exchange(dirty_, {}))
     if (auto c = weak.lock()) c->flush();
+  doomed_ = 0;
   if (!gathered_.empty()) {
     proposals m;
     m.batch.swap(gathered_);
@@ -231,8 +227,9 @@ void front::allowed(const reads_allowed& m) {
     reads_.erase(it);
     c->waiting_ = 0;
     if (m.failure.code != errc::none) c->fail(m.failure.text);
-    else look_again(c);
+    else due_.put(std::move(c));
   }
+  due_.begin();
 }
 
 nanos front::wait_of(const rpc::read_options& o) {
@@ -240,47 +237,107 @@ nanos front::wait_of(const rpc::read_options& o) {
   return wait + nanos(random_.below(static_cast<uint64_t>(wait.count() / 16) + 1));
 }
 
+struct front::glance {
+  status done;
+  std::string out;
+  bool complete = false; // `out` is the answer
+  bool too_long = false;
+  std::vector<topic> topics;
+  raft_index seen;
+  nanos time{0};
+};
+
+namespace {
+// By what stands first in the arguments: the datacenter and what is asked for; what the asker knows already comes behind.
+uint64_t what_takes(const call& c) {
+  constexpr size_t telling = 64;
+  if (c.method == "KVS.Get") return 0;
+  return std::hash<std::string_view>{}(c.method) ^ std::hash<std::string_view>{}(std::string_view(c.arguments).substr(0, telling));
+}
+} // namespace
+
+front::glance front::take_look(const call& c, reader& views, bool watch, uint64_t what, bool bounded) const {
+  const auto began = what != 0 ? net::io_loop::clock::now() : net::io_loop::clock::time_point{};
+  glance g;
+  query_meta meta;
+  if (watch) meta.topics = &g.topics;
+  read_view view = views.open();
+  look at{view, meta, {}, {}, false};
+  const auto& s = *parts_.status;
+  const bool leads = s.leader.load(std::memory_order_relaxed);
+  at.reply.known_leader = leads || s.known_leader.load(std::memory_order_relaxed);
+  if (c.options_.allow_stale && !leads) at.reply.last_contact = std::chrono::milliseconds(silence_ms());
+  const auto least = c.options_.min_query_index;
+  bounded_read bound(bounded && what != 0);
+  g.done = c.look_(at, [&] {
+    if (bound.gave_up()) return false;
+    if (at.plain) return meta.topics = nullptr, true;
+    meta.index = std::max<uint64_t>(meta.index, 1);
+    return meta.topics == nullptr || meta.index > least;
+  });
+  g.too_long = bound.gave_up();
+  g.complete = meta.topics == nullptr || meta.index > least;
+  g.seen = view.applied_index();
+  if (view.failed()) g.done = view.failure();
+  g.out = std::move(at.out);
+  if (what != 0) g.time = net::io_loop::clock::now() - began;
+  return g;
+}
+
 void front::look_again(const std::shared_ptr<call>& c) {
   auto who = c->asker_.lock();
   if (!who) return abandon(*c);
   if (!who->has_room()) return who->hold(c);
-  const auto least = c->options_.min_query_index;
-  query_meta meta;
-  topics_.clear();
-  if (least > 0 && !c->last_) meta.topics = &topics_;
-  raft_index seen;
-  status done;
-  std::string out;
-  {
-    read_view view = views_.open();
-    look at{view, meta, {}, {}, false};
-    const auto& s = *parts_.status;
-    const bool leads = s.leader.load(std::memory_order_relaxed);
-    at.reply.known_leader = leads || s.known_leader.load(std::memory_order_relaxed);
-    if (c->options_.allow_stale && !leads) at.reply.last_contact = std::chrono::milliseconds(silence_ms());
-    done = c->look_(at, [&] {
-      if (at.plain) return meta.topics = nullptr, true;
-      meta.index = std::max<uint64_t>(meta.index, 1);
-      return meta.topics == nullptr || meta.index > least;
-    });
-    seen = view.applied_index();
-    out = std::move(at.out);
+  const bool watch = c->options_.min_query_index > 0 && !c->last_;
+  const uint64_t what = parts_.elsewhere ? what_takes(*c) : 0;
+  if ((long_ones_.takes_long(what) || (what != 0 && is_laborious(c->options_.filter))) && look_elsewhere(c, watch, what)) return;
+  auto found = take_look(*c, views_, watch, what, true);
+  if (found.too_long) {
+    long_ones_.took(what, nanos::max());
+    if (look_elsewhere(c, watch, what)) return;
+    found = take_look(*c, views_, watch, what, false);
   }
-  if (!done) return c->fail(done.err().text);
-  if (meta.topics == nullptr || meta.index > least) return c->answer_with(std::move(out));
+  looked(c, what, std::move(found));
+}
+
+// Among those who wait meanwhile, under a number: what comes back for one that is not there any more is dropped.
+bool front::look_elsewhere(const std::shared_ptr<call>& c, bool watch, uint64_t what) {
+  const auto id = next_++;
+  const bool begun = parts_.elsewhere->submit([this, c, watch, what, id](reader& views) {
+    auto found = std::make_shared<glance>(take_look(*c, views, watch, what, false));
+    loop_.post([this, id, what, found] {
+      auto it = reads_.find(id);
+      if (it == reads_.end()) return;
+      auto waiting = std::move(it->second);
+      reads_.erase(it);
+      waiting->waiting_ = 0;
+      looked(waiting, what, std::move(*found));
+    });
+  }, long_ones_.expected(what));
+  if (!begun) return false;
+  c->waiting_ = id;
+  reads_.emplace(id, c);
+  return true;
+}
+
+void front::looked(const std::shared_ptr<call>& c, uint64_t what, glance found) {
+  long_ones_.took(what, found.time);
+  if (!found.done) return c->fail(found.done.err().text);
+  if (found.complete) return c->answer_with(std::move(found.out));
   if (!c->deadline_)
     c->deadline_ = loop_.call_after(wait_of(c->options_), [this, c] {
       c->deadline_ = 0;
       c->last_ = true;
       forget(*c);
-      look_again(c);
+      due_.put(c);
+      due_.begin();
     });
   c->watch_ = next_++;
   watches_.emplace(c->watch_, c);
   watch_add m;
   m.id = c->watch_;
-  m.topics = topics_;
-  m.seen = seen;
+  m.topics = std::move(found.topics);
+  m.seen = found.seen;
   m.sink = self_.address();
   self_->send(parts_.watch, std::move(m));
 }
@@ -292,24 +349,27 @@ void front::fired(const watch_fired& m) {
     auto c = std::move(it->second);
     watches_.erase(it);
     c->watch_ = 0;
-    look_again(c);
+    due_.put(std::move(c));
   }
+  due_.begin();
 }
 
 // ---- writes ----------------------------------------------------------------------------------------------------
 
 void front::propose(const std::shared_ptr<call>& c, std::string command, applied_fn then) {
   const auto id = next_++;
-  writes_.emplace(id, pending_write{c, then, loop_.now() + parts_.config.rpc_hold_timeout + write_patience});
+  writes_.emplace(id, pending_write{c, then, loop_.now() + parts_.config.rpc_hold_timeout + write_patience, write_sample(command), std::chrono::steady_clock::now()});
   gathered_.push_back({id, std::move(command)});
 }
 
 void front::applied(const proposals_done& m) {
+  const auto now = std::chrono::steady_clock::now();
   for (auto& done : m.outcomes) {
     auto it = writes_.find(done.id);
     if (it == writes_.end()) continue; // it had timed out
     auto w = std::move(it->second);
     writes_.erase(it);
+    if (w.took) w.took->record(std::chrono::duration<double, std::milli>(now - w.began).count());
     if (w.who->over()) continue;
     if (done.result.failure.code != errc::none) w.who->fail(done.result.failure.text);
     else w.then(*w.who, done.result);

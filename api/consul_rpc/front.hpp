@@ -4,7 +4,11 @@
 #include "actors/messages/port_messages.hpp"
 #include "api/consul_rpc/call.hpp"
 #include "runtime/base/prng.hpp"
-#include <mutex>
+#include "runtime/net/client_counts.hpp"
+#include "runtime/net/portions.hpp"
+#include "runtime/net/turn_queue.hpp"
+#include "runtime/telemetry/metrics.hpp"
+#include "storage/state/read_view_long.hpp"
 #include <unordered_map>
 
 namespace actord {
@@ -14,17 +18,6 @@ class state_store;
 namespace actord::consul_rpc {
 
 class connection;
-
-// Open connections per client address, for limits.rpc_max_conns_per_client; shared by the loops.
-class client_counts {
-public:
-  bool enter(const std::string& ip, int limit); // false: over the limit
-  void leave(const std::string& ip);
-
-private:
-  std::mutex mutex_;
-  std::unordered_map<std::string, int> open_; // guarded by mutex_
-};
 
 struct front_parts {
   const node_config& config;
@@ -36,9 +29,10 @@ struct front_parts {
   std::shared_ptr<const autopilot_board> autopilot;
   cluster_links cluster;
   port_handle peers; // gets the connections of other servers; null: they are closed
-  std::shared_ptr<client_counts> clients;
+  std::shared_ptr<net::client_counts> clients;
   uint64_t seed;
   size_t memory; // bytes that all connections together may make us hold
+  long_reads* elsewhere = nullptr; // null: every read is made in the loop
 };
 
 class front {
@@ -49,6 +43,7 @@ public:
   void accept(int fd, std::string peer); // takes the descriptor
   void shutdown();
   net::io_loop& loop() { return loop_; }
+  net::turn_queue& turns() { return turns_; }
   const front_parts& parts() const { return parts_; }
   const net::loop_actor_ptr& self() const { return self_; }
 
@@ -74,11 +69,17 @@ private:
     std::shared_ptr<call> who;
     applied_fn then;
     net::io_loop::clock::time_point deadline;
+    telemetry::series* took; // ms; of the command's kind, null when it has none
+    std::chrono::steady_clock::time_point began;
   };
   caf::behavior handlers();
   bool is_current(const rpc::read_options& o) const;
   uint64_t silence_ms() const;
+  struct glance; // what one look at the state found
+  glance take_look(const call& c, reader& views, bool watch, uint64_t what, bool bounded) const; // any thread
   void look_again(const std::shared_ptr<call>& c);
+  bool look_elsewhere(const std::shared_ptr<call>& c, bool watch, uint64_t what);
+  void looked(const std::shared_ptr<call>& c, uint64_t what, glance found);
   nanos wait_of(const rpc::read_options& o);
   void end_of_iteration();
   void applied(const proposals_done& m);
@@ -88,6 +89,7 @@ private:
   void take_turn();
 
   net::io_loop& loop_;
+  net::turn_queue turns_;
   front_parts parts_;
   net::loop_actor_ptr self_;
   environment env_;
@@ -98,13 +100,14 @@ private:
   std::unordered_map<connection*, std::shared_ptr<connection>> connections_;
   std::vector<std::weak_ptr<connection>> dirty_;
   std::string read_buffer_;
-  std::unordered_map<uint64_t, std::shared_ptr<call>> reads_, watches_; // wait for consistency; for a change
+  std::unordered_map<uint64_t, std::shared_ptr<call>> reads_, watches_; // wait for consistency, or are looked at elsewhere; for a change
+  net::portions<std::shared_ptr<call>> due_; // to be looked at again
   std::unordered_map<uint64_t, pending_write> writes_;
   std::vector<proposal> gathered_;
   std::vector<uint64_t> unwatched_;
-  std::vector<topic> topics_;
+  long_memory long_ones_; // by method and arguments
   uint64_t next_ = 1;
-  size_t held_ = 0;
+  size_t held_ = 0, doomed_ = 0; // the latter of connections that go at the end of the iteration
   bool sweeping_ = false, ended_ = false;
 };
 

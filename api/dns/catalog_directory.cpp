@@ -50,7 +50,14 @@ read_view& catalog_directory::view() {
   return *view_;
 }
 
+bool catalog_directory::unread() {
+  if (!view_ || !view_->failed()) return false;
+  view_.reset(); // the next question tries again
+  return failed_ = true;
+}
+
 bool catalog_directory::can_answer() {
+  if (status_->catching_up.load(std::memory_order_relaxed)) return false; // what is missing here is not missing
   return status_->known_leader.load(std::memory_order_relaxed) || (allow_stale_ && applied_ > 0);
 }
 
@@ -60,12 +67,14 @@ endpoint_list catalog_directory::instances(std::string_view service, bool connec
   if (it != known.end() && it->second.checked == applied_) return it->second.list;
   // Of mesh-capable endpoints the state keeps no index of their own, so that any change makes them be read again.
   uint64_t index = connect ? 0 : view().service_index(service);
+  if (unread()) return nullptr;
   if (it != known.end() && !connect && it->second.index == index) {
     it->second.checked = applied_;
     return it->second.list;
   }
   query_meta meta;
   auto read = view().service_instances(service, meta, connect);
+  if (unread()) return nullptr;
   auto list = std::make_shared<std::vector<endpoint>>();
   list->reserve(read.size());
   for (auto& c : read)
@@ -90,6 +99,7 @@ std::shared_ptr<const node_facts> catalog_directory::node(std::string_view name)
   if (it != nodes_.end() && it->second.checked == applied_) return it->second.facts;
   query_meta meta;
   auto found = view().node(name, meta);
+  if (unread()) return nullptr;
   auto facts = found ? std::make_shared<const node_facts>(facts_of(*found)) : nullptr;
   if (it == nodes_.end()) {
     if (nodes_.size() >= most_names) nodes_.clear();
@@ -101,12 +111,12 @@ std::shared_ptr<const node_facts> catalog_directory::node(std::string_view name)
 
 std::string catalog_directory::node_of_address(std::string_view address) {
   auto found = view().node_by_address(address);
-  return found ? found->node : std::string{};
+  return !unread() && found ? found->node : std::string{};
 }
 
 std::string catalog_directory::service_of_address(std::string_view address) {
   auto found = view().service_by_address(address);
-  return found ? found->service_name : std::string{};
+  return !unread() && found ? found->service_name : std::string{};
 }
 
 } // namespace actord::dns

@@ -5,6 +5,7 @@
 #include "api/dns/thread_directory.hpp"
 #include "storage/state/read_view.hpp"
 #include <optional>
+#include <utility>
 
 namespace actord::dns {
 
@@ -22,6 +23,7 @@ public:
   std::string node_of_address(std::string_view address) override;
   std::string service_of_address(std::string_view address) override;
   bool can_answer() override;
+  bool take_failure() override { return std::exchange(failed_, false); }
 
 private:
   struct known_instances {
@@ -36,12 +38,13 @@ private:
   static constexpr size_t most_endpoints = 100000; // kept per thread; beyond, all is forgotten
 
   read_view& view();
+  bool unread(); // the last look failed: nothing that it gave may be kept
 
   reader reader_;
   std::shared_ptr<const node_status> status_;
   std::optional<read_view> view_;
   uint64_t applied_ = 0;
-  bool allow_stale_ = true;
+  bool allow_stale_ = true, failed_ = false;
   table<known_instances> services_[2]; // plain, mesh-capable
   table<known_node> nodes_;
   size_t endpoints_ = 0;

@@ -1,11 +1,14 @@
 #include "api/dns/dns_server.hpp"
 #include "api/dns/dns_thread.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/thread_start.hpp"
+#include "runtime/net/background.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <algorithm>
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 #include <future>
+#include <mutex>
 #include <random>
 #include <thread>
 
@@ -19,52 +22,84 @@ uint32_t seconds_of(nanos d) { return static_cast<uint32_t>(std::clamp<int64_t>(
 constexpr std::chrono::seconds most_resolve_time{5}; // for all names together
 
 using addresses = result<std::vector<std::string>>;
+using recursors = std::vector<recursor_address>;
 
-// Of a recursor that is given by name; looked up once, when the settings are read, as Consul does.
-std::future<addresses> look_up(const std::string& text) {
-  auto done = std::make_shared<std::promise<addresses>>();
-  auto later = done->get_future();
-  net::resolve_in_background(text, [done](addresses found) { done->set_value(std::move(found)); });
-  return later;
-}
+// The addresses of recursors that are given by name: looked up once, when the settings are read, as Consul does.
+class recursor_search : public std::enable_shared_from_this<recursor_search> {
+public:
+  using done_function = std::function<void(result<recursors>)>;
+  recursor_search(std::vector<std::string> names, done_function done)
+      : names_(std::move(names)), found_(names_.size()), left_(names_.size()), done_(std::move(done)) {}
 
-result<recursor_address> take_found(const std::string& text, std::future<addresses>& later, std::chrono::steady_clock::time_point until) {
-  auto refuse = [&](const char* why) { return error{errc::bad_request, "Invalid recursor address: lookup " + text.substr(0, text.rfind(':')) + ": " + why}; };
-  if (later.wait_until(until) != std::future_status::ready) return refuse("i/o timeout");
-  recursor_address a;
-  if (auto all = later.get(); all)
-    for (auto& one : *all)
-      if (parse_recursor(one, a)) return a;
-  return refuse("no such host");
-}
-
-result<std::vector<recursor_address>> recursors_of(const node_config& c) {
-  std::vector<std::future<addresses>> found(c.recursors.size());
-  recursor_address a;
-  for (size_t i = 0; i < found.size(); ++i) {
-    const auto& text = c.recursors[i];
-    if (parse_recursor(text, a)) continue;
-    const auto colon = text.rfind(':');
-    const auto port = colon == text.npos ? std::string_view() : std::string_view(text).substr(colon + 1);
-    if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != port.npos)
-      return error{errc::bad_request, "Invalid recursor address: address tcp/" + std::string(port) + ": unknown port"};
-    found[i] = look_up(text);
+  void begin() {
+    if (auto refused = read_literals(); !refused) return end(refused.err());
+    if (left_ == 0) return end(found_);
+    const auto literal = found_;
+    net::call_in_background(most_resolve_time, [self = shared_from_this()] { self->late(); });
+    for (size_t i = 0; i < names_.size(); ++i)
+      if (literal[i].length == 0) net::resolve_in_background(names_[i], [self = shared_from_this(), i](const addresses& all) { self->take(i, all); });
   }
-  std::vector<recursor_address> out;
-  const auto until = std::chrono::steady_clock::now() + most_resolve_time;
-  for (size_t i = 0; i < found.size(); ++i) {
-    auto one = found[i].valid() ? take_found(c.recursors[i], found[i], until) : parse_recursor(c.recursors[i], a) ? result<recursor_address>(a) : result<recursor_address>(error(errc::bad_request, "Invalid recursor address: " + c.recursors[i]));
-    if (!one) return one.err();
-    out.push_back(*one);
+
+private:
+  status read_literals() {
+    for (size_t i = 0; i < names_.size(); ++i) {
+      const auto& text = names_[i];
+      if (parse_recursor(text, found_[i])) {
+        --left_;
+        continue;
+      }
+      const auto colon = text.rfind(':');
+      const auto port = colon == text.npos ? std::string_view() : std::string_view(text).substr(colon + 1);
+      if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != port.npos)
+        return error{errc::bad_request, "Invalid recursor address: address tcp/" + std::string(port) + ": unknown port"};
+    }
+    return {};
   }
-  return out;
+  error refusal(size_t i, const char* why) const {
+    return {errc::bad_request, "Invalid recursor address: lookup " + names_[i].substr(0, names_[i].rfind(':')) + ": " + why};
+  }
+  void take(size_t i, const addresses& all) {
+    std::unique_lock hold(lock_);
+    if (over_) return;
+    recursor_address a;
+    if (all)
+      for (auto& one : *all)
+        if (a.length == 0 && !parse_recursor(one, a)) a = {};
+    found_[i] = a;
+    if (a.length != 0 && --left_ > 0) return;
+    over_ = true;
+    hold.unlock();
+    if (a.length == 0) end(refusal(i, "no such host"));
+    else end(found_);
+  }
+  void late() {
+    std::unique_lock hold(lock_);
+    if (std::exchange(over_, true)) return;
+    hold.unlock();
+    const auto silent = std::find_if(found_.begin(), found_.end(), [](auto& a) { return a.length == 0; });
+    end(refusal(static_cast<size_t>(silent - found_.begin()), "i/o timeout"));
+  }
+  void end(result<recursors> r) {
+    if (auto done = std::exchange(done_, nullptr)) done(std::move(r));
+  }
+
+  const std::vector<std::string> names_;
+  std::mutex lock_; // of the three below, until it is over
+  recursors found_;
+  size_t left_; // without an address
+  bool over_ = false;
+  done_function done_;
+};
+
+result<recursors> look_up_recursors(const node_config& c) {
+  std::promise<result<recursors>> found;
+  std::make_shared<recursor_search>(c.recursors, [&](result<recursors> r) { found.set_value(std::move(r)); })->begin();
+  return found.get_future().get();
 }
 
-result<std::shared_ptr<const thread_settings>> settings_of(const node_config& c) {
-  auto recursors = recursors_of(c);
-  if (!recursors) return recursors.err();
+std::shared_ptr<const thread_settings> settings_of(const node_config& c, recursors found) {
   auto out = std::make_shared<thread_settings>();
-  out->recursors = std::move(*recursors);
+  out->recursors = std::move(found);
   out->recursor_timeout = c.dns_recursor_timeout;
   out->max_stale = c.dns_max_stale;
   auto& s = out->answers;
@@ -86,7 +121,7 @@ result<std::shared_ptr<const thread_settings>> settings_of(const node_config& c)
   s.soa_retry = c.dns_soa_retry;
   s.soa_expire = c.dns_soa_expire;
   s.soa_min_ttl = c.dns_soa_min_ttl;
-  return std::shared_ptr<const thread_settings>(std::move(out));
+  return out;
 }
 
 } // namespace
@@ -102,9 +137,9 @@ dns_server::~dns_server() { stop(); }
 result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config, server_deps deps) {
   std::unique_ptr<dns_server> out(new dns_server);
   if (config.dns_addrs.empty()) return out;
-  auto read = settings_of(config);
-  if (!read) return read.err();
-  const auto settings = std::move(*read);
+  auto found = look_up_recursors(config);
+  if (!found) return found.err();
+  const auto settings = settings_of(config, std::move(*found));
   const unsigned threads = deps.store ? std::clamp(std::thread::hardware_concurrency(), 1u, most_threads) : 1;
   std::random_device seeds;
   for (unsigned i = 0; i < threads; ++i) {
@@ -131,16 +166,22 @@ result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config,
     if (out->port_ == 0) out->port_ = port;
     for (auto network : {"udp", "tcp"}) log::info("agent", "Started DNS server: address={}:{} network={}", address.host, port, network);
   }
-  for (auto& r : out->threads_) r->thread = std::thread([loop = &r->work->loop()] { loop->run(); });
+  for (auto& r : out->threads_) {
+    auto t = start_thread("dns", [loop = &r->work->loop()] { loop->run(); });
+    if (!t) return t.err();
+    r->thread = std::move(*t);
+  }
   return out;
 }
 
-result<std::function<void(dns_server&)>> dns_server::prepare_reload(const node_config& config) {
-  auto settings = settings_of(config);
-  if (!settings) return settings.err();
-  return std::function<void(dns_server&)>([now = *settings](dns_server& s) {
-    for (auto& r : s.threads_) caf::anon_send(caf::actor_cast<caf::actor>(r->work->actor()->address()), dns_settings_changed{now});
-  });
+void dns_server::prepare_reload(const node_config& config, std::function<void(result<new_settings>)> done) {
+  auto take = [config, done = std::move(done)](result<recursors> found) {
+    if (!found) return done(found.err());
+    done(new_settings([now = settings_of(config, std::move(*found))](dns_server& s) {
+      for (auto& r : s.threads_) caf::anon_send(caf::actor_cast<caf::actor>(r->work->actor()->address()), dns_settings_changed{now});
+    }));
+  };
+  std::make_shared<recursor_search>(config.recursors, std::move(take))->begin();
 }
 
 void dns_server::stop() {

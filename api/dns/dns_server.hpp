@@ -31,8 +31,9 @@ public:
   ~dns_server();
 
   // Takes over the dns_* settings, recursors, domains; addresses stay as they were. Reading them may look up recursors' names, for 5 s at
-  // most: what is returned applies them at once. Error: a recursor is not to be found.
-  static result<std::function<void(dns_server&)>> prepare_reload(const node_config& config);
+  // most; then `done` is called, in any thread, with what applies them at once. Error: a recursor is not to be found.
+  using new_settings = std::function<void(dns_server&)>;
+  static void prepare_reload(const node_config& config, std::function<void(result<new_settings>)> done);
   void stop();
   uint16_t port() const { return port_; } // of the first address
 

@@ -18,8 +18,9 @@ std::unique_ptr<thread_directory> directory_of(const dns_source& from) {
 } // namespace
 
 dns_thread::dns_thread(std::unique_ptr<net::io_loop> loop, dns_source from, std::shared_ptr<const thread_settings> s, uint64_t seed)
-    : loop_(std::move(loop)), settings_(std::move(s)), random_(seed), rpc_(from.rpc), directory_(directory_of(from)),
+    : loop_(std::move(loop)), turns_(*loop_), settings_(std::move(s)), random_(seed), rpc_(from.rpc), directory_(directory_of(from)),
       servers_(from.store ? nullptr : static_cast<server_directory*>(directory_.get())),
+      asking_(from.store ? 0 : most_remote, random_()), asked_(from.store ? 0 : most_remote),
       responder_(settings_->answers, *directory_, random_), writer_({}), upstream_(*loop_, random_),
       domain_queries_(&telemetry::sample("dns.domain_query", {{"node", settings_->answers.node_name}})),
       reverse_queries_(&telemetry::sample("dns.ptr_query", {{"node", settings_->answers.node_name}})) {
@@ -37,7 +38,7 @@ void dns_thread::use(std::shared_ptr<const thread_settings> s) {
   settings_ = std::move(s);
 }
 
-size_t dns_thread::answer(byte_view packet, bool udp, std::span<uint8_t> buffer, const std::function<reply_function()>& later) {
+size_t dns_thread::answer(byte_view packet, asker who, std::span<uint8_t> buffer, const std::function<reply_function()>& later) {
   writer_.rebind(buffer);
   query q;
   switch (parse_query(packet, q)) {
@@ -46,14 +47,14 @@ size_t dns_thread::answer(byte_view packet, bool udp, std::span<uint8_t> buffer,
   case verdict::not_implemented: return refuse(q, rcode::not_implemented);
   case verdict::ok: break;
   }
-  if (servers_) return ask_servers(packet, udp, later);
+  if (servers_) return ask_servers(packet, who, later);
   auto begun = std::chrono::steady_clock::now();
-  switch (responder_.respond(q, udp, static_cast<uint32_t>(::time(nullptr)), writer_)) {
+  switch (responder_.respond(q, who.udp, static_cast<uint32_t>(::time(nullptr)), writer_)) {
   case outcome::answered:
     record(q, begun);
     return writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
-  case outcome::forward: return forward(packet, q, udp, later);
-  case outcome::resolve: return resolve(packet, q, udp, later(), 0);
+  case outcome::forward: return forward(packet, q, who, later);
+  case outcome::resolve: return resolve(packet, q, who, later(), 0);
   }
   return 0;
 }
@@ -70,7 +71,7 @@ size_t dns_thread::refuse(const query& q, rcode code) {
 }
 
 // The recursor's answer goes back as it is. Nobody answered: SERVFAIL.
-size_t dns_thread::forward(byte_view packet, const query& q, bool udp, const std::function<reply_function()>& later) {
+size_t dns_thread::forward(byte_view packet, const query& q, asker who, const std::function<reply_function()>& later) {
   auto failure = [](std::vector<uint8_t> question) {
     query again;
     std::vector<uint8_t> out(max_message);
@@ -83,7 +84,7 @@ size_t dns_thread::forward(byte_view packet, const query& q, bool udp, const std
     return out;
   };
   std::vector<uint8_t> question(packet.begin(), packet.end());
-  bool asked = upstream_.ask(packet, !udp, [question, reply = later(), failure](byte_view answer) {
+  bool asked = upstream_.ask(packet, !who.udp, who.source, [question, reply = later(), failure](byte_view answer) {
     if (answer.empty()) reply(failure(question));
     else reply(answer);
   });
@@ -91,21 +92,22 @@ size_t dns_thread::forward(byte_view packet, const query& q, bool udp, const std
 }
 
 // An alias points outside: asks for its addresses, then answers once more.
-size_t dns_thread::resolve(byte_view packet, const query& q, bool udp, const reply_function& reply, int rounds) {
+size_t dns_thread::resolve(byte_view packet, const query& q, asker who, const reply_function& reply, int rounds) {
   std::vector<uint8_t> question;
   std::string name = responder_.wanted_name();
-  write_question(question, 0, name, type::a);
+  const auto qtype = responder_.wanted_type();
+  write_question(question, 0, name, qtype);
   auto copy = std::make_shared<std::vector<uint8_t>>(packet.begin(), packet.end());
-  bool asked = upstream_.ask(question, false, [this, copy, udp, reply, rounds, name](byte_view answer) {
+  bool asked = upstream_.ask(question, false, who.source, [this, copy, who, reply, rounds, name, qtype](byte_view answer) {
     std::vector<foreign_record> records;
     if (!parse_records(answer, 64, records)) records.clear();
-    directory_->remember(name, std::move(records));
-    answer_again(copy, udp, reply, rounds + 1);
+    directory_->remember(name, qtype, std::move(records));
+    answer_again(copy, who, reply, rounds + 1);
   });
   return asked ? 0 : refuse(q, rcode::server_failure);
 }
 
-void dns_thread::answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, bool udp, const reply_function& reply, int rounds) {
+void dns_thread::answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, asker who, const reply_function& reply, int rounds) {
   std::vector<uint8_t> buffer(max_message);
   writer_.rebind(buffer);
   query q;
@@ -113,8 +115,8 @@ void dns_thread::answer_again(const std::shared_ptr<std::vector<uint8_t>>& packe
   begin_batch();
   directory_->stop_resolving(rounds >= most_rounds);
   size_t size = 0;
-  if (responder_.respond(q, udp, static_cast<uint32_t>(::time(nullptr)), writer_) == outcome::resolve)
-    size = resolve(*packet, q, udp, reply, rounds);
+  if (responder_.respond(q, who.udp, static_cast<uint32_t>(::time(nullptr)), writer_) == outcome::resolve)
+    size = resolve(*packet, q, who, reply, rounds);
   else
     size = writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
   directory_->stop_resolving(false);
@@ -131,13 +133,6 @@ bool socket_address(const std::string& host, uint16_t port, sockaddr_storage& ou
   if (out.ss_family == AF_INET) reinterpret_cast<sockaddr_in*>(&out)->sin_port = htons(port);
   else reinterpret_cast<sockaddr_in6*>(&out)->sin6_port = htons(port);
   return true;
-}
-
-uint16_t bound_port(int fd) {
-  sockaddr_storage a{};
-  socklen_t length = sizeof a;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&a), &length) != 0) return 0;
-  return ntohs(a.ss_family == AF_INET ? reinterpret_cast<sockaddr_in*>(&a)->sin_port : reinterpret_cast<sockaddr_in6*>(&a)->sin6_port);
 }
 
 } // namespace actord::dns

@@ -2,10 +2,12 @@
 // (SO_REUSEPORT spreads askers over the threads) and, in the first thread, over TCP.
 #pragma once
 #include "api/dns/catalog_directory.hpp"
+#include "api/dns/core/fair_slots.hpp"
 #include "api/dns/server_directory.hpp"
 #include "api/dns/upstream.hpp"
 #include "runtime/net/io_loop.hpp"
 #include "runtime/net/loop_actor.hpp"
+#include "runtime/net/turn_queue.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <functional>
@@ -42,6 +44,8 @@ public:
   ~dns_thread();
 
   net::io_loop& loop() { return *loop_; }
+  net::turn_queue& turns() { return turns_; }
+  uint64_t random() { return random_(); }
   void host(net::loop_actor_ptr actor) { actor_ = std::move(actor); }
   net::loop_actor_ptr& actor() { return actor_; }
   void use(std::shared_ptr<const thread_settings> s);
@@ -50,30 +54,42 @@ public:
 
   void begin_batch() { directory_->begin_batch(); }
   void end_batch() { directory_->end_batch(); }
+  struct asker {
+    bool udp;
+    uint64_t source; // tells apart from whom questions come
+  };
   // Answers into `buffer` and returns the number of bytes; 0: there is nothing to say, now. When recursors have to be
   // asked first, `later` makes the function that gets the answer then.
-  size_t answer(byte_view packet, bool udp, std::span<uint8_t> buffer, const std::function<reply_function()>& later);
+  size_t answer(byte_view packet, asker who, std::span<uint8_t> buffer, const std::function<reply_function()>& later);
 
 private:
+  static constexpr uint32_t most_remote = 4096;       // questions that wait for servers
+  static constexpr size_t most_calls = 2 * most_remote;
   struct remote_question;
-  size_t ask_servers(byte_view packet, bool udp, const std::function<reply_function()>& later);
+  size_t ask_servers(byte_view packet, asker who, const std::function<reply_function()>& later);
   void answer_remotely(const std::shared_ptr<remote_question>& q);
   void make_calls(const std::shared_ptr<remote_question>& q);
+  bool may_ask(remote_question& q);
+  void give_back(remote_question& q);
+  void end_remotely(remote_question& q);
   void resolve_remotely(const std::shared_ptr<remote_question>& q);
   bool too_old(remote_question& q) const;
-  size_t forward(byte_view packet, const query& q, bool udp, const std::function<reply_function()>& later);
-  size_t resolve(byte_view packet, const query& q, bool udp, const reply_function& reply, int rounds);
-  void answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, bool udp, const reply_function& reply, int rounds);
+  size_t forward(byte_view packet, const query& q, asker who, const std::function<reply_function()>& later);
+  size_t resolve(byte_view packet, const query& q, asker who, const reply_function& reply, int rounds);
+  void answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, asker who, const reply_function& reply, int rounds);
   size_t refuse(const query& q, rcode code);
   void record(const query& q, std::chrono::steady_clock::time_point begun);
 
   std::unique_ptr<net::io_loop> loop_;
+  net::turn_queue turns_;
   std::shared_ptr<const thread_settings> settings_;
   prng random_;
   rpc_handle rpc_;
   std::unique_ptr<thread_directory> directory_;
   server_directory* servers_; // the same, on a client agent; else null
-  size_t asking_ = 0;         // questions that wait for servers
+  fair_slots asking_;         // a slot per question that waits for servers
+  std::vector<std::shared_ptr<remote_question>> asked_; // by slot
+  size_t calls_ = 0;          // to servers, under way
   responder responder_;
   writer writer_;
   upstream upstream_;
@@ -86,9 +102,8 @@ private:
 result<uint16_t> listen_udp(dns_thread& t, const std::string& host, uint16_t port);
 result<uint16_t> listen_tcp(dns_thread& t, const std::string& host, uint16_t port);
 
-// Shared by both: the address of an IP literal. False when it is none.
+// The address of an IP literal. False when it is none.
 bool socket_address(const std::string& host, uint16_t port, sockaddr_storage& out, socklen_t& length);
-uint16_t bound_port(int fd);
 
 } // namespace actord::dns
 

@@ -7,29 +7,52 @@ namespace actord::dns {
 
 namespace {
 constexpr int most_rounds = 16;          // calls, and names that recursors resolve, for one question
-constexpr size_t most_questions = 4096;  // that wait for servers at a time; more are refused
 } // namespace
 
-struct dns_thread::remote_question {
+struct dns_thread::remote_question : std::enable_shared_from_this<remote_question> {
   std::vector<uint8_t> packet;
-  bool udp = true;
+  asker who{};
   reply_function reply;
+  uint32_t slot = fair_slots::none;
   remote_view answers{{}};
   size_t under_way = 0;
   int rounds = 0;
-  bool failed = false, unknown_datacenter = false;
+  bool failed = false, unknown_datacenter = false, over = false;
   std::chrono::steady_clock::time_point begun;
 };
 
-size_t dns_thread::ask_servers(byte_view packet, bool udp, const std::function<reply_function()>& later) {
-  if (asking_ >= most_questions) {
-    query q;
-    (void)parse_query(packet, q);
-    return refuse(q, rcode::server_failure);
+// Where too many wait for servers, it is one of whoever has most of them waiting that is refused.
+bool dns_thread::may_ask(remote_question& q) {
+  if (q.slot != fair_slots::none) return true;
+  if (calls_ >= most_calls) return false; // of those that were given up, too
+  if (asking_.full()) {
+    if (asking_.has_longest(q.who.source)) return false;
+    const auto given_up = asked_[asking_.first_of_longest()];
+    give_back(*given_up);
+    given_up->failed = true;
+    loop_->post([this, given_up] { answer_remotely(given_up); });
   }
+  q.slot = asking_.take(q.who.source);
+  asked_[q.slot] = q.shared_from_this();
+  return true;
+}
+
+void dns_thread::give_back(remote_question& q) {
+  if (q.slot == fair_slots::none) return;
+  asking_.release(q.slot);
+  asked_[q.slot] = nullptr;
+  q.slot = fair_slots::none;
+}
+
+void dns_thread::end_remotely(remote_question& q) {
+  q.over = true;
+  give_back(q);
+}
+
+size_t dns_thread::ask_servers(byte_view packet, asker who, const std::function<reply_function()>& later) {
   auto q = std::make_shared<remote_question>();
   q->packet.assign(packet.begin(), packet.end());
-  q->udp = udp;
+  q->who = who;
   q->reply = later();
   remote_options o;
   o.datacenter = settings_->answers.datacenter;
@@ -47,11 +70,12 @@ bool dns_thread::too_old(remote_question& q) const {
 
 void dns_thread::answer_remotely(const std::shared_ptr<remote_question>& question) {
   query q;
-  if (parse_query(question->packet, q) != verdict::ok) return;
+  if (question->over || parse_query(question->packet, q) != verdict::ok) return;
   std::vector<uint8_t> buffer(max_message);
   writer_.rebind(buffer);
   size_t size = 0;
   if (question->failed) {
+    end_remotely(*question);
     size = refuse(q, question->unknown_datacenter ? rcode::name_error : rcode::server_failure);
     return question->reply({buffer.data(), size});
   }
@@ -59,35 +83,39 @@ void dns_thread::answer_remotely(const std::shared_ptr<remote_question>& questio
   servers_->use(&question->answers);
   const bool enough = question->rounds++ >= most_rounds;
   directory_->stop_resolving(enough);
-  const auto how = responder_.respond(q, question->udp, static_cast<uint32_t>(::time(nullptr)), writer_);
+  const auto how = responder_.respond(q, question->who.udp, static_cast<uint32_t>(::time(nullptr)), writer_);
   directory_->stop_resolving(false);
   if (!question->answers.complete() && !enough) return make_calls(question);
+  if (how != outcome::resolve) end_remotely(*question);
   switch (how) {
   case outcome::answered:
     record(q, question->begun);
     size = writer_.fits() ? writer_.size() : refuse(q, rcode::server_failure);
     break;
-  case outcome::forward: size = forward(question->packet, q, question->udp, [&] { return question->reply; }); break;
+  case outcome::forward: size = forward(question->packet, q, question->who, [&] { return question->reply; }); break;
   case outcome::resolve: return resolve_remotely(question);
   }
   if (size != 0) question->reply({buffer.data(), size});
 }
 
 void dns_thread::make_calls(const std::shared_ptr<remote_question>& q) {
+  if (!may_ask(*q)) {
+    q->failed = true;
+    return answer_remotely(q);
+  }
   auto needed = q->answers.take_needed();
   q->under_way = needed.size();
-  ++asking_;
+  calls_ += needed.size();
   for (auto& [number, call] : needed) {
     auto done = [this, q, which = number](rpc_answer& a) {
+      --calls_;
       if (a.failure.code == errc::none) {
         q->answers.answered(which, std::move(a.body));
       } else {
         q->failed = true;
         q->unknown_datacenter = a.failure.text.find("No path to datacenter") != a.failure.text.npos;
       }
-      if (--q->under_way > 0) return;
-      --asking_;
-      answer_remotely(q);
+      if (--q->under_way == 0) answer_remotely(q);
     };
     actor_->request(rpc_, caf::infinite, rpc_call{call.method, std::move(call.arguments), nanos(0), true})
         .then(done, [done](caf::error&) {
@@ -101,11 +129,12 @@ void dns_thread::make_calls(const std::shared_ptr<remote_question>& q) {
 void dns_thread::resolve_remotely(const std::shared_ptr<remote_question>& question) {
   std::vector<uint8_t> out;
   std::string name = responder_.wanted_name();
-  write_question(out, 0, name, type::a);
-  bool asked = upstream_.ask(out, false, [this, question, name](byte_view answer) {
+  const auto qtype = responder_.wanted_type();
+  write_question(out, 0, name, qtype);
+  bool asked = upstream_.ask(out, false, question->who.source, [this, question, name, qtype](byte_view answer) {
     std::vector<foreign_record> records;
     if (!parse_records(answer, 64, records)) records.clear();
-    directory_->remember(name, std::move(records));
+    directory_->remember(name, qtype, std::move(records));
     answer_remotely(question);
   });
   if (asked) return;

@@ -17,6 +17,7 @@ public:
   std::string node_of_address(std::string_view address) override;
   std::string service_of_address(std::string_view address) override;
   bool can_answer() override { return true; }
+  bool take_failure() override { return answers_->failure().code != errc::none; }
 
 private:
   remote_view* answers_ = nullptr;

@@ -1,9 +1,12 @@
 // DNS over TCP (RFC 7766): messages with a length before them, several in flight on a connection, answers as they come.
-// A connection that is silent, or does not take its answers, is closed; so are those beyond the limit.
+// A connection that is silent, or does not take its answers, is closed. Where there are too many, in all or of one address, or no more
+// descriptors, the one that was silent for longest goes: who is new is never shut out.
 #include "api/dns/dns_thread.hpp"
-#include <cstring>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include "runtime/base/machine_memory.hpp"
+#include "runtime/net/acceptor.hpp"
+#include "runtime/net/listener.hpp"
+#include <algorithm>
+#include <list>
 #include <sys/epoll.h>
 #include <unistd.h>
 #include <unordered_map>
@@ -11,83 +14,100 @@
 namespace actord::dns {
 namespace {
 
-constexpr size_t most_connections = 1024;
+constexpr size_t most_connections = 1024; // and no more than an eighth of the descriptors; a quarter of that of one address
 constexpr auto idle_time = std::chrono::seconds(8);    // for a whole question to come
 constexpr size_t most_unsent = 1 << 20;                // bytes of answers that the client has not taken
 constexpr size_t read_at_once = 16 * 1024;
+constexpr auto event_time = std::chrono::microseconds(30), turn_time = std::chrono::microseconds(100); // of answering, then others have their turn
 
 class tcp_listener;
 
-class tcp_connection : public net::io_handler, public std::enable_shared_from_this<tcp_connection> {
+class tcp_connection : public net::io_handler, public net::turn_taker, public std::enable_shared_from_this<tcp_connection> {
 public:
-  tcp_connection(dns_thread& t, tcp_listener& owner, int fd) : thread_(t), owner_(owner), fd_(fd) {}
+  using order = std::list<std::shared_ptr<tcp_connection>>;
+  tcp_connection(dns_thread& t, tcp_listener& owner, int fd, std::string peer) : thread_(t), owner_(owner), fd_(fd), peer_(std::move(peer)) {}
   ~tcp_connection() override { close_socket(); }
   bool start() {
     arm();
     return thread_.loop().watch(fd_, EPOLLIN, this).ok();
   }
   void on_io(uint32_t events) override;
+  void on_turn() override {
+    if (sent_ == out_.size()) work(turn_time);
+  }
   void close_socket() {
     thread_.loop().cancel(timer_);
     timer_ = 0;
     if (fd_ < 0) return;
+    thread_.turns().withdraw(this);
     thread_.loop().unwatch(fd_, this);
     ::close(fd_);
     fd_ = -1;
   }
+  const std::string& peer() const { return peer_; }
+  order::iterator place; // among all connections of the listener, the longest silent first
 
 private:
   void arm();
   void drop();
   bool read();
-  void take_questions();
+  void work(nanos time);
+  void take_questions(nanos time);
   void answer(byte_view packet);
   void send(byte_view message);
   bool flush();
+  bool choose_events();
 
   dns_thread& thread_;
   tcp_listener& owner_;
   int fd_;
+  std::string peer_;
   std::vector<uint8_t> in_, out_;
-  size_t sent_ = 0;
-  bool waiting_to_write_ = false;
+  size_t taken_ = 0, sent_ = 0; // of in_, of out_
+  bool more_ = false;           // whole questions wait for the next turn
+  uint32_t watched_ = EPOLLIN;
   net::timer_id timer_ = 0;
 };
 
 class tcp_listener : public net::io_handler {
 public:
-  tcp_listener(dns_thread& t, int fd) : thread_(t), fd_(fd) {}
+  tcp_listener(dns_thread& t, int fd)
+      : thread_(t), acceptor_(t.loop(), fd, "agent.dns", [this](int taken, std::string peer) { accept(taken, std::move(peer)); },
+                              [this] { if (!all_.empty()) forget(*all_.front()); }) {}
   ~tcp_listener() override {
-    for (auto& [p, c] : connections_) c->close_socket();
-    thread_.loop().unwatch(fd_, this);
-    ::close(fd_);
+    for (auto& c : all_) c->close_socket();
   }
-  void on_io(uint32_t) override {
-    for (int i = 0; i < 64; ++i) {
-      int fd = ::accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (fd < 0) return;
-      if (connections_.size() >= most_connections) {
-        ::close(fd);
-        continue;
-      }
-      int on = 1;
-      ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      auto c = std::make_shared<tcp_connection>(thread_, *this, fd);
-      if (c->start()) connections_.emplace(c.get(), c);
-    }
-  }
-  void forget(tcp_connection* c) {
-    auto it = connections_.find(c);
-    if (it == connections_.end()) return;
-    it->second->close_socket();
-    thread_.loop().retire(it->second);
-    connections_.erase(it);
+  status start() { return acceptor_.start(); }
+  void on_io(uint32_t) override {} // the acceptor's
+  void spoke(tcp_connection& c) { all_.splice(all_.end(), all_, c.place); } // of one that is open
+  void forget(tcp_connection& c) {
+    c.close_socket();
+    const auto of = by_address_.find(c.peer());
+    if (--of->second == 0) by_address_.erase(of);
+    auto gone = std::move(*c.place);
+    all_.erase(c.place);
+    thread_.loop().retire(std::move(gone));
   }
 
 private:
+  void accept(int fd, std::string peer) {
+    auto& of_address = by_address_[peer];
+    if (of_address >= most_ / 4) {
+      forget(**std::find_if(all_.begin(), all_.end(), [&](auto& c) { return c->peer() == peer; }));
+    } else if (all_.size() >= most_) {
+      forget(*all_.front());
+    }
+    auto c = std::make_shared<tcp_connection>(thread_, *this, fd, peer);
+    ++by_address_[peer];
+    c->place = all_.insert(all_.end(), c);
+    if (!c->start()) forget(*c);
+  }
+
   dns_thread& thread_;
-  int fd_;
-  std::unordered_map<tcp_connection*, std::shared_ptr<tcp_connection>> connections_;
+  const size_t most_ = std::clamp<size_t>(usable_descriptors() / 8, 16, most_connections);
+  tcp_connection::order all_;
+  std::unordered_map<std::string, size_t> by_address_;
+  net::acceptor acceptor_; // last: it calls us
 };
 
 void tcp_connection::arm() {
@@ -98,14 +118,16 @@ void tcp_connection::arm() {
   });
 }
 
-void tcp_connection::drop() { owner_.forget(this); }
+void tcp_connection::drop() {
+  if (fd_ >= 0) owner_.forget(*this);
+}
 
 void tcp_connection::on_io(uint32_t events) {
   if ((events & EPOLLOUT) && !flush()) return drop();
+  if (more_) return sent_ == out_.size() ? thread_.turns().again(this) : void();
   if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
   if (!read()) return drop();
-  take_questions();
-  if (!flush()) drop();
+  work(event_time);
 }
 
 bool tcp_connection::read() {
@@ -116,29 +138,51 @@ bool tcp_connection::read() {
   return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-void tcp_connection::take_questions() {
-  size_t at = 0;
+// Whoever sends many questions at once has them answered in turns, behind whoever has an event, and no more are read meanwhile.
+void tcp_connection::work(nanos time) {
+  more_ = false;
+  take_questions(time);
+  if (fd_ < 0) return;
+  if (!flush()) return drop();
+  if (more_ && sent_ == out_.size()) thread_.turns().again(this);
+}
+
+void tcp_connection::take_questions(nanos time) {
+  const size_t before = taken_;
+  const auto until = net::io_loop::clock::now() + time;
   thread_.begin_batch();
-  while (in_.size() - at >= 2) {
-    size_t length = size_t{in_[at]} << 8 | in_[at + 1];
-    if (in_.size() - at - 2 < length) break;
-    answer(byte_view(in_).subspan(at + 2, length));
-    at += length + 2;
+  while (fd_ >= 0 && in_.size() - taken_ >= 2) { // an answer that is ready at once may find that the other side is gone
+    size_t length = size_t{in_[taken_]} << 8 | in_[taken_ + 1];
+    if (in_.size() - taken_ - 2 < length) break;
+    if (taken_ > before && net::io_loop::clock::now() >= until) {
+      more_ = true;
+      break;
+    }
+    answer(byte_view(in_).subspan(taken_ + 2, length));
+    taken_ += length + 2;
     if (out_.size() - sent_ > most_unsent && !flush()) break;
   }
   thread_.end_batch();
-  in_.erase(in_.begin(), in_.begin() + static_cast<ptrdiff_t>(at));
+  if (fd_ < 0) return;
+  if (taken_ > before) {
+    arm();
+    owner_.spoke(*this);
+  }
+  if (more_) return; // once per read, not per turn
+  in_.erase(in_.begin(), in_.begin() + static_cast<ptrdiff_t>(taken_));
+  taken_ = 0;
   if (in_.empty() && in_.capacity() > 4 * read_at_once) in_.shrink_to_fit();
-  if (at > 0) arm();
 }
 
 void tcp_connection::answer(byte_view packet) {
   static thread_local std::vector<uint8_t> buffer(max_message);
-  size_t size = thread_.answer(packet, false, buffer, [this]() -> dns_thread::reply_function {
+  const dns_thread::asker who{false, std::hash<std::string>{}(peer_)};
+  size_t size = thread_.answer(packet, who, buffer, [this]() -> dns_thread::reply_function {
     return [weak = weak_from_this()](byte_view message) {
       auto self = weak.lock();
       if (!self || self->fd_ < 0) return;
       self->send(message);
+      self->owner_.spoke(*self);
       if (!self->flush()) self->drop();
     };
   });
@@ -161,38 +205,31 @@ bool tcp_connection::flush() {
     sent_ += static_cast<size_t>(n);
   }
   if (out_.size() - sent_ > most_unsent) return false;
-  bool pending = sent_ < out_.size();
-  if (!pending) {
+  if (sent_ == out_.size()) {
     out_.clear();
     sent_ = 0;
   }
-  if (pending != waiting_to_write_) {
-    waiting_to_write_ = pending;
-    // While the client does not take what it asked for, no more of its questions are read.
-    return thread_.loop().rewatch(fd_, pending ? uint32_t{EPOLLOUT} : uint32_t{EPOLLIN}, this).ok();
-  }
-  return true;
+  return choose_events();
+}
+
+// While the client does not take what it asked for, or has asked for more than a turn's worth, no more of its questions are read.
+bool tcp_connection::choose_events() {
+  const uint32_t wanted = sent_ < out_.size() ? uint32_t{EPOLLOUT} : more_ ? 0U : uint32_t{EPOLLIN};
+  if (wanted == watched_) return true;
+  watched_ = wanted;
+  return thread_.loop().rewatch(fd_, wanted, this).ok();
 }
 
 } // namespace
 
 result<uint16_t> listen_tcp(dns_thread& t, const std::string& host, uint16_t port) {
-  sockaddr_storage address{};
-  socklen_t length = 0;
-  if (!socket_address(host, port, address, length)) return error{errc::internal, "\"" + host + "\" is not an IP address"};
-  int fd = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return error{errc::internal, std::string("socket: ") + std::strerror(errno)};
-  int on = 1;
-  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 || ::listen(fd, 1024) != 0) {
-    error e{errc::internal, "listen tcp " + host + ":" + std::to_string(port) + ": bind: " + std::strerror(errno)};
-    ::close(fd);
-    return e;
-  }
-  auto handler = std::make_unique<tcp_listener>(t, fd);
-  if (auto s = t.loop().watch(fd, EPOLLIN, handler.get()); !s) return s.err();
-  t.adopt(std::move(handler));
-  return bound_port(fd);
+  auto fd = net::open_listener({.host = host, .port = port, .unix_path = {}, .unix_user = {}, .unix_group = {}, .unix_mode = {}});
+  if (!fd) return fd.err();
+  const auto bound = net::bound_port(*fd);
+  auto listener = std::make_unique<tcp_listener>(t, *fd);
+  if (auto s = listener->start(); !s) return s.err();
+  t.adopt(std::move(listener));
+  return bound;
 }
 
 } // namespace actord::dns

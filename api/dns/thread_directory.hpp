@@ -14,16 +14,18 @@ public:
   virtual void allow_stale(bool yes) = 0;
 
   // What recursors said; believed for a second, so that the answer that waited for it can be written.
-  void remember(const std::string& wire_name, std::vector<foreign_record> records) {
-    if (foreign_.size() >= most_names) foreign_.clear();
-    foreign_[wire_name] = {std::move(records), std::chrono::steady_clock::now() + std::chrono::seconds(1)};
+  void remember(const std::string& wire_name, uint16_t qtype, std::vector<foreign_record> records) {
+    auto& known = qtype == type::aaaa ? foreign_v6_ : foreign_;
+    if (known.size() >= most_names) known.clear();
+    known[wire_name] = {std::move(records), std::chrono::steady_clock::now() + std::chrono::seconds(1)};
   }
   // Names that are still unknown count as having no records from here on: an answer asked for too many.
   void stop_resolving(bool yes) { stop_resolving_ = yes; }
-  const std::vector<foreign_record>* resolved(std::string_view wire_name) override {
+  const std::vector<foreign_record>* resolved(std::string_view wire_name, uint16_t qtype) override {
     static const std::vector<foreign_record> none;
-    auto it = foreign_.find(wire_name);
-    if (it != foreign_.end() && it->second.expires > std::chrono::steady_clock::now()) return &it->second.records;
+    auto& known = qtype == type::aaaa ? foreign_v6_ : foreign_;
+    auto it = known.find(wire_name);
+    if (it != known.end() && it->second.expires > std::chrono::steady_clock::now()) return &it->second.records;
     return stop_resolving_ ? &none : nullptr;
   }
 
@@ -41,7 +43,7 @@ private:
     std::chrono::steady_clock::time_point expires;
   };
   bool stop_resolving_ = false;
-  table<known_name> foreign_;
+  table<known_name> foreign_, foreign_v6_; // asked for A, for AAAA
 };
 
 } // namespace actord::dns

@@ -1,6 +1,8 @@
 // A thread's UDP socket: takes up to 64 questions with one call, answers them straight into one buffer, and sends the
-// answers with one call.
+// answers with one call. When more come than can be answered, they are read faster than they are answered, and their sources take turns.
+#include "api/dns/core/fair_slots.hpp"
 #include "api/dns/dns_thread.hpp"
+#include "runtime/net/listener.hpp"
 #include <array>
 #include <cstring>
 #include <fcntl.h>
@@ -14,7 +16,25 @@ namespace {
 constexpr size_t batch = 64;
 constexpr size_t largest_question = 4096;   // bytes; a longer one is refused as malformed
 constexpr size_t arena_size = 256 * 1024;   // answers of a batch; flushed early when a large answer needs the room
-constexpr int batches_per_event = 4;        // then the loop's other work has its turn
+constexpr int batches_per_event = 2;        // then the loop's other work has its turn; who has more waiting is flooded
+constexpr uint32_t most_waiting = 2048;     // questions of a flood, which the kernel would otherwise drop whosever they are
+constexpr int flood_batches = 8;            // read per turn, so that what is dropped is dropped here
+constexpr size_t flood_answers = 64;        // made per turn
+constexpr auto turn_time = std::chrono::milliseconds(1); // of answering, where questions are laborious
+constexpr nanos flood_memory = std::chrono::seconds(10);
+
+struct control_buffer {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
+};
+
+uint64_t source_of(const sockaddr_storage& a) {
+  uint64_t source = 0;
+  if (a.ss_family == AF_INET) return reinterpret_cast<const sockaddr_in&>(a).sin_addr.s_addr;
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(a).sin6_addr;
+  std::memcpy(&source, &six, sizeof source); // a /64 is one household
+  if (source == 0) std::memcpy(&source, six.s6_addr + sizeof source, sizeof source); // an address of IPv4 in IPv6's form
+  return source;
+}
 
 class udp_socket : public net::io_handler {
 public:
@@ -27,8 +47,12 @@ public:
   }
 
   void on_io(uint32_t) override {
+    if (flood_ && flood_->posted) return; // has its turn in this iteration
+    const auto until = net::io_loop::clock::now() + turn_time;
     for (int i = 0; i < batches_per_event; ++i)
-      if (!take_batch()) return;
+      if (!take_batch(until)) return;
+    begin_flood();
+    take_flood();
   }
 
   // For answers that waited for a recursor.
@@ -37,12 +61,23 @@ public:
   }
 
 private:
-  struct control_buffer {
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
+  struct waiting_question {
+    std::string bytes;
+    sockaddr_storage from;
+    socklen_t from_length;
+    control_buffer control;
+    size_t control_length;
+  };
+  struct flood {
+    explicit flood(uint64_t key) : slots(most_waiting, key), questions(most_waiting) {}
+    fair_slots slots;
+    std::vector<waiting_question> questions; // by slot
+    bool posted = false;                     // a turn
+    net::timer_id end = 0;
   };
 
-  // False when no full batch was there.
-  bool take_batch() {
+  // How many questions there were.
+  size_t receive() {
     for (size_t i = 0; i < batch; ++i) {
       auto& h = in_[i].msg_hdr;
       h = {};
@@ -56,22 +91,114 @@ private:
       }
     }
     int n = ::recvmmsg(fd_, in_.data(), batch, MSG_DONTWAIT, nullptr);
-    if (n <= 0) return false;
-    thread_.begin_batch();
-    used_ = out_count_ = 0;
-    for (size_t i = 0; i < static_cast<size_t>(n); ++i) answer(i);
-    flush();
-    thread_.end_batch();
-    return static_cast<size_t>(n) == batch;
+    return n > 0 ? static_cast<size_t>(n) : 0;
+  }
+  byte_view packet(size_t i) const {
+    return {questions_.data() + i * largest_question, in_[i].msg_hdr.msg_flags & MSG_TRUNC ? header_size : in_[i].msg_len};
   }
 
-  void answer(size_t i) {
+  // False when no full batch was there, or its questions take long: those that are left wait with what comes.
+  bool take_batch(net::io_loop::clock::time_point until) {
+    const size_t n = receive();
+    if (n == 0) return false;
+    begin();
+    size_t i = 0;
+    while (i < n) {
+      answer(i, packet(i));
+      if (++i % 4 == 0 && net::io_loop::clock::now() >= until) break;
+    }
+    end();
+    if (i == n) return n == batch;
+    begin_flood();
+    for (; i < n; ++i) put_by(i);
+    go_on_later();
+    return false;
+  }
+  void begin() {
+    thread_.begin_batch();
+    used_ = out_count_ = 0;
+  }
+  void end() {
+    flush();
+    thread_.end_batch();
+  }
+
+  // ---- a flood ----
+
+  void begin_flood() {
+    if (!flood_) flood_ = std::make_unique<flood>(thread_.random());
+  }
+
+  void take_flood() {
+    for (int i = 0; i < flood_batches; ++i) {
+      const size_t n = receive();
+      for (size_t k = 0; k < n; ++k) put_by(k);
+      if (n < batch) break;
+    }
+    answer_waiting();
+    go_on_later();
+  }
+
+  void go_on_later() {
+    thread_.loop().cancel(flood_->end);
+    flood_->end = thread_.loop().call_after(flood_memory, [this] { flood_ = nullptr; });
+    if (flood_->slots.empty()) return;
+    flood_->posted = true;
+    thread_.loop().post([this] { thread_.loop().post([this] { take_turn(); }); }); // one turn per iteration: the first runs behind this one's events
+  }
+
+  void take_turn() {
+    if (!flood_) return;
+    flood_->posted = false;
+    take_flood();
+  }
+
+  // Where there is no room it is whose most waits that loses one.
+  void put_by(size_t i) {
+    auto& f = *flood_;
+    const auto source = source_of(from_[i]);
+    if (f.slots.full()) {
+      if (f.slots.has_longest(source)) return;
+      f.slots.release(f.slots.first_of_longest());
+    }
+    auto& q = f.questions[f.slots.take(source)];
+    const auto bytes = packet(i);
+    q.bytes.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    q.from = from_[i];
+    q.from_length = in_[i].msg_hdr.msg_namelen;
+    q.control_length = wildcard_ ? in_[i].msg_hdr.msg_controllen : 0;
+    if (wildcard_) q.control = control_[i];
+  }
+
+  // In the places of a batch that was read.
+  void answer_waiting() {
+    auto& f = *flood_;
+    const auto until = net::io_loop::clock::now() + turn_time;
+    begin();
+    for (size_t i = 0; i < flood_answers && !f.slots.empty(); ++i) {
+      if (i > 0 && net::io_loop::clock::now() >= until) break;
+      const auto slot = f.slots.next();
+      const auto& q = f.questions[slot];
+      from_[i] = q.from;
+      auto& h = in_[i].msg_hdr;
+      h.msg_namelen = q.from_length;
+      if (wildcard_) {
+        control_[i] = q.control;
+        h.msg_control = control_[i].bytes.data();
+        h.msg_controllen = q.control_length;
+      }
+      answer(i, {reinterpret_cast<const uint8_t*>(q.bytes.data()), q.bytes.size()});
+      f.slots.release(slot);
+    }
+    end();
+  }
+
+  void answer(size_t i, byte_view packet) {
     if (arena_.size() - used_ < max_message) flush();
-    size_t length = in_[i].msg_hdr.msg_flags & MSG_TRUNC ? header_size : in_[i].msg_len;
-    byte_view packet{questions_.data() + i * largest_question, length};
-    size_t size = thread_.answer(packet, true, std::span(arena_).subspan(used_, max_message), [&, i]() -> dns_thread::reply_function {
+    auto later = [&, i]() -> dns_thread::reply_function {
       return [this, to = from_[i], name_length = in_[i].msg_hdr.msg_namelen](byte_view message) { send_one(message, to, name_length); };
-    });
+    };
+    size_t size = thread_.answer(packet, {true, source_of(from_[i])}, std::span(arena_).subspan(used_, max_message), later);
     if (size == 0) return;
     out_vectors_[out_count_] = {arena_.data() + used_, size};
     auto& h = out_[out_count_].msg_hdr;
@@ -120,6 +247,7 @@ private:
   std::array<sockaddr_storage, batch> from_{};
   std::array<control_buffer, batch> control_{};
   size_t used_ = 0, out_count_ = 0;
+  std::unique_ptr<flood> flood_;
 };
 
 } // namespace
@@ -144,7 +272,7 @@ result<uint16_t> listen_udp(dns_thread& t, const std::string& host, uint16_t por
   auto handler = std::make_unique<udp_socket>(t, fd, wildcard);
   if (auto s = t.loop().watch(fd, EPOLLIN, handler.get()); !s) return s.err();
   t.adopt(std::move(handler));
-  return bound_port(fd);
+  return net::bound_port(fd);
 }
 
 } // namespace actord::dns

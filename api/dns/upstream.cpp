@@ -1,10 +1,20 @@
 #include "api/dns/upstream.hpp"
+#include "runtime/base/machine_memory.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include <arpa/inet.h>
 #include <cstring>
+#include <algorithm>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 namespace actord::dns {
+
+namespace {
+// An eighth of the descriptors that the process may have: there are two threads, and others need some, too.
+uint32_t most_exchanges() {
+  return static_cast<uint32_t>(std::clamp<uint64_t>(usable_descriptors() / 8, 8, 1024));
+}
+} // namespace
 
 bool parse_recursor(std::string_view text, recursor_address& out) {
   std::string host(text), port = "53";
@@ -23,21 +33,11 @@ bool parse_recursor(std::string_view text, recursor_address& out) {
     number = number * 10 + static_cast<unsigned>(c - '0');
   }
   if (number == 0 || number > 65535) return false;
-  ip_address ip = parse_ip(host);
-  if (ip.family == 4) {
-    auto* a = reinterpret_cast<sockaddr_in*>(&out.address);
-    a->sin_family = AF_INET;
-    a->sin_port = htons(static_cast<uint16_t>(number));
-    std::memcpy(&a->sin_addr, ip.bytes.data(), 4);
-    out.length = sizeof *a;
-  } else if (ip.family == 6) {
-    auto* a = reinterpret_cast<sockaddr_in6*>(&out.address);
-    a->sin6_family = AF_INET6;
-    a->sin6_port = htons(static_cast<uint16_t>(number));
-    std::memcpy(&a->sin6_addr, ip.bytes.data(), 16);
-    out.length = sizeof *a;
-  }
-  return ip.family != 0;
+  net::endpoint e;
+  if (!net::read_ip(host, static_cast<uint16_t>(number), e)) return false;
+  out.address = e.storage;
+  out.length = e.length;
+  return true;
 }
 
 // One question on its way through the recursors. Each try has a socket of its own, so that the kernel picks a fresh
@@ -66,6 +66,7 @@ public:
     }
   }
   done_function done_taken() { return std::move(done_); }
+  uint32_t slot = fair_slots::none;
   void abandon() {
     ended_ = true;
     close_socket();
@@ -163,17 +164,32 @@ private:
   bool ended_ = false;
 };
 
+upstream::upstream(net::io_loop& loop, prng& random) : loop_(loop), random_(random), slots_(most_exchanges(), random()), numbers_(slots_.size()) {}
+
 upstream::~upstream() {
   for (auto& [number, e] : exchanges_) e->abandon(); // a timer of the loop may hold it for longer than we live
 }
 
-bool upstream::ask(byte_view question, bool tcp, done_function done) {
-  if (exchanges_.size() >= most_exchanges || question.size() < header_size) return false;
-  auto number = next_++;
+bool upstream::ask(byte_view question, bool tcp, uint64_t source, done_function done) {
+  if (question.size() < header_size) return false;
+  if (slots_.full()) give_up(slots_.first_of_longest());
+  const auto number = next_++;
   auto e = std::make_shared<exchange>(*this, number, question, tcp, std::move(done));
+  e->slot = slots_.take(source);
+  numbers_[e->slot] = number;
   exchanges_.emplace(number, e);
   e->next();
   return true;
+}
+
+void upstream::give_up(uint32_t slot) {
+  const auto it = exchanges_.find(numbers_[slot]);
+  const auto gone = it->second;
+  exchanges_.erase(it);
+  slots_.release(slot);
+  gone->abandon();
+  loop_.retire(gone);
+  loop_.post([done = gone->done_taken()] { done({}); });
 }
 
 void upstream::finish(uint64_t number, byte_view answer) {
@@ -181,6 +197,7 @@ void upstream::finish(uint64_t number, byte_view answer) {
   if (it == exchanges_.end()) return;
   auto gone = it->second;
   exchanges_.erase(it);
+  slots_.release(gone->slot);
   loop_.retire(gone);
   gone->done_taken()(answer);
 }

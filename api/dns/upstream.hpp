@@ -1,6 +1,8 @@
 // Asks recursors on behalf of a DNS thread, without blocking it: one after the other until one answers with NOERROR or
-// NXDOMAIN. Lives in the thread's loop. What waits is bounded; a flood beyond that is answered SERVFAIL at once.
+// NXDOMAIN. Lives in the thread's loop. What waits is bounded, by descriptors, too; beyond that whoever has most waiting loses what has waited longest:
+// names whose servers are silent fill the room, those that are answered leave it at once.
 #pragma once
+#include "api/dns/core/fair_slots.hpp"
 #include "api/dns/core/message.hpp"
 #include "runtime/base/prng.hpp"
 #include "runtime/net/io_loop.hpp"
@@ -8,6 +10,7 @@
 #include <memory>
 #include <sys/socket.h>
 #include <unordered_map>
+#include <vector>
 
 namespace actord::dns {
 
@@ -23,26 +26,28 @@ public:
   // Empty: every recursor failed.
   using done_function = std::function<void(byte_view answer)>;
 
-  upstream(net::io_loop& loop, prng& random) : loop_(loop), random_(random) {}
+  upstream(net::io_loop& loop, prng& random);
   ~upstream(); // what is under way is forgotten; the loop has stopped
   void use(std::vector<recursor_address> recursors, nanos timeout) {
     recursors_ = std::move(recursors);
     timeout_ = timeout;
   }
 
-  // Sends the question (its id is replaced, and put back into the answer), over TCP or UDP. `done` is called later, in
-  // the loop, never from inside. False when too much is under way: `done` will not be called.
-  bool ask(byte_view question, bool tcp, done_function done);
+  // Sends the question (its id is replaced, and put back into the answer), over TCP or UDP, for who comes from `source`. `done` is called
+  // later, in the loop, never from inside. False when it is no question: `done` will not be called.
+  bool ask(byte_view question, bool tcp, uint64_t source, done_function done);
 
 private:
   class exchange;
-  static constexpr size_t most_exchanges = 512;
+  void give_up(uint32_t slot);
   void finish(uint64_t number, byte_view answer);
 
   net::io_loop& loop_;
   prng& random_;
   std::vector<recursor_address> recursors_;
   nanos timeout_ = std::chrono::seconds(2);
+  fair_slots slots_; // one per exchange: a descriptor each
+  std::vector<uint64_t> numbers_; // of exchanges, by slot
   std::unordered_map<uint64_t, std::shared_ptr<exchange>> exchanges_;
   uint64_t next_ = 1;
 };

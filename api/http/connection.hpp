@@ -3,7 +3,7 @@
 #pragma once
 #include "api/http/core/request_parser.hpp"
 #include "api/http/encoded_answer.hpp"
-#include "runtime/net/io_loop.hpp"
+#include "runtime/net/turn_queue.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <memory>
 #include <string>
@@ -23,17 +23,19 @@ struct reply_facts {
   bool tell_index = false;           // a write with ?at_least is told its index
   std::string_view cache;            // X-Cache, when asked with ?cached
   std::string_view consistency;      // for X-Consul-Effective-Consistency
+  std::unique_ptr<std::string> line; // for the log; only when requests are logged
   telemetry::series* took = nullptr; // ms; of the route, null when no route was found
   std::chrono::steady_clock::time_point began;
 };
 
-class connection final : public net::io_handler, public std::enable_shared_from_this<connection> {
+class connection final : public net::io_handler, public net::turn_taker, public std::enable_shared_from_this<connection> {
 public:
   connection(front& f, int fd, std::string peer) : front_(f), fd_(fd), peer_(std::move(peer)) {}
   ~connection() override;
   bool open(); // registers with the loop; false when that fails
 
   void on_io(uint32_t events) override;
+  void on_turn() override;
   void close();
 
   // Answers the request at hand.
@@ -48,9 +50,18 @@ public:
   bool busy() const { return busy_; }
   uint64_t serial() const { return serial_; }
   const std::string& peer() const { return peer_; }
+  std::string peer_endpoint() const; // "ip:port"; asks the kernel
   reply_facts& facts() { return facts_; }
+  // Closes it when it waits for a change and the other side left before that: no further event tells of it.
+  void close_if_left();
   // The request will be answered later.
-  void set_busy() { busy_ = true; }
+  void set_busy(bool busy = true) { busy_ = busy; }
+
+  // Bytes that it makes us hold: of requests that are not whole, or worked on elsewhere, and of answers that it has not taken. What answers
+  // share with others counts in parts.
+  size_t held() const;
+  size_t counted() const { return counted_; }
+  void hold_elsewhere(size_t bytes) { elsewhere_ = bytes, recount(); }
 
   // Where it waits, when it waits for a change; kept by query_groups.
   query_group* group = nullptr;
@@ -65,17 +76,20 @@ private:
   };
   void pump();
   bool receive();
+  bool turn_is_over() const;
   size_t consume(std::string_view bytes);
   parse_outcome next_request(std::string_view bytes, size_t& used);
   void refuse(const refusal& why);
-  void refuse_body(const request& r);
-  void refuse_size(uint64_t length, uint64_t limit, bool named);
+  void refuse_body(const request& r, std::string_view why);
+  void refuse_size(uint64_t length, uint64_t limit, bool named, bool close);
   void head_of(const response& r, uint64_t length, bool zipped, bool chunked, std::string& out);
   void transmit(std::string head, std::shared_ptr<const std::string> body);
   void keep_unsent(std::string head, std::shared_ptr<const std::string> body, size_t sent);
   void flush_gathered();
   void flush_outbox();
   void finished();
+  void log_finished();
+  void recount();
   void arm(nanos limit);
   void disarm();
   void linger();
@@ -84,15 +98,24 @@ private:
   front& front_;
   int fd_;
   std::string peer_;
-  std::string in_;            // bytes of a request that is not complete, or of requests that wait
+  std::string in_;            // from in_at_ on: bytes of a request that is not complete, or of requests that wait
+  size_t in_at_ = 0;
   std::string gathered_;      // answers of this turn, written together
   std::unique_ptr<outbox> out_;
-  parse_progress progress_;
+  std::unique_ptr<parse_progress> progress_; // of a request that came in pieces
   uint64_t serial_ = 0;
+  size_t elsewhere_ = 0, counted_ = 0; // the latter as the front knows it
   net::timer_id deadline_ = 0;
+  uint16_t served_ = 0, reads_ = 0; // in this turn
   reply_facts facts_;
   bool readable_ = false, peer_eof_ = false, busy_ = false, pumping_ = false, starved_ = false;
-  bool close_after_ = false, lingering_ = false, continued_ = false, streaming_ = false, body_armed_ = false;
+  bool close_after_ = false, lingering_ = false, heavy_ = false, continued_ = false, streaming_ = false, body_armed_ = false;
 };
+
+// Who waits for the answer to its request of this number; null when it has it, or is gone.
+inline std::shared_ptr<connection> still_waiting(const std::weak_ptr<connection>& who, uint64_t serial) {
+  auto c = who.lock();
+  return c && c->is_open() && c->busy() && c->serial() == serial ? c : nullptr;
+}
 
 } // namespace actord::http

@@ -49,14 +49,20 @@ std::string gzip(std::string_view in) {
   return out;
 }
 
-std::shared_ptr<const std::string> encoded_answer::body(bool pretty, bool zipped) {
-  if (answer_.kind != body_kind::json) pretty = false;
-  auto& form = forms_[(pretty ? 2u : 0u) + (zipped ? 1u : 0u)];
-  if (!form) {
-    if (zipped) form = std::make_shared<const std::string>(gzip(*body(pretty, false)));
-    else form = std::make_shared<const std::string>(json_pretty(*forms_[0]));
-  }
-  return form;
+encoded_answer::form encoded_answer::body(bool pretty, bool zipped) {
+  auto& made = at(pretty, zipped);
+  if (!made) made = zipped ? std::make_shared<const std::string>(gzip(*body(pretty, false))) : make(*forms_[0], pretty, false);
+  return made;
+}
+
+bool encoded_answer::is_costly(bool pretty, bool zipped) const {
+  return !at(pretty, zipped) && is_costly(forms_[0]->size(), pretty && is_json(), zipped);
+}
+
+encoded_answer::form encoded_answer::make(const std::string& compact, bool pretty, bool zipped) {
+  std::string text = pretty ? json_pretty(compact) : std::string();
+  if (zipped) text = gzip(pretty ? text : compact);
+  return std::make_shared<const std::string>(std::move(text));
 }
 
 size_t encoded_answer::bytes() const {

@@ -17,12 +17,7 @@ deferred exchange::defer() {
   return deferred(conn_.weak_from_this(), conn_.serial());
 }
 
-namespace {
-std::shared_ptr<connection> still_waiting(const std::weak_ptr<connection>& w, uint64_t serial) {
-  auto c = w.lock();
-  return c && c->is_open() && c->busy() && c->serial() == serial ? c : nullptr;
-}
-} // namespace
+void work_on_body(exchange& x, body_work work) { x.env.owner.body_elsewhere(x, std::move(work)); }
 
 bool deferred::alive() const { return still_waiting(conn_, serial_) != nullptr; }
 

@@ -1,4 +1,6 @@
 #include "api/http/front.hpp"
+#include "actors/messages/write_sample.hpp"
+#include "api/http/core/logged_url.hpp"
 #include "api/http/core/uri.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/command/commands.hpp"
@@ -27,29 +29,16 @@ bool accepts_gzip(std::string_view header) {
   return rest.find_first_of("123456789", q) != rest.npos;
 }
 
-// Consul's measure of a write as its client sees it: from the proposal until it is applied.
-telemetry::series* write_sample(std::string_view command) {
-  static auto &registered = telemetry::sample("catalog.register"), &deregistered = telemetry::sample("catalog.deregister"),
-              &kv = telemetry::sample("kvs.apply"), &txn = telemetry::sample("txn.apply");
-  if (command.empty()) return nullptr;
-  switch (static_cast<command_kind>(command[0])) {
-  case command_kind::catalog_register: return &registered;
-  case command_kind::catalog_deregister: return &deregistered;
-  case command_kind::kv: return &kv;
-  case command_kind::txn: return &txn;
-  default: return nullptr;
-  }
-}
-
 } // namespace
 
 front::front(net::io_loop& loop, front_parts parts)
-    : loop_(loop), parts_(std::move(parts)),
+    : loop_(loop), turns_(loop), parts_(std::move(parts)),
       self_(net::loop_actor::make(parts_.system, loop, [this](net::loop_actor*) { return handlers(); })),
       views_(parts_.store),
       env_{parts_.rules->config, parts_.system, loop,  self_,  parts_.router, parts_.watch,
            parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot, parts_.cluster},
-      groups_(*this), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0) {
+      groups_(*this, loop), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
+      allowed_(loop, [this](const pending_read& p) { read_allowed(p); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
 
@@ -74,7 +63,7 @@ void front::accept(int fd, std::string peer) {
 }
 
 void front::closed(connection& c) {
-  if (!c.peer().empty()) parts_.clients->leave(c.peer());
+  parts_.clients->leave(c.peer());
   auto it = connections_.find(&c);
   if (it == connections_.end()) return;
   loop_.retire(std::move(it->second));
@@ -85,11 +74,45 @@ void front::shutdown() {
   if (ended_) return;
   ended_ = true;
   groups_.clear();
+  allowed_.clear();
   while (!connections_.empty()) {
     auto c = connections_.begin()->second;
     c->close();
   }
   self_->quit_loop();
+}
+
+// A request is bounded, and an answer is what was asked for; that very many are not finished, or not taken, is bounded here.
+void front::account(size_t before, size_t now) {
+  held_ = held_ - before + now;
+  looked_at_ = std::min(looked_at_, held_);
+  if (held_ <= parts_.memory || held_ - looked_at_ <= parts_.memory / 8 || ended_ || std::exchange(bounding_, true)) return;
+  loop_.post([this] { bound_held(); });
+}
+
+// The largest connections of the address that holds the most go, until it is enough.
+void front::bound_held() {
+  bounding_ = false;
+  std::unordered_map<std::string_view, size_t> of_address;
+  std::vector<std::shared_ptr<connection>> all;
+  size_t sum = 0;
+  for (auto& [raw, c] : connections_) {
+    if (c->counted() == 0) continue;
+    sum += c->held();
+    of_address[c->peer()] += c->held();
+    all.push_back(c);
+  }
+  while (sum > parts_.memory && !all.empty()) {
+    const auto weight = [&](const auto& c) { return std::pair(of_address[c->peer()], c->held()); };
+    const auto most = std::max_element(all.begin(), all.end(), [&](auto& a, auto& b) { return weight(a) < weight(b); });
+    const auto gone = std::move(*most);
+    all.erase(most);
+    log::warn("agent.http", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", gone->peer(), gone->held(), sum);
+    sum -= gone->held();
+    of_address[gone->peer()] -= gone->held();
+    gone->close();
+  }
+  looked_at_ = held_;
 }
 
 std::string_view front::date() {
@@ -143,6 +166,10 @@ bool front::answer_before_routing(request& r, response& out) {
   if (r.path == "*" || r.path.empty()) {
     out.plain = true;
     if (r.method_verb == verb::options) return true;
+    if (r.path == "*") {
+      out.close = r.minor_version > 0; // Go's mux asks for that of HTTP/1.1 only
+      return out.empty(400), true;
+    }
     out.text(404, "404 page not found\n");
     return true;
   }
@@ -153,8 +180,7 @@ bool front::answer_before_routing(request& r, response& out) {
   }
   if (r.path == "/") {
     out.plain = true;
-    if (parts_.rules->config.ui) redirect(r, parts_.rules->config.ui_content_path, out);
-    else out.text(200, "Consul Agent");
+    out.text(200, "Consul Agent"); // a configuration that asks for the web page, too, until there is one
     return true;
   }
   return false;
@@ -178,6 +204,7 @@ bool front::refuse_by_rules(size_t row, request& r, response& out) {
 // "http.GET.v1.kv._": by the route's pattern, so that no client chooses names. Other verbs than these five are not measured.
 void front::measure(size_t row, const request& r, reply_facts& f) {
   static constexpr std::string_view verbs[] = {"GET", "POST", "PUT", "DELETE", "HEAD"};
+  f.began = std::chrono::steady_clock::now();
   auto bit = static_cast<size_t>(std::countr_zero(static_cast<unsigned>(r.method_verb)));
   if (bit >= std::size(verbs)) return;
   if (measured_.empty()) measured_.resize(parts_.rules->rows.size());
@@ -189,7 +216,18 @@ void front::measure(size_t row, const request& r, reply_facts& f) {
     kept = &telemetry::sample(name);
   }
   f.took = kept;
-  f.began = std::chrono::steady_clock::now();
+}
+
+// Who asked for what, as Consul's log tells it. Kept for the request's end, when its parts are gone.
+void front::describe(connection& c, const request& r) {
+  c.facts().line = std::make_unique<std::string>("method=" + std::string(r.method) + " url=" + logged_url(r.target) + " from=" + c.peer_endpoint());
+}
+
+void front::log_failure(connection& c, const response& r) {
+  if (!c.facts().took || r.kind != body_kind::text) return;
+  if (!c.facts().line && !c.busy()) describe(c, request_);
+  if (c.facts().line) log::err("agent.http", "Request error: {} error=\"{}\"", *c.facts().line, r.body);
+  if (!log::enabled(log::level::debug)) c.facts().line = nullptr;
 }
 
 void front::dispatch(connection& c, request& r, response& out) {
@@ -201,10 +239,12 @@ void front::dispatch(connection& c, request& r, response& out) {
     return out.empty(404);
   }
   measure(m.row, r, c.facts());
+  if (log::enabled(log::level::debug)) describe(c, r);
   r.tail = m.tail;
   matched_prefix_ = r.path.size() - m.tail.size();
   if (refuse_by_rules(m.row, r, out)) return;
   exchange x(r, env_, out, c);
+  serving_ = &c;
   parts_.rules->rows[m.row].handler(x);
 }
 
@@ -213,7 +253,7 @@ void front::dispatch(connection& c, request& r, response& out) {
 void front::propose(connection& c, std::string command, applied_fn then) {
   c.set_busy();
   uint64_t id = next_write_++;
-  writes_.emplace(id, pending_write{c.weak_from_this(), c.serial(), then, write_sample(command), std::chrono::steady_clock::now()});
+  writes_.emplace(id, pending_write{c.weak_from_this(), c.serial(), then, parts_.store ? write_sample(command) : nullptr, std::chrono::steady_clock::now()});
   write_deadlines_.emplace_back(loop_.now() + parts_.rules->config.rpc_hold_timeout + enqueue_patience, id);
   gathered_.push_back({id, std::move(command)});
 }
@@ -247,13 +287,15 @@ void front::applied(const proposals_done& m) {
     pending_write w = std::move(it->second);
     writes_.erase(it);
     if (w.took) w.took->record(std::chrono::duration<double, std::milli>(now - w.began).count());
-    auto c = w.who.lock();
-    if (!c || !c->is_open() || !c->busy() || c->serial() != w.serial) continue;
+    auto c = still_waiting(w.who, w.serial);
+    if (!c) continue;
+    const bool tell_index = c->facts().tell_index && done.result.failure.code == errc::none;
+    if (say_elsewhere(w, done.result, tell_index)) continue;
     response_.clear();
     if (done.result.failure.code != errc::none) response_.fail(done.result.failure);
     else if (w.then) w.then(done.result, response_);
     else response_.json(done.result.value ? "true" : "false");
-    if (c->facts().tell_index && done.result.failure.code == errc::none) response_.header("X-Consul-Index", std::to_string(done.result.index));
+    if (tell_index) response_.header("X-Consul-Index", std::to_string(done.result.index));
     c->send(response_);
   }
 }

@@ -2,13 +2,18 @@
 // writes that wait for Raft. Everything in here runs in the loop's thread.
 #pragma once
 #include "api/http/answer_cache.hpp"
+#include "api/http/body_work.hpp"
 #include "api/http/connection.hpp"
 #include "api/http/core/router.hpp"
 #include "api/http/handler.hpp"
 #include "api/http/query_groups.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/net/client_counts.hpp"
+#include "runtime/net/turn_queue.hpp"
+#include "storage/state/read_view_long.hpp"
 #include <deque>
-#include <mutex>
+#include <map>
+#include <tuple>
 #include <unordered_set>
 
 namespace actord {
@@ -35,17 +40,6 @@ private:
   std::vector<network> writers_;
 };
 
-// Open connections per client address, for limits.http_max_conns_per_client; shared by the loops.
-class client_counts {
-public:
-  bool enter(const std::string& ip, int limit); // false: over the limit
-  void leave(const std::string& ip);
-
-private:
-  std::mutex mutex_;
-  std::unordered_map<std::string, int> open_; // guarded by mutex_
-};
-
 struct front_parts {
   caf::actor_system& system;
   router_handle router;
@@ -55,13 +49,18 @@ struct front_parts {
   state_store* store; // null on a client agent: the servers are asked
   std::shared_ptr<node_status> status;
   std::shared_ptr<const server_rules> rules;
-  std::shared_ptr<client_counts> clients;
+  std::shared_ptr<net::client_counts> clients;
   uint64_t seed;
   size_t cache_bytes;
   std::shared_ptr<const autopilot_board> autopilot;
   cluster_links cluster;
+  long_reads* elsewhere = nullptr; // null: every read is made in the loop
+  size_t memory = SIZE_MAX;        // bytes that all connections of the loop together may make us hold
 };
 
+struct long_read;   // front_long.cpp
+// Of a read, for long_memory.
+uint64_t what_takes(std::string_view path, std::string_view query, const query_kind& k);
 struct remote_read; // front_remote.cpp
 
 class front {
@@ -75,30 +74,37 @@ public:
 
   // ---- for connections ----
   net::io_loop& loop() { return loop_; }
+  net::turn_queue& turns() { return turns_; }
   query_groups& groups() { return groups_; }
   std::string& read_buffer() { return read_buffer_; }
   request& request_object() { return request_; }
+  parse_progress& progress_object() { return progress_; }
   std::string_view date();
   std::string_view extra_headers() const { return parts_.rules->extra_headers; }
   uint64_t body_limit(const request& r, bool& named);
   std::string_view limit_advice() const { return advice_; }
   void serve(connection& c, request& r);
   void closed(connection& c);
+  void log_failure(connection& c, const response& r);
+  void account(size_t before, size_t now); // bytes that a connection makes us hold
+  // Has the form that this connection asks for made in another thread, once for all who wait for it; then send_shared() again.
+  bool form_elsewhere(connection& c, encoded_answer& a, const meta_headers& meta, bool zipped);
 
   // ---- for exchanges ----
   void read_state(exchange& x, connection& c, const query_kind& k);
   void propose(connection& c, std::string command, applied_fn then);
+  void look_elsewhere(deferred to, std::function<void(const read_view&, response&)> f);
+  void make_elsewhere(deferred to, std::function<void(reader&, response&)> f);
+  void body_elsewhere(exchange& x, body_work work); // of the request at hand
   const server_rules& rules() const { return *parts_.rules; }
 
   // ---- for query groups ----
-  struct rerun {
-    response out;
-    uint64_t index = 0;
-    bool failed = false;
-    std::vector<topic> topics;
-    raft_index seen;
-  };
-  rerun run_again(const query_group& g);
+  using rerun = front_rerun;
+  rerun run_again(const query_group& g, bool bounded); // bounded: it may be too long, and says so
+  // Runs it elsewhere when that takes long, as is known or as it took the last time; the outcome goes to query_groups::recomputed(), or to the
+  // connection, which has left the group. False: not so, or there is no thread.
+  bool run_again_elsewhere(const query_group& g, bool known_to_be_long);
+  bool answer_elsewhere(const query_group& g, connection& c, bool known_to_be_long);
   void send_shared(connection& c, encoded_answer& a);
   void send_watch(watch_add m);
   void send_unwatch(uint64_t id);
@@ -117,27 +123,50 @@ private:
     std::string path, raw_query;
     size_t prefix;
     query_kind kind;
+    error failure = {};
   };
   caf::behavior handlers();
   void dispatch(connection& c, request& r, response& out);
   void measure(size_t row, const request& r, reply_facts& f);
+  void describe(connection& c, const request& r);
   bool answer_before_routing(request& r, response& out);
   bool refuse_by_rules(size_t row, request& r, response& out);
   void redirect(const request& r, const std::string& path, response& out);
   bool check_options(const query_options& o, const query_kind& k, response& out);
   void refuse(const query_kind& k, std::string_view why, response& out);
+  void refuse_unread(const query_kind& k, const error& why, response& out);
   bool is_current(const query_options& o) const;
   uint64_t silence() const;
   void wait_until_current(exchange& x, connection& c, const query_kind& k, const query_options& o);
   void answer_from_state(exchange& x, connection& c, const query_kind& k, const query_options& o);
   void allowed(reads_allowed& m);
+  void read_allowed(const pending_read& p);
+  struct sight { // what one look at the state found
+    std::shared_ptr<encoded_answer> ready;
+    uint64_t index = 0, valid_at = 0;
+    raft_index seen;
+    bool failed = false, too_long = false;
+    error unread; // the state could not be read
+  };
+  sight look(const request& r, const query_kind& k, const query_options& o, bool blocking, bool bounded, response& out);
+  bool read_elsewhere(const request& r, const query_kind& k, const query_options& o, connection& c);
+  bool submit(std::shared_ptr<long_read> r);
+  struct body_read;
+  void body_read_done(body_read& b);
+  void read_done(long_read& r);
+  bool say_elsewhere(const pending_write& w, const apply_result& r, bool tell_index);
+  void formed(const std::shared_ptr<encoded_answer>& a, bool pretty, bool zipped, encoded_answer::form f);
+  void send_formed();
   void ask_servers(exchange& x, connection& c, const query_kind& k, query_options o);
   void run_remote(remote_read& r, const request& q, response& out);
   void make_calls(const std::shared_ptr<remote_read>& r);
   void make_call(const std::shared_ptr<remote_read>& r, size_t number, std::string method, std::string arguments, bool waits);
   void called(remote_read& r, const std::shared_ptr<remote_read>& keep, size_t number, rpc_answer& a);
+  void run_remote_again(remote_read& r, response& out);
+  void remote_ran(const std::shared_ptr<remote_read>& r, response& out);
   void continue_remote(const std::shared_ptr<remote_read>& r);
   meta_headers meta_of(const query_kind& k, const query_options& o, uint64_t index) const;
+  void bound_held();
   void make_key(const request& r);
   nanos wait_of(const query_options& o);
   void end_of_iteration();
@@ -145,6 +174,7 @@ private:
   void expire_writes();
 
   net::io_loop& loop_;
+  net::turn_queue turns_;
   front_parts parts_;
   net::loop_actor_ptr self_;
   reader views_;
@@ -155,10 +185,13 @@ private:
   std::unordered_map<connection*, std::shared_ptr<connection>> connections_;
   std::string read_buffer_, key_, date_;
   std::string_view advice_;
+  connection* serving_ = nullptr; // whose request is at hand, in dispatch()
   size_t matched_prefix_ = 0; // length of the route's pattern for the request at hand
   std::vector<topic> topics_;
   std::vector<std::array<telemetry::series*, 5>> measured_; // by row and verb; null until the first request
+  long_memory long_ones_; // by path and kind
   request request_;
+  parse_progress progress_;
   response response_;
   net::io_loop::clock::time_point date_until_{};
   std::unordered_map<uint64_t, pending_write> writes_;
@@ -166,10 +199,20 @@ private:
   std::vector<proposal> gathered_;
   std::vector<uint64_t> unwatched_;
   std::unordered_map<uint64_t, pending_read> reads_;
+  net::portions<pending_read> allowed_;
+  struct form_waiter {
+    std::weak_ptr<connection> who;
+    uint64_t serial;
+    std::shared_ptr<encoded_answer> answer;
+    meta_headers meta;
+  };
+  std::map<std::tuple<const encoded_answer*, bool, bool>, std::vector<form_waiter>> forming_; // pretty, zipped
+  std::deque<form_waiter> formed_;
   // Blocking queries under way to the servers, by method and arguments: equal ones share one call.
   std::unordered_map<std::string, std::vector<std::pair<std::shared_ptr<remote_read>, size_t>>> shared_calls_;
   uint64_t next_write_ = 1, next_read_ = 1;
-  bool sweeping_ = false, ended_ = false;
+  size_t held_ = 0, looked_at_ = 0; // what connections make us hold, at most, and what it was when that was last found to be less
+  bool sweeping_ = false, ended_ = false, bounding_ = false;
 };
 
 } // namespace actord::http

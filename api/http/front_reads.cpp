@@ -1,4 +1,5 @@
 // The front's reads: whether the state here may answer, one answer for equal questions, and waiting for changes.
+#include "api/http/core/laborious.hpp"
 #include "api/http/core/uri.hpp"
 #include "api/http/front.hpp"
 #include <algorithm>
@@ -7,6 +8,8 @@
 namespace actord::http {
 
 namespace {
+constexpr size_t long_query = 2048; // takes longer to take apart than others should wait
+
 std::string_view consistency_text(consistency m) {
   return m == consistency::stale ? "stale" : m == consistency::consistent ? "consistent" : "leader";
 }
@@ -49,6 +52,12 @@ void front::refuse(const query_kind& k, std::string_view why, response& out) {
   out.meta.known_leader = false;
 }
 
+// What a view that failed shows is no answer: neither an empty list nor a change.
+void front::refuse_unread(const query_kind& k, const error& why, response& out) {
+  out.clear();
+  refuse(k, why.text, out);
+}
+
 // Does the state here show all that was acknowledged? A leader knows while its lease lasts; ?stale does not ask, unless
 // it bounds how old the state may be, and ?at_least asks only for what it names.
 bool front::is_current(const query_options& o) const {
@@ -72,23 +81,29 @@ void front::allowed(reads_allowed& m) {
   for (auto id : m.ids) {
     auto it = reads_.find(id);
     if (it == reads_.end()) continue;
-    pending_read p = std::move(it->second);
+    it->second.failure = m.failure;
+    allowed_.put(std::move(it->second));
     reads_.erase(it);
-    auto c = p.who.lock();
-    if (!c || !c->is_open() || !c->busy() || c->serial() != p.serial) continue;
-    response_.clear();
-    request q;
-    q.path = std::move(p.path);
-    q.raw_query = p.raw_query;
-    q.tail = std::string_view(q.path).substr(std::min(p.prefix, q.path.size()));
-    parse_query(q.raw_query, q.params, q.arena);
-    matched_prefix_ = p.prefix;
-    exchange x(q, env_, response_, *c);
-    query_options o;
-    if (m.failure.code != errc::none) refuse(p.kind, m.failure.text, response_);
-    else if (parse_query_options(q, o, response_)) answer_from_state(x, *c, p.kind, o);
-    if (c->is_open() && !c->group && !response_.answered) c->send(response_);
   }
+  allowed_.begin();
+}
+
+void front::read_allowed(const pending_read& p) {
+  auto c = ended_ ? nullptr : still_waiting(p.who, p.serial);
+  if (!c) return;
+  response_.clear();
+  request q;
+  q.path = p.path;
+  q.raw_query = p.raw_query;
+  q.tail = std::string_view(q.path).substr(std::min(p.prefix, q.path.size()));
+  parse_query(q.raw_query, q.params, q.arena);
+  matched_prefix_ = p.prefix;
+  exchange x(q, env_, response_, *c);
+  query_options o;
+  if (p.failure.code != errc::none) refuse(p.kind, p.failure.text, response_);
+  else if (parse_query_options(q, o, response_)) answer_from_state(x, *c, p.kind, o);
+  if (c->is_open() && !c->group && !response_.answered) c->send(response_);
+  c->close_if_left();
 }
 
 // Path and parameters, without what changes neither the answer nor what it waits for.
@@ -116,6 +131,12 @@ nanos front::wait_of(const query_options& o) {
 void front::read_state(exchange& x, connection& c, const query_kind& k) {
   query_options o;
   if (!parse_query_options(x.req, o, x.out)) return;
+  // discovery_max_stale: reads of the catalog may be that old unless they say otherwise.
+  const nanos may_be_old = parts_.rules->config.discovery_max_stale;
+  if (k.send_consistency && o.mode == consistency::leader && !o.explicit_leader && !o.cached && may_be_old.count() > 0 && !parts_.status->catching_up.load(std::memory_order_relaxed)) {
+    o.mode = consistency::stale;
+    o.max_stale = may_be_old;
+  }
   if (!views_.has_store()) return ask_servers(x, c, k, std::move(o));
   if (!check_options(o, k, x.out)) return;
   if (!is_current(o)) return wait_until_current(x, c, k, o);
@@ -132,51 +153,65 @@ void front::answer_from_state(exchange& x, connection& c, const query_kind& k, c
   if (blocking || index_of) make_key(x.req);
   if (cached) key_ += "?cached"; // an entry of its own, so that the first one who asks is told that it was a miss
   if (blocking && groups_.join(key_, o.min_index, c, wait_of(o))) return;
-  std::shared_ptr<encoded_answer> ready;
-  uint64_t index = 0, valid_at = 0;
-  raft_index seen;
-  bool failed = false;
-  {
-    read_view view = views_.open();
-    query_meta meta;
-    topics_.clear();
-    if (blocking) meta.topics = &topics_;
-    http::query q{x.req, o, env_, view, meta, out};
-    if (index_of) {
-      valid_at = index_of(q);
-      ready = cache_.find(key_, valid_at);
-      if (ready) index = ready->answer().meta.index;
-      if (ready && blocking && index <= o.min_index) ready = nullptr; // it has to learn what to wait for
-    }
-    if (!ready) {
-      k.run(q);
-      index = meta.index;
-      failed = out.status >= 400 && out.status != 404;
-    }
-    seen = view.applied_index();
+  sight s = look(x.req, k, o, blocking, parts_.elsewhere != nullptr, out);
+  if (s.too_long) {
+    out.clear();
+    if (read_elsewhere(x.req, k, o, c)) return void(out.answered = true);
+    s = look(x.req, k, o, blocking, false, out);
   }
-  if (ready) {
+  if (s.unread.code != errc::none) return refuse_unread(k, s.unread, out);
+  if (s.ready) {
     out.answered = true;
     if (cached) c.facts().cache = "HIT";
-    return c.send_shared(*ready, meta_of(k, o, index));
+    return c.send_shared(*s.ready, meta_of(k, o, s.index));
   }
-  if (failed) {
+  if (s.failed) {
     out.meta.present = k.meta_on_error;
     out.meta.known_leader = false;
     return;
   }
-  if (blocking && index <= o.min_index)
-    return groups_.park(key_, k, matched_prefix_, index, topics_, seen, o.min_index, c, wait_of(o));
-  out.meta = meta_of(k, o, index);
+  if (blocking && s.index <= o.min_index)
+    return groups_.park(key_, k, matched_prefix_, s.index, topics_, s.seen, o.min_index, c, wait_of(o));
+  out.meta = meta_of(k, o, s.index);
   if (!index_of || out.status != 200) return;
   auto shared = std::make_shared<encoded_answer>(std::move(out));
-  cache_.put(key_, valid_at, shared);
+  cache_.put(key_, s.valid_at, shared);
   out.clear();
   out.answered = true;
-  c.send_shared(*shared, meta_of(k, o, index));
+  c.send_shared(*shared, meta_of(k, o, s.index));
 }
 
-front::rerun front::run_again(const query_group& g) {
+// `bounded`: others wait meanwhile. What is known to take long is not begun then.
+front::sight front::look(const request& r, const query_kind& k, const query_options& o, bool blocking, bool bounded, response& out) {
+  sight s;
+  read_view view = views_.open();
+  query_meta meta;
+  topics_.clear();
+  if (blocking) meta.topics = &topics_;
+  http::query q{r, o, env_, view, meta, out};
+  if (k.index && o.near.empty()) {
+    s.valid_at = k.index(q);
+    if (!view.failed()) s.ready = cache_.find(key_, s.valid_at);
+    if (s.ready) s.index = s.ready->answer().meta.index;
+    if (s.ready && blocking && s.index <= o.min_index) s.ready = nullptr; // it has to learn what to wait for
+  }
+  s.seen = view.applied_index();
+  if (s.ready) return s;
+  const uint64_t what = bounded ? what_takes(r.path, r.raw_query, k) : 0;
+  s.too_long = long_ones_.takes_long(what) || (bounded && (r.raw_query.size() > long_query || is_laborious(o.filter)));
+  if (s.too_long) return s;
+  const auto began = what != 0 ? net::io_loop::clock::now() : net::io_loop::clock::time_point{};
+  bounded_read bound(what != 0);
+  k.run(q);
+  s.too_long = bound.gave_up();
+  if (what != 0) long_ones_.took(what, s.too_long ? nanos::max() : net::io_loop::clock::now() - began);
+  s.index = meta.index;
+  s.failed = out.status >= 400 && out.status != 404;
+  if (view.failed()) s.unread = view.failure();
+  return s;
+}
+
+front::rerun front::run_again(const query_group& g, bool bounded) {
   rerun r;
   size_t split = g.key.rfind('\0');
   request q;
@@ -190,9 +225,20 @@ front::rerun front::run_again(const query_group& g) {
   query_meta meta;
   meta.topics = &r.topics;
   http::query run{q, o, env_, view, meta, r.out};
+  const auto began = net::io_loop::clock::now();
+  const uint64_t what = what_takes(q.path, q.raw_query, g.kind);
+  const bounded_read bound(bounded && parts_.elsewhere && what != 0);
   g.kind.run(run);
+  r.too_long = bound.gave_up();
+  long_ones_.took(what, r.too_long ? nanos::max() : net::io_loop::clock::now() - began);
+  if (r.too_long) return r;
   r.index = meta.index;
   r.seen = view.applied_index();
+  if (view.failed()) {
+    refuse_unread(g.kind, view.failure(), r.out);
+    r.failed = true;
+    return r;
+  }
   r.failed = r.out.status >= 400 && r.out.status != 404;
   r.out.meta = meta_of(g.kind, o, r.index);
   return r;

@@ -9,6 +9,7 @@ namespace actord::http {
 
 namespace {
 constexpr int most_rounds = 8; // calls that follow from the answers of others
+constexpr size_t long_answer = 32 << 10; // bytes; decoding more, and encoding it again, takes longer than others should wait
 } // namespace
 
 // One request that waits for servers.
@@ -51,11 +52,6 @@ std::string_view mode_text(consistency m) {
 
 void front::ask_servers(exchange& x, connection& c, const query_kind& k, query_options o) {
   const auto& config = parts_.rules->config;
-  // discovery_max_stale: reads of the catalog may be that old unless they say otherwise.
-  if (k.send_consistency && o.mode == consistency::leader && !o.explicit_leader && config.discovery_max_stale.count() > 0) {
-    o.mode = consistency::stale;
-    o.max_stale = config.discovery_max_stale;
-  }
   auto r = std::make_shared<remote_read>();
   r->who = c.weak_from_this();
   r->serial = c.serial();
@@ -79,17 +75,17 @@ void front::ask_servers(exchange& x, connection& c, const query_kind& k, query_o
 void front::run_remote(remote_read& r, const request& q, response& out) {
   query_options o;
   if (!parse_query_options(q, o, out)) return;
-  matched_prefix_ = r.prefix;
   read_view view(r.view);
   query_meta meta;
   http::query run{q, o, env_, view, meta, out};
   r.kind.run(run);
+  if (view.failed()) return refuse_unread(r.kind, view.failure(), out);
   if (out.status >= 400 && out.status != 404) {
     out.meta.present = r.kind.meta_on_error;
     out.meta.known_leader = false;
     return;
   }
-  out.meta.present = !r.kind.plain;
+  out.meta.present = !r.kind.plain && (out.status != 404 || out.meta.with_index);
   out.meta.index = meta.index;
   if (auto& told = r.view.decisive()) {
     out.meta.known_leader = told->known_leader;
@@ -139,33 +135,52 @@ void front::called(remote_read& r, const std::shared_ptr<remote_read>& keep, siz
 }
 
 void front::continue_remote(const std::shared_ptr<remote_read>& r) {
-  auto c = r->who.lock();
-  if (r->done || !c || !c->is_open() || !c->busy() || c->serial() != r->serial) return;
-  response_.clear();
-  if (r->failure.code != errc::none) {
-    response_.fail(r->failure);
-    response_.meta.present = r->kind.meta_on_error;
-    response_.meta.known_leader = false;
-  } else {
+  if (r->done || !still_waiting(r->who, r->serial)) return;
+  if (r->failure.code == errc::none) {
     auto& told = r->view.decisive();
     if (r->view.options().allow_stale && r->max_stale.count() > 0 && told && told->last_contact > r->max_stale) {
       r->view.ask_leader(); // older than the request allows
       r->mode = consistency::leader;
     }
-    request q;
-    q.path = r->path;
-    q.raw_query = r->raw_query;
-    q.tail = std::string_view(q.path).substr(std::min(r->prefix, q.path.size()));
-    parse_query(q.raw_query, q.params, q.arena);
-    run_remote(*r, q, response_);
-    if (!r->view.complete()) {
-      if (++r->rounds <= most_rounds) return make_calls(r);
-      response_.clear();
-      response_.text(500, "The answer needs too many calls to servers");
-    }
+    constexpr auto per_byte = std::chrono::nanoseconds(20);
+    const bool taken = r->view.bytes() > long_answer && parts_.elsewhere && parts_.elsewhere->submit([this, r](reader&) {
+      auto out = std::make_shared<response>();
+      run_remote_again(*r, *out);
+      loop_.post([this, r, out] { remote_ran(r, *out); });
+    }, per_byte * r->view.bytes());
+    if (taken) return;
+  }
+  response_.clear();
+  if (r->failure.code == errc::none) {
+    run_remote_again(*r, response_);
+  } else {
+    response_.fail(r->failure);
+    response_.meta.present = r->kind.meta_on_error;
+    response_.meta.known_leader = false;
+  }
+  remote_ran(r, response_);
+}
+
+// In any thread, while no call is under way.
+void front::run_remote_again(remote_read& r, response& out) {
+  request q;
+  q.path = r.path;
+  q.raw_query = r.raw_query;
+  q.tail = std::string_view(q.path).substr(std::min(r.prefix, q.path.size()));
+  parse_query(q.raw_query, q.params, q.arena);
+  run_remote(r, q, out);
+}
+
+void front::remote_ran(const std::shared_ptr<remote_read>& r, response& out) {
+  const auto c = ended_ ? nullptr : still_waiting(r->who, r->serial);
+  if (!c) return;
+  if (r->failure.code == errc::none && !r->view.complete()) {
+    if (++r->rounds <= most_rounds) return make_calls(r);
+    out.clear();
+    out.text(500, "The answer needs too many calls to servers");
   }
   r->done = true;
-  if (c->is_open() && !response_.answered) c->send(response_);
+  if (c->is_open() && !out.answered) c->send(out);
 }
 
 } // namespace actord::http

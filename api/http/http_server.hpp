@@ -25,6 +25,7 @@ struct http_deps {
   std::shared_ptr<node_status> status;
   std::shared_ptr<const autopilot_board> autopilot = nullptr;
   cluster_links cluster = {};
+  size_t memory = 0; // bytes that connections together may make it hold; 0: a quarter of the machine's
 };
 
 class http_server {

@@ -7,6 +7,17 @@ namespace {
 constexpr size_t answers_per_turn = 256; // so that ten thousand woken watchers do not hold up everybody else
 }
 
+query_groups::query_groups(front& f, net::io_loop& loop)
+    : front_(f), due_(loop, [this](const due_group& due) { look_again(due); }), late_(loop, [this](const late_waiter& w) {
+        if (const auto c = still_waiting(w.who, w.serial); c && c->group) timed_out(c.get());
+      }) {}
+
+void query_groups::clear() {
+  answering_.clear();
+  due_.clear();
+  late_.clear();
+}
+
 query_group& query_groups::group_of(const std::string& key, const query_kind& kind, size_t prefix) {
   auto& slot = groups_[key];
   if (!slot) {
@@ -40,7 +51,10 @@ void query_groups::add(query_group& g, connection& c, uint64_t min_index, nanos 
   c.set_busy();
   c.group = &g;
   c.waiter_at = g.waiters.size();
-  auto deadline = front_.loop().call_after(wait, [this, who = &c] { timed_out(who); });
+  auto deadline = front_.loop().call_after(wait, [this, who = &c] {
+    late_.put({who->weak_from_this(), who->serial()});
+    late_.begin();
+  });
   g.waiters.push_back({&c, min_index, deadline});
   ++parked_;
 }
@@ -84,12 +98,38 @@ void query_groups::fired(const watch_fired& m) {
     query_group& g = *it->second;
     by_watch_.erase(it);
     g.watch_id = 0;
-    recompute(g);
+    if (g.job != 0) continue; // the watch that is set behind it sees what it does not
+    g.job = next_job_++;
+    due_.put({g.key, g.job});
   }
+  due_.begin();
 }
 
-void query_groups::recompute(query_group& g) {
-  auto outcome = front_.run_again(g);
+// Of very many groups one change may concern all.
+void query_groups::look_again(const due_group& due) {
+  auto it = groups_.find(due.key);
+  if (it == groups_.end() || it->second->job != due.job) return; // all have left meanwhile
+  if (front_.run_again_elsewhere(*it->second, false)) return;
+  auto outcome = front_.run_again(*it->second, true);
+  if (outcome.too_long && front_.run_again_elsewhere(*it->second, true)) return;
+  if (outcome.too_long) outcome = front_.run_again(*it->second, false);
+  recomputed(due.key, due.job, std::move(outcome));
+}
+
+void query_groups::recomputed(const std::string& key, uint64_t job, front_rerun outcome) {
+  auto it = groups_.find(key);
+  if (it == groups_.end() || it->second->job != job) return; // all have left meanwhile
+  query_group& g = *it->second;
+  g.job = 0;
+  if (g.watch_id != 0) { // set for a newcomer
+    by_watch_.erase(g.watch_id);
+    front_.send_unwatch(g.watch_id);
+    g.watch_id = 0;
+  }
+  answer_group(g, std::move(outcome));
+}
+
+void query_groups::answer_group(query_group& g, front_rerun outcome) {
   std::shared_ptr<encoded_answer> answer;
   for (size_t i = g.waiters.size(); i-- > 0;) {
     auto& w = g.waiters[i];
@@ -110,8 +150,7 @@ void query_groups::answer_some() {
   for (size_t n = 0; n < answers_per_turn && !answering_.empty(); ++n) {
     answer_due due = std::move(answering_.front());
     answering_.pop_front();
-    auto c = due.who.lock();
-    if (c && c->is_open() && c->busy() && c->serial() == due.serial) front_.send_shared(*c, *due.answer);
+    if (auto c = still_waiting(due.who, due.serial)) front_.send_shared(*c, *due.answer);
   }
   if (!answering_.empty()) front_.loop().post([this] { answer_some(); });
 }
@@ -120,11 +159,19 @@ void query_groups::answer_some() {
 void query_groups::timed_out(connection* c) {
   auto keep = c->shared_from_this();
   query_group& g = *c->group;
-  auto outcome = front_.run_again(g);
+  const auto elsewhere = [&](bool known_to_be_long) {
+    if (!front_.answer_elsewhere(g, *c, known_to_be_long)) return false;
+    remove_at(g, c->waiter_at);
+    drop_if_empty(g);
+    return true;
+  };
+  if (elsewhere(false)) return;
+  auto outcome = front_.run_again(g, true);
+  if (outcome.too_long && elsewhere(true)) return;
+  if (outcome.too_long) outcome = front_.run_again(g, false);
   remove_at(g, c->waiter_at);
   drop_if_empty(g);
-  encoded_answer answer(std::move(outcome.out));
-  front_.send_shared(*c, answer);
+  front_.send_shared(*c, *std::make_shared<encoded_answer>(std::move(outcome.out)));
 }
 
 } // namespace actord::http

@@ -5,6 +5,41 @@ namespace actord::http {
 // This version has no ACLs: what needs them says that they are off.
 static void acl_disabled(exchange& x) { x.out.text(401, "ACL support disabled"); }
 
+static std::vector<route> acl_routes() {
+  return {
+      {"/v1/acl/bootstrap", PUT, acl_disabled},
+      {"/v1/acl/replication", GET, acl_disabled},
+      {"/v1/acl/login", POST, acl_disabled},
+      {"/v1/acl/logout", POST, acl_disabled},
+      {"/v1/acl/policies", GET, acl_disabled},
+      {"/v1/acl/policy", PUT, acl_disabled},
+      {"/v1/acl/policy/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/policy/name/", GET, acl_disabled},
+      {"/v1/acl/tokens", GET, acl_disabled},
+      {"/v1/acl/token", PUT, acl_disabled},
+      {"/v1/acl/token/self", GET, acl_disabled},
+      {"/v1/acl/token/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/roles", GET, acl_disabled},
+      {"/v1/acl/role", PUT, acl_disabled},
+      {"/v1/acl/role/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/role/name/", GET, acl_disabled},
+      {"/v1/acl/binding-rules", GET, acl_disabled},
+      {"/v1/acl/binding-rule", PUT, acl_disabled},
+      {"/v1/acl/binding-rule/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/auth-methods", GET, acl_disabled},
+      {"/v1/acl/auth-method", PUT, acl_disabled},
+      {"/v1/acl/auth-method/", GET | PUT | DELETE, acl_disabled},
+      {"/v1/acl/rules/translate", POST, acl_disabled},
+      {"/v1/acl/rules/translate/", GET, acl_disabled},
+      {"/v1/acl/create", PUT, acl_disabled}, // and what follows: the tokens of before 1.4
+      {"/v1/acl/update", PUT, acl_disabled},
+      {"/v1/acl/destroy/", PUT, acl_disabled},
+      {"/v1/acl/info/", GET, acl_disabled},
+      {"/v1/acl/clone/", PUT, acl_disabled},
+      {"/v1/acl/list", GET, acl_disabled},
+  };
+}
+
 std::vector<route> all_routes() {
   std::vector<route> rows{
       {"/v1/catalog/register", PUT, catalog_register},
@@ -46,23 +81,8 @@ std::vector<route> all_routes() {
       {"/v1/operator/autopilot/health", GET, operator_autopilot_health},
       {"/v1/operator/autopilot/state", GET, operator_autopilot_state},
       {"/v1/txn", PUT, txn_endpoint},
-      {"/v1/acl/bootstrap", PUT, acl_disabled},
-      {"/v1/acl/replication", GET, acl_disabled},
-      {"/v1/acl/login", POST, acl_disabled},
-      {"/v1/acl/logout", POST, acl_disabled},
-      {"/v1/acl/policies", GET, acl_disabled},
-      {"/v1/acl/policy", PUT, acl_disabled},
-      {"/v1/acl/policy/", GET | PUT | DELETE, acl_disabled},
-      {"/v1/acl/policy/name/", GET, acl_disabled},
-      {"/v1/acl/tokens", GET, acl_disabled},
-      {"/v1/acl/token", PUT, acl_disabled},
-      {"/v1/acl/token/self", GET, acl_disabled},
-      {"/v1/acl/token/", GET | PUT | DELETE, acl_disabled},
-      {"/v1/acl/roles", GET, acl_disabled},
-      {"/v1/acl/role", PUT, acl_disabled},
-      {"/v1/acl/role/", GET | PUT | DELETE, acl_disabled},
-      {"/v1/acl/role/name/", GET, acl_disabled},
   };
+  for (auto& r : acl_routes()) rows.push_back(r);
   for (auto& r : agent_routes()) rows.push_back(r);
   return rows;
 }

@@ -33,7 +33,6 @@ server_rules::server_rules(const node_config& c)
       txn_limit(static_cast<uint64_t>(std::max<int64_t>({c.txn_max_req_len, c.kv_max_value_size, 0}))) {
   for (auto& r : rows) allow.push_back(allow_header(r.methods));
   for (auto& [name, value] : c.http_response_headers) extra_headers += name + ": " + value + "\r\n";
-  if (c.translate_wan_addrs) extra_headers += "X-Consul-Translate-Addresses: true\r\n";
   for (auto& cidr : c.http_allow_write_http_from) {
     network n{};
     size_t slash = cidr.find('/');
@@ -61,21 +60,6 @@ bool server_rules::may_write(std::string_view peer) const {
 bool server_rules::blocked(std::string_view path) const {
   return std::any_of(config.http_block_endpoints.begin(), config.http_block_endpoints.end(),
                      [&](const std::string& prefix) { return path.starts_with(prefix); });
-}
-
-bool client_counts::enter(const std::string& ip, int limit) {
-  if (limit <= 0 || ip.empty()) return true;
-  std::lock_guard lock(mutex_);
-  int& n = open_[ip];
-  if (n >= limit) return false;
-  ++n;
-  return true;
-}
-
-void client_counts::leave(const std::string& ip) {
-  std::lock_guard lock(mutex_);
-  auto it = open_.find(ip);
-  if (it != open_.end() && --it->second <= 0) open_.erase(it);
 }
 
 } // namespace actord::http

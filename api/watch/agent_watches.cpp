@@ -1,5 +1,7 @@
 #include "api/watch/agent_watches.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/secrets.hpp"
+#include "runtime/base/thread_start.hpp"
 #include "runtime/net/child.hpp"
 
 namespace actord::watch {
@@ -8,42 +10,16 @@ namespace {
 constexpr size_t kept_output = 4 * 1024; // of a handler, for the log
 
 std::string shown(const configured_watch& w) {
-  if (w.http) return w.http->path;
-  if (!w.handler.empty()) return w.handler;
+  if (w.http) return hide_secrets(w.http->path);
+  if (!w.handler.empty()) return hide_secrets(w.handler);
   std::string out = "[";
-  for (auto& a : w.args) out += (out.size() > 1 ? " " : "") + a;
+  for (auto& a : hide_secrets_in(w.args)) out += (out.size() > 1 ? " " : "") + a;
   return out + "]";
 }
 
 std::string with_note(const std::string& output, uint64_t all) {
   if (all <= output.size()) return output;
   return "Captured " + std::to_string(output.size()) + " of " + std::to_string(all) + " bytes\n...\n" + output;
-}
-
-void send_view(const http_handler& h, uint64_t index, const std::string& view) {
-  auto url = net::parse_http_url(h.path);
-  auto failed = [&](const std::string& why) { log::err("agent", "Failed to invoke http watch handler: watch_handler={} error=\"{}\"", h.path, why); };
-  if (!url) return failed(url.err().text);
-  cli::client_settings to;
-  to.address = url->scheme + "://" + url->authority();
-  to.verify = !h.tls_skip_verify;
-  to.patience = h.timeout;
-  to.user_password = url->user_info;
-  auto client = cli::http_client::open(std::move(to));
-  if (!client) return failed(client.err().text);
-  cli::api_request r;
-  r.method = h.method;
-  r.raw_target = url->target;
-  r.body = view + "\n";
-  r.headers = {{"Content-Type", "application/json"}, {"X-Consul-Index", std::to_string(index)}};
-  for (auto& [name, values] : h.header)
-    for (auto& v : values) r.headers.push_back({name, v});
-  auto answer = (*client)->send(r);
-  if (!answer) return failed(answer.err().text);
-  const auto all = answer->body.size();
-  const auto output = with_note(answer->body.substr(0, kept_output), all);
-  if (answer->code / 100 == 2) log::debug("agent", "http watch handler output: watch_handler={} output={}", h.path, output);
-  else log::err("agent", "http watch handler failed with output: watch_handler={} status={} output={}", h.path, answer->code, output);
 }
 
 } // namespace
@@ -75,20 +51,40 @@ cli::client_settings own_api(const node_config& c) {
   return s;
 }
 
-void agent_watches::stop() {
+void agent_watches::runner::stop() {
   {
-    std::lock_guard hold(lock_);
-    stopping_ = true;
+    std::lock_guard hold(lock);
+    stopping = true;
+    if (handler != nullptr) handler->interrupt();
   }
-  wake_.notify_all();
-  for (auto& r : runners_) r->client->interrupt();
-  for (auto& r : runners_) r->thread.join();
-  runners_.clear();
-  stopping_ = false;
+  wake.notify_all();
+  client->interrupt();
+}
+
+void agent_watches::stop() {
+  for (auto* all : {&runners_, &ending_}) {
+    for (auto& r : *all) r->stop();
+    for (auto& r : *all) r->thread.join();
+    all->clear();
+  }
+}
+
+// Whoever reloads the configuration must not wait for a handler: it may be any program, or a server that is silent.
+void agent_watches::join_ended() {
+  std::erase_if(ending_, [](auto& r) {
+    if (!r->ended.load()) return false;
+    r->thread.join();
+    return true;
+  });
 }
 
 void agent_watches::replace(std::vector<configured_watch> watches, const cli::client_settings& agent) {
-  stop();
+  for (auto& r : runners_) {
+    r->stop();
+    ending_.push_back(std::move(r));
+  }
+  runners_.clear();
+  join_ended();
   for (auto& w : watches) {
     auto settings = agent;
     settings.token = w.token;
@@ -100,36 +96,81 @@ void agent_watches::replace(std::vector<configured_watch> watches, const cli::cl
     auto& r = *runners_.emplace_back(std::make_unique<runner>());
     r.watch = std::move(w);
     r.client = std::move(*client);
-    r.thread = std::thread([this, &r] { follow_one(r); });
+    auto t = start_thread("watch", [&r] {
+      r.follow_one();
+      r.ended = true;
+    });
+    if (t) {
+      r.thread = std::move(*t);
+      continue;
+    }
+    log::err("agent", "Failed to run watch: error=\"{}\"", t.err().text);
+    runners_.pop_back();
   }
 }
 
-bool agent_watches::pause(nanos patience) {
-  std::unique_lock hold(lock_);
-  return !wake_.wait_for(hold, patience, [this] { return stopping_.load(); });
+bool agent_watches::runner::pause(nanos patience) {
+  std::unique_lock hold(lock);
+  return !wake.wait_for(hold, patience, [this] { return stopping.load(); });
 }
 
-void agent_watches::follow_one(runner& r) {
+void agent_watches::runner::follow_one() {
   hooks h;
-  h.go_on = [this] { return !stopping_.load(); };
-  h.changed = [this, &r](uint64_t index, const std::string& view) {
-    handle(r, index, view);
-    return !stopping_.load();
+  h.go_on = [this] { return !stopping.load(); };
+  h.changed = [this](uint64_t index, const std::string& view) {
+    handle(index, view);
+    return !stopping.load();
   };
-  h.failed = [this, &r](const std::string& why, nanos retry) {
-    log::err("agent.watch.watch", "Watch errored: type={} error=\"{}\" retry={}", r.watch.what.type, why, format_duration(retry));
+  h.failed = [this](const std::string& why, nanos retry) {
+    log::err("agent.watch.watch", "Watch errored: type={} error=\"{}\" retry={}", watch.what.type, why, format_duration(retry));
     return pause(retry);
   };
-  follow(*r.client, r.watch.what, r.watch.first, h);
+  follow(*client, watch.what, watch.first, h);
 }
 
-void agent_watches::handle(const runner& r, uint64_t index, const std::string& view) {
-  auto& w = r.watch;
+void agent_watches::runner::send_view(const http_handler& h, uint64_t index, const std::string& view) {
+  auto url = net::parse_http_url(h.path);
+  const auto shown_path = hide_secrets(h.path);
+  auto failed = [&](const std::string& why) {
+    log::err("agent", "Failed to invoke http watch handler: watch_handler={} error=\"{}\"", shown_path, hide_secrets_of(h.path, why));
+  };
+  if (!url) return failed(url.err().text);
+  cli::client_settings to;
+  to.address = url->scheme + "://" + url->place();
+  to.verify = !h.tls_skip_verify;
+  to.patience = h.timeout;
+  to.user_password = url->user_info;
+  auto to_handler = cli::http_client::open(std::move(to));
+  if (!to_handler) return failed(to_handler.err().text);
+  cli::api_request r;
+  r.method = h.method;
+  r.raw_target = url->target;
+  r.body = view + "\n";
+  r.kept_body = kept_output;
+  r.headers = {{"Content-Type", "application/json"}, {"X-Consul-Index", std::to_string(index)}};
+  for (auto& [name, values] : h.header)
+    for (auto& v : values) r.headers.push_back({name, v});
+  const auto under_way = [&](cli::http_client* c) {
+    std::lock_guard hold(lock);
+    handler = c;
+    return !stopping.load();
+  };
+  if (!under_way(to_handler->get())) return void(under_way(nullptr));
+  auto answer = (*to_handler)->send(r);
+  under_way(nullptr);
+  if (!answer) return failed(answer.err().text);
+  const auto output = with_note(answer->body, answer->body_bytes);
+  if (answer->code / 100 == 2) log::debug("agent", "http watch handler output: watch_handler={} output={}", shown_path, output);
+  else log::err("agent", "http watch handler failed with output: watch_handler={} status={} output={}", shown_path, answer->code, output);
+}
+
+void agent_watches::runner::handle(uint64_t index, const std::string& view) {
+  auto& w = watch;
   if (w.http) return send_view(*w.http, index, view);
   net::child_command command{w.args, false};
   if (!w.handler.empty()) command = {{w.handler}, true};
   auto ran = net::run_child(command, {"CONSUL_INDEX=" + std::to_string(index)}, view + "\n",
-                            {.capture = kept_output, .stop = [this] { return stopping_.load(); }, .output = {}});
+                            {.capture = kept_output, .stop = [this] { return stopping.load(); }, .output = {}});
   auto why = ran.failed_start.empty() ? ran.failed_end : ran.failed_start;
   if (!why.empty()) log::err("agent", "Failed to run watch handler: watch_handler={} error=\"{}\"", shown(w), why);
   log::debug("agent", "watch handler output: watch_handler={} output={}", shown(w), with_note(ran.output, ran.output_bytes));

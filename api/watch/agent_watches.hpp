@@ -34,24 +34,28 @@ class agent_watches {
 public:
   agent_watches() = default;
   ~agent_watches() { stop(); }
-  // Ends those that run, with their handlers, and starts these, which ask `address`.
+  // Ends those that run, with their handlers, without waiting for that, and starts these, which ask `agent`.
   void replace(std::vector<configured_watch> watches, const cli::client_settings& agent);
-  void stop();
+  void stop(); // waits
 
 private:
   struct runner {
     configured_watch watch;
     std::unique_ptr<cli::http_client> client;
+    std::atomic<bool> stopping{false}, ended{false};
+    std::mutex lock;
+    std::condition_variable wake;
+    cli::http_client* handler = nullptr; // the request to the handler that is under way; guarded by lock
     std::thread thread;
+    void stop();                // returns at once
+    bool pause(nanos patience); // false: stopping
+    void follow_one();
+    void handle(uint64_t index, const std::string& view);
+    void send_view(const http_handler& h, uint64_t index, const std::string& view);
   };
-  void follow_one(runner& r);
-  void handle(const runner& r, uint64_t index, const std::string& view);
-  bool pause(nanos patience); // false: stopping
+  void join_ended();
 
-  std::vector<std::unique_ptr<runner>> runners_;
-  std::atomic<bool> stopping_{false};
-  std::mutex lock_;
-  std::condition_variable wake_;
+  std::vector<std::unique_ptr<runner>> runners_, ending_;
 };
 
 // How a watch reaches the agent that has this configuration.

@@ -22,6 +22,15 @@ enum class rule : uint8_t {
   cut_behind_snapshot,     // the log is cut only behind a durable snapshot
   snapshot_has_members,    // a snapshot carries the configuration of its place
   install_after_log,       // a snapshot from elsewhere is loaded once the log is durable behind it
+  every_entry_applied,     // a server applies every committed entry, whoever proposed it
+  forgetful_recovers,      // a server that begins with a new log votes for nobody until it has everything again
+  renewal_counts,          // a renewal gives a session its whole time again
+  leader_gives_time,       // and so does every new leader
+  end_is_tried_again,      // a session's end that could not be written is tried again
+  leader_ends_sessions,    // who does not lead any more ends no session
+  delayed_lock_waits,      // a key whose holder's session ended is not given before its lock delay is over
+  everybody_notes_delays,  // whoever leads next knows of it, too
+  lock_waits_for_state,    // and a leader that does not know yet lets locks wait
 };
 
 #ifdef ACTORD_BREAKABLE

@@ -114,7 +114,6 @@ error json_mismatch(const json_node& got, std::string_view field, std::string_vi
 
 status json_decode_duration(const json_node& n, nanos& out, std::string_view field) {
   if (n.IsString()) {
-    if (n.GetStringLength() == 0) return out = nanos{0}, status{};
     auto d = parse_duration({n.GetString(), n.GetStringLength()});
     if (!d) return d.err();
     out = *d;

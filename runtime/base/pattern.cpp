@@ -41,6 +41,8 @@ result<pattern> pattern::compile(std::string_view text) {
   return out;
 }
 
+size_t pattern::size() const { return static_cast<size_t>(compiled_->ProgramSize()); }
+
 bool pattern::matches(std::string_view subject) const {
   return re2::RE2::PartialMatch(re2::StringPiece(subject.data(), subject.size()), *compiled_);
 }

@@ -18,6 +18,8 @@ public:
   static result<pattern> compile(std::string_view text);
   // Anywhere in the subject, as Go's MatchString.
   bool matches(std::string_view subject) const;
+  // Steps of what it was compiled to, of which the time that took is a multiple.
+  size_t size() const;
 
 private:
   std::shared_ptr<const re2::RE2> compiled_;

@@ -1,6 +1,8 @@
 // What is UTF-8.
 #pragma once
 #include <cstddef>
+#include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace actord {
@@ -28,6 +30,16 @@ inline bool is_utf8(std::string_view s) {
     i += n;
   }
   return true;
+}
+
+inline void append_utf8(std::string& out, uint32_t c) {
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+    return;
+  }
+  const int tails = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+  out += static_cast<char>(((0xff00U >> (tails + 1)) & 0xffU) | (c >> (6 * tails)));
+  for (int i = tails - 1; i >= 0; --i) out += static_cast<char>(0x80 | ((c >> (6 * i)) & 0x3f));
 }
 
 } // namespace actord

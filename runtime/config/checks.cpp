@@ -101,29 +101,14 @@ status check_bootstrap(assembly& a) {
   return {};
 }
 
-status check_listeners(const assembly& a) {
+status check_addresses(const assembly& a) {
   const auto& c = a.config;
-  if (is_wildcard(c.advertise_addr)) return refuse("Advertise address cannot be 0.0.0.0, :: or [::]");
+  if (!a.detects && is_wildcard(c.advertise_addr)) return refuse("Advertise address cannot be 0.0.0.0, :: or [::]");
   if (is_wildcard(c.advertise_addr_wan)) return refuse("Advertise WAN address cannot be 0.0.0.0, :: or [::]");
   for (auto& l : c.dns_addrs)
     if (l.is_unix()) return refuse("DNS address cannot be a unix socket");
-  std::vector<std::pair<std::string, std::string>> taken;
-  std::string clash;
-  const auto claim = [&](const std::string& who, const listen_address& l) {
-    if (!l.is_unix() && l.port <= 0) return;
-    for (auto& [owner, address] : taken)
-      if (address == l.host_port() && clash.empty()) clash = fmt::format("{} address {} already configured for {}", who, l.host_port(), owner);
-    taken.emplace_back(who, l.host_port());
-  };
-  for (auto& l : c.dns_addrs) claim("DNS", l);
-  for (auto& l : c.http_addrs) claim("HTTP", l);
-  for (auto& l : c.https_addrs) claim("HTTPS", l);
-  claim("RPC Advertise", c.rpc_advertise);
-  claim("Serf Advertise LAN", c.serf_advertise_lan);
-  if (c.server) claim("Serf Advertise WAN", c.serf_advertise_wan);
-  else if (c.serf_advertise_wan.port == c.serf_advertise_lan.port || c.serf_advertise_wan.port == c.rpc_advertise.port)
-    claim("Serf Advertise WAN", c.serf_advertise_wan);
-  if (!clash.empty()) return refuse(clash);
+  for (auto& r : c.recursors)
+    if (is_wildcard(r)) return refuse("DNS recursor address cannot be 0.0.0.0, :: or [::]");
   return {};
 }
 
@@ -139,6 +124,9 @@ status check_limits(const assembly& a) {
   }
   if (c.check_output_max_size <= 0)
     return refuse("check_output_max_size must be positive, to discard check output use the discard_check_output flag");
+  constexpr int64_t least_held = 32 << 20, most_held = int64_t{1} << 40; // less would not carry one large answer
+  if (c.rpc_max_held_bytes != 0 && (c.rpc_max_held_bytes < least_held || c.rpc_max_held_bytes > most_held))
+    return refuse(fmt::format("limits.rpc_max_held_bytes cannot be {}. Must be 0 or between {} and {}", c.rpc_max_held_bytes, least_held, most_held));
   if (!(c.cache_entry_fetch_rate > 0))
     return refuse(fmt::format("cache.entry_fetch_rate must be strictly positive, was: {}", c.cache_entry_fetch_rate));
   if (c.cache_entry_fetch_max_burst <= 0)
@@ -200,10 +188,32 @@ status check_start(const assembly& a) {
     if (word != "allow" && word != "deny" && !(down && (word == "extend-cache" || word == "async-cache")))
       return refuse(fmt::format("Unsupported {} {}: {}", down ? "down" : "default", "ACL policy", word));
   }
-  return {};
+  return refuse_broken_promises(a);
 }
 
 } // namespace
+
+status check_listeners(const assembly& a) {
+  const auto& c = a.config;
+  std::vector<std::pair<std::string, std::string>> taken;
+  std::string clash;
+  const auto claim = [&](const std::string& who, const listen_address& l) {
+    if (!l.is_unix() && l.port <= 0) return;
+    for (auto& [owner, address] : taken)
+      if (address == l.host_port() && clash.empty()) clash = fmt::format("{} address {} already configured for {}", who, l.host_port(), owner);
+    taken.emplace_back(who, l.host_port());
+  };
+  for (auto& l : c.dns_addrs) claim("DNS", l);
+  for (auto& l : c.http_addrs) claim("HTTP", l);
+  for (auto& l : c.https_addrs) claim("HTTPS", l);
+  claim("RPC Advertise", c.rpc_advertise);
+  claim("Serf Advertise LAN", c.serf_advertise_lan);
+  if (c.server) claim("Serf Advertise WAN", c.serf_advertise_wan);
+  else if (c.serf_advertise_wan.port == c.serf_advertise_lan.port || c.serf_advertise_wan.port == c.rpc_advertise.port)
+    claim("Serf Advertise WAN", c.serf_advertise_wan);
+  if (!clash.empty()) return refuse(clash);
+  return {};
+}
 
 std::string metadata_error(const string_map& meta, bool allow_reserved) {
   if (meta.size() > 64) return fmt::format("Node metadata cannot contain more than 64 key/value pairs");
@@ -225,7 +235,9 @@ status check_settings(assembly& a) {
                   "use the ui-dir flag.\nThe web UI is included in the binary so use ui to enable it");
   if (auto s = check_names(a); !s) return s;
   if (auto s = check_data_dir(a); !s) return s;
-  if (auto s = check_listeners(a); !s) return s;
+  if (auto s = check_addresses(a); !s) return s;
+  if (!a.detects)
+    if (auto s = check_listeners(a); !s) return s;
   if (auto s = check_bootstrap(a); !s) return s;
   if (auto s = check_limits(a); !s) return s;
   if (auto s = check_security(a); !s) return s;

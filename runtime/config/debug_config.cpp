@@ -1,4 +1,5 @@
 #include "runtime/base/json_writer.hpp"
+#include "runtime/base/secrets.hpp"
 #include "runtime/config/field_table.hpp"
 #include "runtime/config/loader.hpp"
 
@@ -77,9 +78,9 @@ void add_derived(object& o, const node_config& c) {
   o["SerfBindAddrWAN"] = c.port_serf_wan < 0 ? "null" : url(c.serf_bind_wan);
   o["SerfAdvertiseAddrLAN"] = url(c.serf_advertise_lan);
   o["SerfAdvertiseAddrWAN"] = c.port_serf_wan < 0 ? "null" : url(c.serf_advertise_wan);
-  o["ConsulRaftElectionTimeout"] = j::text(format_duration(c.raft_election_timeout));
-  o["ConsulRaftHeartbeatTimeout"] = j::text(format_duration(c.raft_heartbeat_timeout));
-  o["ConsulRaftLeaderLeaseTimeout"] = j::text(format_duration(c.raft_leader_lease_timeout));
+  const nanos tick = raft_tick(c);
+  o["ConsulRaftElectionTimeout"] = o["ConsulRaftHeartbeatTimeout"] = j::text(format_duration(tick * raft_patience_ticks));
+  o["ConsulRaftLeaderLeaseTimeout"] = j::text(format_duration(raft_lease(tick)));
   o["ConsulServerHealthInterval"] = j::text(format_duration(c.server_health_interval));
   o["ConsulCoordinateUpdatePeriod"] = j::text(format_duration(c.coordinate_update_period));
   o["ConsulCoordinateUpdateBatchSize"] = "128";
@@ -95,6 +96,22 @@ void add_derived(object& o, const node_config& c) {
   o["TLSCipherSuites"] = "[]";
 }
 
+// What is asked for and has no effect is shown as it is without.
+void forget_what_has_no_effect(node_config& c) {
+  static const node_config fresh;
+  for (auto& row : field_table()) {
+    if (row.state == support::active || row.state == support::internal) continue;
+    std::visit(
+        [&](auto m) {
+          if constexpr (!std::is_same_v<decltype(m), std::monostate>) c.*m = fresh.*m;
+        },
+        row.member);
+  }
+  c.primary_datacenter = c.datacenter;
+  c.https_addrs.clear();
+  c.grpc_addrs.clear();
+}
+
 string_list filters(const node_config& c, char sign) {
   string_list out;
   for (auto& rule : c.telemetry_prefix_filter)
@@ -102,16 +119,32 @@ string_list filters(const node_config& c, char sign) {
   return out;
 }
 
-// Tokens inside registrations are secrets as well.
-void hide_tokens(std::vector<config_value>& definitions) {
-  for (auto& d : definitions) {
-    if (auto* token = d.find("token")) *token = config_value::of_string("hidden");
-    if (auto* check = d.find("check"))
-      if (auto* token = check->find("token")) *token = config_value::of_string("hidden");
-    if (auto* checks = d.find("checks")) hide_tokens(checks->list);
-    if (auto* connect = d.find("connect"))
-      if (auto* sidecar = connect->find("sidecar_service"))
-        if (auto* token = sidecar->find("token")) *token = config_value::of_string("hidden");
+// Texts under a name that says so, at any depth; in all other texts what is a secret by itself.
+void hide(config_value& v, bool secret) {
+  if (v.is_string()) v = config_value::of_string(secret ? "hidden" : hide_secrets(v.string));
+  std::vector<std::string> words;
+  for (auto& one : v.list) words.push_back(one.is_string() ? one.string : "");
+  words = hide_secrets_in(std::move(words)); // of a script, say
+  for (size_t i = 0; i < v.list.size(); ++i) {
+    if (v.list[i].is_string() && !secret) v.list[i] = config_value::of_string(words[i]);
+    else hide(v.list[i], secret);
+  }
+  for (auto& [key, one] : v.object) hide(one, secret || names_secret(key));
+}
+
+void hide(string_map& map) {
+  for (auto& [key, value] : map) value = names_secret(key) ? "hidden" : hide_secrets(value);
+}
+
+void hide_all(node_config& c) {
+  for (auto* all : {&c.services, &c.checks, &c.watches, &c.config_entries_bootstrap})
+    for (auto& one : *all) hide(one, false);
+  hide(c.connect_ca_config, false);
+  for (auto& row : field_table()) {
+    if (auto* text = std::get_if<std::string node_config::*>(&row.member)) c.**text = hide_secrets(c.**text);
+    if (auto* list = std::get_if<string_list node_config::*>(&row.member))
+      c.**list = hide_secrets_in(c.**list);
+    if (auto* map = std::get_if<string_map node_config::*>(&row.member)) hide(c.**map);
   }
 }
 
@@ -119,7 +152,8 @@ void hide_tokens(std::vector<config_value>& definitions) {
 
 std::string debug_config_json(const node_config& config) {
   auto c = config;
-  for (auto* all : {&c.services, &c.checks, &c.watches}) hide_tokens(*all);
+  forget_what_has_no_effect(c);
+  hide_all(c);
   object top;
   std::map<std::string, object> nested;
   add_derived(top, c);

@@ -1,4 +1,5 @@
 #include "runtime/config/steps.hpp"
+#include <algorithm>
 #include <climits>
 #include <fmt/format.h>
 
@@ -199,15 +200,42 @@ void warn_about_silent_fields(assembly& a) {
     const auto* v = a.set(row.path);
     if (!v || v->is_null()) continue;
     if (const auto* preset = value_at(a.presets, row.path); preset && *preset == *v) continue;
+    if (row.path == "primary_datacenter" && (v->string.empty() || v->string == a.config.datacenter)) continue; // as it is anyway
     const bool off = row.member.index() == 0 ? v->type == config_value::kind::boolean && !v->boolean
                                              : std::visit(same_member{a.config, defaults}, row.member);
     if (row.state == support::enterprise)
       a.warnings.push_back(fmt::format("\"{}\" is a Consul Enterprise configuration and will have no effect", row.path));
     else if (row.state == support::internal)
       a.warnings.push_back(fmt::format("{} cannot be set by users and is ignored", row.path));
-    else if (!off)
+    else if (!off && row.state == support::refused && !a.starting)
+      a.warnings.push_back(fmt::format("{} is accepted but has no effect yet: an agent does not start with it", row.path));
+    else if (!off && row.state == support::inert)
       a.warnings.push_back(fmt::format("{} is accepted but has no effect yet", row.path));
   }
+}
+
+// True where a block of a later Consul asks for what TLS would promise, at any depth.
+static bool asks_for_tls(const config_value& block) {
+  const auto asks = [](const config_value::member& m) { return m.second.boolean && m.first.starts_with("verify_"); };
+  return std::any_of(block.object.begin(), block.object.end(), [&](auto& m) { return asks(m) || asks_for_tls(m.second); }) ||
+         std::any_of(block.list.begin(), block.list.end(), asks_for_tls);
+}
+
+static bool is_enabled(const config_value& block) {
+  const auto* enabled = block.find("enabled");
+  return (enabled && enabled->boolean) || std::any_of(block.list.begin(), block.list.end(), is_enabled);
+}
+
+status refuse_broken_promises(const assembly& a) {
+  static const node_config defaults;
+  const auto no = [](std::string_view path, std::string_view why) { return error{errc::bad_request, fmt::format("{}: {}", path, why)}; };
+  for (auto& row : field_table())
+    if (row.state == support::refused && !std::visit(same_member{a.config, defaults}, row.member)) return no(row.path, row.refusal);
+  // Of other versions, and read as they come.
+  const auto why = find_field("verify_incoming")->refusal;
+  if (const auto* tls = a.set("tls"); tls && asks_for_tls(*tls)) return no("tls", why);
+  if (const auto* automatic = a.set("auto_config"); automatic && is_enabled(*automatic)) return no("auto_config.enabled", why);
+  return {};
 }
 
 config_changes reloadable_changes(const node_config& before, const node_config& after) {

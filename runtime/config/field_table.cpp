@@ -194,7 +194,8 @@ std::string field_reference_markdown() {
   std::string out = "| key | type | default | flag | reload | meaning |\n| --- | --- | --- | --- | --- | --- |\n";
   for (auto& r : field_table()) {
     const auto flag = r.flag.empty() ? std::string() : "-" + std::string(r.flag);
-    const auto* note = r.state == support::active ? "" : r.state == support::inert ? " *(no effect yet)*" : r.state == support::internal ? " *(ignored)*" : " *(Enterprise)*";
+    static constexpr const char* notes[] = {"", " *(no effect yet)*", " *(an agent does not start with it yet)*", " *(Enterprise)*", " *(ignored)*"};
+    const auto* note = notes[static_cast<size_t>(r.state)];
     out += fmt::format("| {} | {} | {} | {} | {} | {}{} |\n", r.path, type_name(r.type), default_text(r), flag,
                        r.reloadable ? "yes" : "", r.help, note);
   }

@@ -18,6 +18,7 @@ using member_ref =
 enum class support : uint8_t {
   active,     // does what it says
   inert,      // accepted; warns "K is accepted but has no effect yet" when set to something else than its default
+  refused,    // `validate` accepts it with a warning; an agent that is asked for it would be open where it must not be: it does not start
   enterprise, // accepted; warns as Consul does
   internal,   // Consul takes it without a word and for tests only; ignored with a warning
 };
@@ -28,6 +29,7 @@ struct field_row {
   member_ref member;
   std::string_view help; // one sentence or two; units included
   support state = support::active;
+  std::string_view refusal = {}; // why no agent starts with it
   bool reloadable = false;
   bool secret = false;
   bool zero_default = false; // DebugConfig shows 0 while the value is the default
@@ -65,6 +67,7 @@ struct row_maker {
   row_maker&& hide() && { return r.secret = true, std::move(*this); }
   row_maker&& zero() && { return r.zero_default = true, std::move(*this); }
   row_maker&& inert() && { return r.state = support::inert, std::move(*this); }
+  row_maker&& refused(std::string_view why) && { return r.state = support::refused, r.refusal = why, std::move(*this); }
   row_maker&& enterprise() && { return r.state = support::enterprise, std::move(*this); }
   row_maker&& internal() && { return r.state = support::internal, std::move(*this); }
   row_maker&& at_least(int64_t n) && { return r.minimum = n, std::move(*this); }

@@ -35,7 +35,7 @@ static void add_http(rows& to) {
   add(to, row_maker("http_config.use_cache", &c::http_use_cache, "Requests may ask for cached answers.").go("HTTPUseCache").inert());
   add(to, row_maker("default_query_time", &c::default_query_time, "How long a blocking query waits that does not say.").flag("default-query-time").go("DefaultQueryTime"));
   add(to, row_maker("max_query_time", &c::max_query_time, "How long a blocking query may wait at most.").flag("max-query-time").go("MaxQueryTime"));
-  add(to, row_maker("discovery_max_stale", &c::discovery_max_stale, "Age up to which any server may answer catalog and health reads; 0 for never.").go("DiscoveryMaxStale").reload());
+  add(to, row_maker("discovery_max_stale", &c::discovery_max_stale, "Age up to which any server may answer catalog and health reads; 0 for never.").go("DiscoveryMaxStale"));
   add(to, row_maker("session_ttl_min", &c::session_ttl_min, "Least TTL of a session.").go("SessionTTLMin").zero());
   add(to, row_maker("disable_http_unprintable_char_filter", &c::disable_http_unprintable_char_filter, "Accept unprintable characters in paths.").go("DisableHTTPUnprintableCharFilter"));
   add(to, row_maker("enable_debug", &c::enable_debug, "Serve profiles of the process.").go("EnableDebug").inert());
@@ -45,12 +45,13 @@ static void add_http(rows& to) {
 }
 
 static void add_limits(rows& to) {
-  add(to, row_maker("limits.http_max_conns_per_client", &c::http_max_conns_per_client, "Most HTTP connections of one address.").go("HTTPMaxConnsPerClient").reload());
-  add(to, row_maker("limits.https_handshake_timeout", &c::https_handshake_timeout, "Time an HTTPS client has for the handshake.").go("HTTPSHandshakeTimeout"));
+  add(to, row_maker("limits.http_max_conns_per_client", &c::http_max_conns_per_client, "Most HTTP connections of one address.").go("HTTPMaxConnsPerClient"));
+  add(to, row_maker("limits.https_handshake_timeout", &c::https_handshake_timeout, "Time an HTTPS client has for the handshake.").go("HTTPSHandshakeTimeout").inert());
   add(to, row_maker("limits.rpc_handshake_timeout", &c::rpc_handshake_timeout, "Time a peer has for its first byte and the TLS handshake.").go("RPCHandshakeTimeout"));
-  add(to, row_maker("limits.rpc_rate", &c::rpc_rate, "Requests per second from a client agent to the servers; below 0 for no limit.").go("RPCRateLimit").reload().inert());
-  add(to, row_maker("limits.rpc_max_burst", &c::rpc_max_burst, "Requests that may exceed that rate at once.").go("RPCMaxBurst").reload().inert());
-  add(to, row_maker("limits.rpc_max_conns_per_client", &c::rpc_max_conns_per_client, "Most connections of one address to the server port.").go("RPCMaxConnsPerClient").inert());
+  add(to, row_maker("limits.rpc_rate", &c::rpc_rate, "Requests per second from a client agent to the servers; below 0 for no limit.").go("RPCRateLimit"));
+  add(to, row_maker("limits.rpc_max_burst", &c::rpc_max_burst, "Requests that may exceed that rate at once.").go("RPCMaxBurst"));
+  add(to, row_maker("limits.rpc_max_conns_per_client", &c::rpc_max_conns_per_client, "Most connections of one address to the server port.").go("RPCMaxConnsPerClient"));
+  add(to, row_maker("limits.rpc_max_held_bytes", &c::rpc_max_held_bytes, "Bytes of requests and answers that all clients of the server port together may make this server hold, at least 33554432; 0 for an eighth of the memory, between 64 and 512 MiB. Not in Consul."));
   add(to, row_maker("limits.kv_max_value_size", &c::kv_max_value_size, "Largest value of a key, bytes.").go("KVMaxValueSize"));
   add(to, row_maker("limits.txn_max_req_len", &c::txn_max_req_len, "Largest body of a transaction, bytes.").go("TxnMaxReqLen"));
   add(to, row_maker("cache.entry_fetch_rate", &c::cache_entry_fetch_rate, "Refreshes per second of a cache entry.").go("Cache.EntryFetchRate").reload().inert());

@@ -33,7 +33,7 @@ static void add_gossip(rows& to) {
 }
 
 static void add_raft(rows& to) {
-  add(to, row_maker("raft_protocol", &c::raft_protocol, "Version of the Raft protocol to speak.").flag("raft-protocol").go("RaftProtocol").zero());
+  add(to, row_maker("raft_protocol", &c::raft_protocol, "Version of the Raft protocol to speak.").flag("raft-protocol").go("RaftProtocol").inert().zero());
   add(to, row_maker("performance.raft_multiplier", &c::raft_multiplier, "Multiplies Raft's time-outs, 1 (fast machines) to 10."));
   add(to, row_maker("performance.leave_drain_time", &c::leave_drain_time, "Time a leaving server goes on answering.").go("LeaveDrainTime").inert());
   add(to, row_maker("performance.rpc_hold_timeout", &c::rpc_hold_timeout, "How long a request waits for a leader before it fails.").go("RPCHoldTimeout"));
@@ -48,28 +48,29 @@ static void add_raft(rows& to) {
 }
 
 static void add_tls(rows& to) {
-  add(to, row_maker("ca_file", &c::ca_file, "File of the certificate authorities to trust.").go("CAFile").reload());
-  add(to, row_maker("ca_path", &c::ca_path, "Directory of the certificate authorities to trust.").go("CAPath").reload());
-  add(to, row_maker("cert_file", &c::cert_file, "Certificate of this node, PEM.").go("CertFile").reload());
-  add(to, row_maker("key_file", &c::key_file, "Private key of this node, PEM.").go("KeyFile").hide().reload());
-  add(to, row_maker("verify_incoming", &c::verify_incoming, "Demand a certificate of whoever connects.").go("VerifyIncoming").reload());
-  add(to, row_maker("verify_incoming_rpc", &c::verify_incoming_rpc, "Demand a certificate of whoever connects to the server port.").go("VerifyIncomingRPC").reload().inert());
-  add(to, row_maker("verify_incoming_https", &c::verify_incoming_https, "Demand a certificate of HTTPS clients.").go("VerifyIncomingHTTPS").reload());
-  add(to, row_maker("verify_outgoing", &c::verify_outgoing, "Speak TLS to servers and check their certificates.").go("VerifyOutgoing").reload().inert());
-  add(to, row_maker("verify_server_hostname", &c::verify_server_hostname, "Servers must show a certificate for server.<datacenter>.<domain>.").go("VerifyServerHostname").reload().inert());
+  constexpr std::string_view no_tls = "this version speaks no TLS between agents; an agent that was asked for it must not start open";
+  add(to, row_maker("ca_file", &c::ca_file, "File of the certificate authorities to trust.").go("CAFile"));
+  add(to, row_maker("ca_path", &c::ca_path, "Directory of the certificate authorities to trust.").go("CAPath"));
+  add(to, row_maker("cert_file", &c::cert_file, "Certificate of this node, PEM.").go("CertFile"));
+  add(to, row_maker("key_file", &c::key_file, "Private key of this node, PEM.").go("KeyFile").hide());
+  add(to, row_maker("verify_incoming", &c::verify_incoming, "Demand a certificate of whoever connects.").go("VerifyIncoming").refused(no_tls));
+  add(to, row_maker("verify_incoming_rpc", &c::verify_incoming_rpc, "Demand a certificate of whoever connects to the server port.").go("VerifyIncomingRPC").refused(no_tls));
+  add(to, row_maker("verify_incoming_https", &c::verify_incoming_https, "Demand a certificate of HTTPS clients.").go("VerifyIncomingHTTPS").inert());
+  add(to, row_maker("verify_outgoing", &c::verify_outgoing, "Speak TLS to servers and check their certificates.").go("VerifyOutgoing").refused(no_tls));
+  add(to, row_maker("verify_server_hostname", &c::verify_server_hostname, "Servers must show a certificate for server.<datacenter>.<domain>.").go("VerifyServerHostname").refused(no_tls));
   add(to, row_maker("server_name", &c::server_name, "Name to ask for in TLS instead of the node's.").go("ServerName").inert());
-  add(to, row_maker("tls_min_version", &c::tls_min_version, "Oldest TLS version accepted: tls10, tls11, tls12, tls13.").go("TLSMinVersion"));
+  add(to, row_maker("tls_min_version", &c::tls_min_version, "Oldest TLS version accepted: tls10, tls11, tls12, tls13.").go("TLSMinVersion").inert());
   add(to, row_maker("tls_cipher_suites", &c::tls_cipher_suites, "Cipher suites accepted, separated by commas, by their names in Go.").inert());
   add(to, row_maker("tls_prefer_server_cipher_suites", &c::tls_prefer_server_cipher_suites, "The server's order of cipher suites decides.").go("TLSPreferServerCipherSuites").inert());
   add(to, row_maker("enable_agent_tls_for_checks", &c::enable_agent_tls_for_checks, "HTTPS checks show the agent's certificate.").go("EnableAgentTLSForChecks"));
-  add(to, row_maker("auto_encrypt.tls", &c::auto_encrypt_tls, "Ask the servers for a certificate.").go("AutoEncryptTLS").inert());
+  add(to, row_maker("auto_encrypt.tls", &c::auto_encrypt_tls, "Ask the servers for a certificate.").go("AutoEncryptTLS").refused(no_tls));
   add(to, row_maker("auto_encrypt.allow_tls", &c::auto_encrypt_allow_tls, "Hand certificates to client agents.").go("AutoEncryptAllowTLS").inert());
   add(to, row_maker("auto_encrypt.dns_san", &c::auto_encrypt_dns_san, "DNS names to ask for in that certificate.").go("AutoEncryptDNSSAN").inert());
   add(to, row_maker("auto_encrypt.ip_san", &c::auto_encrypt_ip_san, "IP addresses to ask for in that certificate.").go("AutoEncryptIPSAN").inert());
 }
 
 static void add_acl(rows& to) {
-  add(to, row_maker("acl.enabled", &c::acl_enabled, "Check every request against its token.").go("ACLsEnabled").inert());
+  add(to, row_maker("acl.enabled", &c::acl_enabled, "Check every request against its token.").go("ACLsEnabled").refused("ACLs are not enforced by this version; an agent that was asked for them must not start open"));
   add(to, row_maker("acl.default_policy", &c::acl_default_policy, "What is not covered by a rule: allow or deny.").go("ACLDefaultPolicy").inert());
   add(to, row_maker("acl.down_policy", &c::acl_down_policy, "What counts while the servers cannot be asked: allow, deny, extend-cache or async-cache.").go("ACLDownPolicy").inert());
   add(to, row_maker("acl.policy_ttl", &c::acl_policy_ttl, "How long a policy is cached.").go("ACLPolicyTTL").inert());

@@ -7,11 +7,11 @@ using t = field_type;
 
 static void add_identity(rows& to) {
   add(to, row_maker("datacenter", &c::datacenter, "Name of the datacenter this node belongs to; lower case letters, digits, - and _.").flag("datacenter").go("Datacenter"));
-  add(to, row_maker("primary_datacenter", &c::primary_datacenter, "Datacenter that has the say over ACLs, config entries and the CA; the own one unless set.").go("PrimaryDatacenter"));
+  add(to, row_maker("primary_datacenter", &c::primary_datacenter, "Datacenter that has the say over ACLs, config entries and the CA; the own one unless set.").go("PrimaryDatacenter").inert());
   add(to, row_maker("node_name", &c::node_name, "Name of this node, unique in the cluster; the host's name unless set.").flag("node").go("NodeName"));
   add(to, row_maker("node_id", &c::node_id, "UUID of this node for its whole life; otherwise one is drawn and kept in the data directory.").flag("node-id").go("NodeID"));
   add(to, row_maker("node_meta", &c::node_meta, "Free key/value pairs of this node, key:value on the command line; may be repeated.").flag("node-meta").go("NodeMeta").reload());
-  add(to, row_maker("disable_host_node_id", &c::disable_host_node_id, "Draw the node ID at random rather than derive it from the host. Only true has an effect here.").flag("disable-host-node-id").go("DisableHostNodeID"));
+  add(to, row_maker("disable_host_node_id", &c::disable_host_node_id, "Draw the node ID at random rather than derive it from the host. Only true has an effect here.").flag("disable-host-node-id").go("DisableHostNodeID").inert());
   add(to, row_maker("data_dir", &c::data_dir, "Directory in which the node keeps its state.").flag("data-dir").go("DataDir"));
   add(to, row_maker("server", &c::server, "Be a server: take part in the cluster's consensus.").flag("server").go("ServerMode"));
   add(to, row_maker("bootstrap", &c::bootstrap, "Elect itself leader without waiting for others; at most one server of a cluster.").flag("bootstrap").go("Bootstrap"));
@@ -34,8 +34,8 @@ static void add_addresses(rows& to) {
   add(to, row_maker("translate_wan_addrs", &c::translate_wan_addrs, "Answer with WAN addresses for nodes of other datacenters.").go("TranslateWANAddrs").inert());
   add(to, row_maker("addresses.dns", t::text, "Addresses of the DNS listener instead of client_addr."));
   add(to, row_maker("addresses.http", t::text, "Addresses of the HTTP listener instead of client_addr; unix://path for a socket."));
-  add(to, row_maker("addresses.https", t::text, "Addresses of the HTTPS listener instead of client_addr; unix://path for a socket."));
-  add(to, row_maker("addresses.grpc", t::text, "Addresses of the gRPC listener instead of client_addr; unix://path for a socket."));
+  add(to, row_maker("addresses.https", t::text, "Addresses of the HTTPS listener instead of client_addr; unix://path for a socket.").inert());
+  add(to, row_maker("addresses.grpc", t::text, "Addresses of the gRPC listener instead of client_addr; unix://path for a socket.").inert());
   add(to, row_maker("unix_sockets.user", &c::unix_sockets_user, "Owner of the unix sockets, by name or number.").go("UnixSocketUser"));
   add(to, row_maker("unix_sockets.group", &c::unix_sockets_group, "Group of the unix sockets, by name or number.").go("UnixSocketGroup"));
   add(to, row_maker("unix_sockets.mode", &c::unix_sockets_mode, "Permissions of the unix sockets, octal.").go("UnixSocketMode"));
@@ -44,7 +44,7 @@ static void add_addresses(rows& to) {
 static void add_ports(rows& to) {
   add(to, row_maker("ports.dns", &c::port_dns, "DNS port (UDP and TCP); -1 turns it off.").flag("dns-port").go("DNSPort"));
   add(to, row_maker("ports.http", &c::port_http, "HTTP port; -1 turns it off.").flag("http-port").go("HTTPPort"));
-  add(to, row_maker("ports.https", &c::port_https, "HTTPS port; -1 turns it off.").flag("https-port").go("HTTPSPort"));
+  add(to, row_maker("ports.https", &c::port_https, "HTTPS port; -1 turns it off.").flag("https-port").go("HTTPSPort").inert());
   add(to, row_maker("ports.grpc", &c::port_grpc, "gRPC port; -1 turns it off.").flag("grpc-port").go("GRPCPort").inert());
   add(to, row_maker("ports.server", &c::port_server, "Port on which servers talk to servers and clients.").flag("server-port").go("ServerPort"));
   add(to, row_maker("ports.serf_lan", &c::port_serf_lan, "Gossip port inside the datacenter.").flag("serf-lan-port").go("SerfPortLAN"));

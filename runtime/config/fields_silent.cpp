@@ -64,7 +64,7 @@ static void add_unbuilt(rows& to) {
   for (auto key : {"http_config.max_header_bytes", "ports.grpc_tls", "ports.proxy_min_port", "ports.proxy_max_port"})
     add(to, row_maker(key, t::integer, help).inert());
   add(to, row_maker("experiments", t::text_list, help).inert());
-  add(to, row_maker("acl_enforce_version_8", t::boolean, help));
+  add(to, row_maker("acl_enforce_version_8", t::boolean, help).inert());
 }
 
 void add_silent_fields(rows& to) {

@@ -1,12 +1,7 @@
 #include "runtime/config/loader.hpp"
 #include "runtime/config/steps.hpp"
-#include <arpa/inet.h>
+#include <algorithm>
 #include <fmt/format.h>
-#include <ifaddrs.h>
-#include <limits.h>
-#include <net/if.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 namespace actord {
 namespace {
@@ -65,10 +60,13 @@ status resolve_dns(assembly& a) {
   for (auto& r : c.recursors) {
     auto text = expand_template(r, *a.host);
     if (!text) return refuse(fmt::format("Invalid DNS recursor template \"{}\": {}", r, text.err().text));
-    // A bare address gets the port; IPv6 needs brackets for that.
-    if (is_ipv6(*text)) expanded.push_back("[" + *text + "]:53");
-    else if (text->find(':') == std::string::npos || text->ends_with(']')) expanded.push_back(*text + ":53");
-    else expanded.push_back(*text);
+    for (auto& one : words_of(*text)) { // a template may give several
+      if (one.starts_with("unix://")) return refuse("DNS Recursors cannot be unix sockets: " + one);
+      // A bare address gets the port; IPv6 needs brackets for that. That it is none which can be asked is seen later.
+      const bool bare = one.find(':') == std::string::npos || one.ends_with(']');
+      std::string full = is_wildcard(one) ? one : is_ipv6(one) ? "[" + one + "]:53" : bare ? one + ":53" : one;
+      if (std::find(expanded.begin(), expanded.end(), full) == expanded.end()) expanded.push_back(std::move(full));
+    }
   }
   c.recursors = std::move(expanded);
   for (auto& cidr : c.http_allow_write_http_from)
@@ -81,8 +79,7 @@ void resolve_rest(assembly& a) {
   auto& c = a.config;
   c.enable_local_script_checks = c.enable_local_script_checks || c.enable_script_checks;
   c.verify_outgoing = c.verify_outgoing || c.verify_server_hostname;
-  c.raft_election_timeout = c.raft_heartbeat_timeout = 1000ms * c.raft_multiplier;
-  c.raft_leader_lease_timeout = 500ms * c.raft_multiplier;
+  c.raft_heartbeat_timeout = 1000ms * c.raft_multiplier;
   // Zero means "as it comes".
   const node_config fresh;
   if (c.reconnect_timeout == 0ns) c.reconnect_timeout = fresh.reconnect_timeout;
@@ -93,9 +90,7 @@ void resolve_rest(assembly& a) {
   if (c.raft_trailing_logs == 0) c.raft_trailing_logs = fresh.raft_trailing_logs;
   if (c.raft_protocol == 0) c.raft_protocol = fresh.raft_protocol;
   if (c.dev_mode) {
-    c.raft_election_timeout = 52ms;
     c.raft_heartbeat_timeout = 35ms;
-    c.raft_leader_lease_timeout = 20ms;
     c.coordinate_update_period = 100ms;
     c.server_health_interval = 10ms;
   }
@@ -103,27 +98,9 @@ void resolve_rest(assembly& a) {
 
 } // namespace
 
-host_facts read_host_facts() {
-  host_facts out;
-  char name[HOST_NAME_MAX + 1] = {};
-  if (gethostname(name, HOST_NAME_MAX) == 0) out.hostname = name;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max != RLIM_INFINITY && limit.rlim_max <= INT64_MAX)
-    out.max_open_files = static_cast<int64_t>(limit.rlim_cur);
-  ifaddrs* list = nullptr;
-  if (getifaddrs(&list) != 0) return out;
-  for (auto* i = list; i; i = i->ifa_next) {
-    if (!i->ifa_addr) continue;
-    char text[INET6_ADDRSTRLEN] = {};
-    const int family = i->ifa_addr->sa_family;
-    const void* bytes = nullptr;
-    if (family == AF_INET) bytes = &reinterpret_cast<const sockaddr_in*>(i->ifa_addr)->sin_addr;
-    else if (family == AF_INET6) bytes = &reinterpret_cast<const sockaddr_in6*>(i->ifa_addr)->sin6_addr;
-    if (!bytes || !inet_ntop(family, bytes, text, sizeof text)) continue;
-    out.interfaces.push_back({i->ifa_name, text, (i->ifa_flags & IFF_UP) != 0, (i->ifa_flags & IFF_LOOPBACK) != 0});
-  }
-  freeifaddrs(list);
-  return out;
+std::chrono::milliseconds raft_tick(const node_config& c) {
+  const auto fifth = std::chrono::duration_cast<std::chrono::milliseconds>(c.raft_heartbeat_timeout / (5 * raft_patience_ticks));
+  return std::clamp(fifth, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
 }
 
 result<loaded_config> load(const load_request& request) { return load(request, read_host_facts()); }
@@ -145,7 +122,13 @@ result<loaded_config> load(const load_request& request, const host_facts& host) 
   if (auto s = resolve_dns(a); !s) return s.err();
   if (auto s = resolve_addresses(a); !s) return s.err();
   if (!a.errors.empty()) return refuse(list_errors(a.errors));
+  if (!a.detects)
+    if (auto s = detect_addresses(a); !s) return s.err();
   if (auto s = check_settings(a); !s) return s.err();
+  if (a.detects) {
+    if (auto s = detect_addresses(a); !s) return s.err();
+    if (auto s = check_listeners(a); !s) return s.err();
+  }
   resolve_rest(a);
   return loaded_config{std::move(a.config), std::move(a.warnings)};
 }

@@ -15,10 +15,15 @@ struct host_facts {
     std::string ip; // literal without zone
     bool up = true;
     bool loopback = false;
+    int prefix_length = -1; // of its network; -1: the address alone
+    unsigned index = 0, mtu = 0;
+    std::string hardware = {}; // "02:00:00:00:00:01"
+    bool broadcast = false, point_to_point = false, multicast = false;
   };
   std::string hostname;
-  std::vector<interface_address> interfaces;
-  int64_t max_open_files = 0; // 0 = unknown
+  std::vector<interface_address> interfaces; // by the interfaces' index, IPv4 first
+  int64_t max_open_files = 0;                // 0 = unknown
+  std::string default_interface = {};        // that of IPv4's default route through a gateway; "" = none
 };
 host_facts read_host_facts();
 
@@ -63,6 +68,13 @@ result<std::string> resolve_node_id(const node_config& config);
 // True for 8-4-4-4-12 hexadecimal digits.
 bool is_uuid(std::string_view text);
 result<std::string> fresh_uuid();
+
+// Raft's clock: a tenth of the time after which a follower gives up on its leader. Consul waits heartbeat_timeout (5 s by
+// default) before a follower stands for election; pre-vote makes a shorter wait safe, so ours is a fifth of that.
+std::chrono::milliseconds raft_tick(const node_config& config);
+constexpr uint32_t raft_patience_ticks = 10;
+// How long a leader relies on a round of heartbeats: a tick less, and a tenth for clocks that run unequally.
+constexpr nanos raft_lease(nanos tick) { return tick * (raft_patience_ticks - 1) * 9 / 10; }
 
 // The DebugConfig object of /v1/agent/self, keys sorted, secrets "hidden".
 std::string debug_config_json(const node_config& config);

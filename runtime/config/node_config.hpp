@@ -124,9 +124,7 @@ struct node_config {
   // ---- raft ----
   int raft_protocol = 3;
   int raft_multiplier = 5;
-  nanos raft_election_timeout = std::chrono::seconds(5);          // resolved: 1 s times the multiplier; dev 52 ms
-  nanos raft_heartbeat_timeout = std::chrono::seconds(5);         // resolved; dev 35 ms
-  nanos raft_leader_lease_timeout = std::chrono::milliseconds(2500); // resolved; dev 20 ms
+  nanos raft_heartbeat_timeout = std::chrono::seconds(5);         // resolved: 1 s times the multiplier; dev 35 ms; see raft_tick
   int64_t raft_snapshot_threshold = 16384;                        // entries
   nanos raft_snapshot_interval = std::chrono::seconds(30);
   int64_t raft_trailing_logs = 10240;
@@ -204,6 +202,7 @@ struct node_config {
   double rpc_rate = -1;               // requests per second, < 0 = unlimited
   int rpc_max_burst = 1000;
   int rpc_max_conns_per_client = 100;
+  int64_t rpc_max_held_bytes = 0;     // 0: by the machine's memory
   int64_t kv_max_value_size = 524288;
   int64_t txn_max_req_len = 524288;
   double cache_entry_fetch_rate = 1.7976931348623157e308;

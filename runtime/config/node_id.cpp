@@ -1,7 +1,6 @@
-#include "runtime/config/loader.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/config/node_id.hpp"
 #include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -12,21 +11,8 @@ namespace {
 
 error broken(std::string text) { return {errc::internal, std::move(text)}; }
 
-// Through a temporary name, so that a crash leaves the whole id or none.
-status write_whole(const std::string& path, const std::string& text) {
-  const auto temporary = path + ".tmp";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return broken(fmt::format("open {}: {}", temporary, std::strerror(errno)));
-  const bool written = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && fsync(fd) == 0;
-  const int why = errno;
-  close(fd);
-  if (!written || rename(temporary.c_str(), path.c_str()) != 0) {
-    const auto text_of_error = std::strerror(written ? errno : why);
-    unlink(temporary.c_str());
-    return broken(fmt::format("write {}: {}", path, text_of_error));
-  }
-  return {};
-}
+// What a crash of the machine leaves of a file that was not synced: nothing, or zeros.
+bool is_blank(std::string_view text) { return text.find_first_not_of(std::string_view("\0 \t\r\n", 5)) == std::string_view::npos; }
 
 } // namespace
 
@@ -49,31 +35,52 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
-result<std::string> load_or_create_node_id(const std::string& data_dir) {
+result<node_id_state> node_id_file(const std::string& data_dir) {
+  const auto text = read_file(data_dir + "/node-id", 4096);
+  if (!text) return text.err();
+  return !*text ? node_id_state::absent : is_blank(**text) ? node_id_state::blank : node_id_state::there;
+}
+
+result<std::string> load_or_create_node_id(const std::string& data_dir, bool replace_blank, string_list& warnings) {
   const auto path = data_dir + "/node-id";
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) {
-    char buffer[64];
-    const auto n = read(fd, buffer, sizeof buffer);
-    close(fd);
-    std::string id(buffer, n > 0 ? static_cast<size_t>(n) : 0);
+  auto text = read_file(path, 4096);
+  if (!text) return broken("failed to setup node ID: " + text.err().text);
+  const bool blank = *text && is_blank(**text);
+  if (*text && !(blank && replace_blank)) {
+    std::string id = std::move(**text);
     while (!id.empty() && (id.back() == '\n' || id.back() == '\r' || id.back() == ' ')) id.pop_back();
-    if (!is_uuid(id)) return broken(fmt::format("Failed to parse node ID file {}: \"{}\" is not a valid UUID", path, id));
+    if (!is_uuid(id))
+      return broken(fmt::format("failed to setup node ID: NodeID in {} is invalid: \"{}\" is not a valid UUID{}", path, blank ? "" : id,
+                                blank ? "; a server's identity is not made up again: put the id back that the other servers know it by (consul operator raft list-peers), or "
+                                        "start it with an empty data directory"
+                                      : ""));
     for (auto& ch : id) ch = static_cast<char>(ch >= 'A' && ch <= 'F' ? ch | 0x20 : ch);
     return id;
   }
-  if (errno != ENOENT) return broken(fmt::format("open {}: {}", path, std::strerror(errno)));
   auto id = fresh_uuid();
   if (!id) return id.err();
-  if (mkdir(data_dir.c_str(), 0755) != 0 && errno != EEXIST)
-    return broken(fmt::format("mkdir {}: {}", data_dir, std::strerror(errno)));
-  if (auto s = write_whole(path, *id); !s) return s.err();
+  if (blank) warnings.push_back(fmt::format("The node ID file is empty, as a crash of the machine leaves it; a new ID was made: file={} id={}", path, *id));
+  if (mkdir(data_dir.c_str(), 0755) != 0 && errno != EEXIST) return file_error("failed to setup node ID: mkdir", data_dir);
+  if (auto s = replace_file(path, *id); !s) return broken("failed to setup node ID: " + s.err().text);
   return id;
 }
 
+result<std::string> load_or_create_node_id(const std::string& data_dir) {
+  string_list ignored;
+  return load_or_create_node_id(data_dir, false, ignored);
+}
+
 result<std::string> resolve_node_id(const node_config& config) {
+  string_list ignored;
+  return resolve_node_id(config, ignored);
+}
+
+result<std::string> resolve_node_id(const node_config& config, string_list& warnings) {
   if (!config.node_id.empty()) return config.node_id;
-  return config.data_dir.empty() ? fresh_uuid() : load_or_create_node_id(config.data_dir);
+  if (config.data_dir.empty()) return fresh_uuid();
+  // To the other servers a server is its ID.
+  const bool known_to_others = config.server && (access((config.data_dir + "/raft/data.mdb").c_str(), F_OK) == 0 || errno != ENOENT);
+  return load_or_create_node_id(config.data_dir, !known_to_others, warnings);
 }
 
 } // namespace actord

@@ -1,12 +1,13 @@
+#include "runtime/base/files.hpp"
 #include "runtime/base/hcl.hpp"
 #include "runtime/config/steps.hpp"
-#include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <dirent.h>
+#include <climits>
 #include <fmt/format.h>
-#include <fstream>
+#include <map>
+#include <mutex>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace actord {
 namespace {
@@ -16,24 +17,6 @@ constexpr size_t max_files = 10'000;
 
 error refuse(std::string text) { return {errc::bad_request, std::move(text)}; }
 
-std::string go_errno() {
-  switch (errno) {
-    case ENOENT: return "no such file or directory";
-    case EACCES: return "permission denied";
-    case ENOTDIR: return "not a directory";
-    default: return std::strerror(errno);
-  }
-}
-
-result<std::string> slurp(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return refuse(fmt::format("config: ReadFile failed on {}: open {}: {}", path, path, go_errno()));
-  std::string text(max_file_bytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (text.size() > max_file_bytes) return refuse(fmt::format("config: {} is larger than 16 MiB", path));
-  return text;
-}
 
 // "hcl", "json" or "" by the file's ending.
 std::string format_of(const std::string& path) {
@@ -76,25 +59,54 @@ result<config_value> parse_source(std::string_view text, const std::string& name
 struct found_file {
   std::string path;
   bool from_directory = false;
+  bool is_pipe = false; // or a terminal: what is read once
 };
 
+// A file that cannot be read, or went meanwhile, is not an empty one.
+result<std::string> read_source(const found_file& f) {
+  auto text = read_whatever(f.path, max_file_bytes);
+  if (text && *text) return std::move(**text);
+  if (!text && text.err().code == errc::too_large) return refuse(fmt::format("config: {} is larger than 16 MiB", f.path));
+  const auto why = text ? file_error("open", f.path, ENOENT).text : text.err().text;
+  return refuse(f.from_directory ? fmt::format("config: failed to read {}: {}", f.path, why) : fmt::format("config: ReadFile failed on {}: {}", f.path, why));
+}
+
+// What a pipe gives, it gives once: a reload goes on with that.
+result<std::string> read_once(const found_file& f) {
+  static std::mutex lock;
+  static std::map<std::string, std::string> given;
+  std::lock_guard hold(lock);
+  if (const auto it = given.find(f.path); it != given.end()) return it->second;
+  auto text = read_source(f);
+  if (text) given[f.path] = *text;
+  return text;
+}
+
+// What a name in a directory that leads nowhere is told as.
+error leads_nowhere(const std::string& path) {
+  const int code = errno;
+  if (code == ELOOP) return refuse("EvalSymlinks: too many links");
+  char target[PATH_MAX];
+  const ssize_t n = readlink(path.c_str(), target, sizeof target);
+  std::string to = n > 0 ? std::string(target, static_cast<size_t>(n)) : path;
+  if (!to.starts_with('/')) to.insert(0, path.substr(0, path.rfind('/') + 1));
+  return refuse(file_error("lstat", to, code).text);
+}
+
 // Directories are not walked deeper; links are followed.
-status list_files(const std::string& path, std::vector<found_file>& out) {
+status find_sources(const std::string& path, std::vector<found_file>& out) {
   struct stat st{};
-  if (stat(path.c_str(), &st) != 0) return refuse(fmt::format("config: Open failed on {}. open {}: {}", path, path, go_errno()));
+  if (stat(path.c_str(), &st) != 0) return refuse(fmt::format("config: Open failed on {}. {}", path, file_error("open", path).text));
   if (!S_ISDIR(st.st_mode)) {
-    out.push_back({path});
+    out.push_back({path, false, !S_ISREG(st.st_mode)});
     return {};
   }
-  DIR* dir = opendir(path.c_str());
-  if (!dir) return refuse(fmt::format("config: Open failed on {}. open {}: {}", path, path, go_errno()));
-  std::vector<std::string> names;
-  while (const dirent* entry = readdir(dir)) names.emplace_back(entry->d_name);
-  closedir(dir);
-  std::sort(names.begin(), names.end());
-  for (auto& name : names) {
+  auto names = list_files(path);
+  if (!names || !*names) return refuse(fmt::format("config: Open failed on {}. {}", path, names ? file_error("open", path, ENOENT).text : names.err().text));
+  for (auto& name : **names) {
     const auto full = path + (path.ends_with('/') ? "" : "/") + name;
-    if (stat(full.c_str(), &st) == 0 && S_ISREG(st.st_mode)) out.push_back({full, true});
+    if (stat(full.c_str(), &st) != 0) return leads_nowhere(full);
+    if (S_ISREG(st.st_mode)) out.push_back({full, true});
     if (out.size() > max_files) return refuse(fmt::format("config: more than {} files in {}", max_files, path));
   }
   return {};
@@ -117,14 +129,14 @@ status read_sources(const load_request& request, std::vector<config_value>& tree
   if (request.dev) trees.push_back(dev_defaults());
   std::vector<found_file> files;
   for (auto& path : request.paths)
-    if (auto s = list_files(path, files); !s) return s;
+    if (auto s = find_sources(path, files); !s) return s;
   for (auto& file : files) {
     const auto format = request.format.empty() ? format_of(file.path) : request.format;
     if (format.empty()) {
       warnings.push_back(fmt::format("skipping file {}, extension must be .hcl or .json, or config format must be set", file.path));
       continue;
     }
-    auto text = slurp(file.path);
+    auto text = file.is_pipe ? read_once(file) : read_source(file);
     if (!text) return text.err();
     auto tree = parse_source(*text, file.path, format == "json", warnings);
     if (!tree) return tree.err();

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@ namespace actord::net {
 namespace {
 
 constexpr int poll_ms = 200; // how long a stop may go unnoticed
+constexpr int killed_ms = 2000; // how long one that was killed is waited for
 constexpr int reads_after_end = 64; // a pipe's worth and more: what its own children write later is not waited for
 
 std::vector<std::string> words_of(const child_command& c) {
@@ -56,10 +58,27 @@ struct prepared {
     ::dup2(s.output, STDOUT_FILENO);
     ::dup2(s.output, STDERR_FILENO);
   }
+  // Before and not by the exec, which may hang: nobody else could have our ports and the lock of the data directory until it ends.
+  if (s.own_group) {
+    ::syscall(SYS_close_range, 3U, static_cast<unsigned>(started) - 1, 0U);
+    ::syscall(SYS_close_range, static_cast<unsigned>(started) + 1, ~0U, 0U);
+  }
   ::execvpe(p.argv[0], p.argv.data(), p.envp.data());
   int why = errno;
   [[maybe_unused]] auto told = ::write(started, &why, sizeof why);
   ::_exit(127);
+}
+
+// Is it to be read without waiting any longer, or given up?
+bool waits_for(int fd, pid_t pid, const std::function<bool()>& stop) {
+  if (!stop) return true;
+  pollfd readable{fd, POLLIN, 0};
+  while (::poll(&readable, 1, 50) == 0) {
+    if (!stop()) continue;
+    ::kill(pid, SIGKILL);
+    return ::poll(&readable, 1, killed_ms) != 0; // one in the kernel's uninterruptible sleep does not end
+  }
+  return true;
 }
 
 // Both ways at once: a child that writes before it has read all must not wait for ever.
@@ -73,13 +92,21 @@ public:
   void run(child_outcome& out, int& state) {
     if (input_.empty()) close_end(to_);
     bool ended = false;
+    std::optional<std::chrono::steady_clock::time_point> killed;
     while (!ended) {
       pollfd fds[2] = {{to_, POLLOUT, 0}, {from_, POLLIN, 0}}; // poll passes over -1
       const bool waits_for_streams = to_ >= 0 || from_ >= 0;
       if (waits_for_streams) ::poll(fds, 2, ended_check());
       if (to_ >= 0 && fds[0].revents) write_some();
       if (from_ >= 0 && fds[1].revents) read_some(out);
-      if (limits_.stop && limits_.stop()) ::kill(-pid_, SIGKILL);
+      if (limits_.stop && limits_.stop()) {
+        ::kill(-pid_, SIGKILL);
+        if (!killed) killed = std::chrono::steady_clock::now();
+        if (std::chrono::steady_clock::now() - *killed > std::chrono::milliseconds(killed_ms) && !reap(state, false)) {
+          state = SIGKILL; // as if it had ended
+          break;
+        }
+      }
       ended = reap(state, !waits_for_streams && !limits_.stop);
       if (!ended && !waits_for_streams && limits_.stop) ::usleep(20000);
     }
@@ -132,7 +159,7 @@ private:
 
 } // namespace
 
-result<pid_t> start_child(const child_command& command, const std::vector<std::string>& more, const child_streams& streams) {
+result<pid_t> start_child(const child_command& command, const std::vector<std::string>& more, const child_streams& streams, const std::function<bool()>& stop) {
   if (command.words.empty()) return error{errc::bad_request, "need an executable to run"};
   prepared p(command, more);
   int started[2];
@@ -143,6 +170,10 @@ result<pid_t> start_child(const child_command& command, const std::vector<std::s
   int why = pid < 0 ? errno : 0;
   ::close(started[1]);
   if (null >= 0) ::close(null);
+  if (pid > 0 && !waits_for(started[0], pid, stop)) {
+    ::close(started[0]);
+    return error{errc::internal, "fork/exec " + p.words[0] + ": stopped while it was being started"};
+  }
   if (pid > 0) {
     ssize_t got;
     do got = ::read(started[0], &why, sizeof why);
@@ -175,7 +206,7 @@ child_outcome run_child(const child_command& command, const std::vector<std::str
     ::close(in[1]);
     return out;
   }
-  auto pid = start_child(command, more, {in[0], from[1], static_cast<bool>(limits.stop)});
+  auto pid = start_child(command, more, {in[0], from[1], static_cast<bool>(limits.stop)}, limits.stop);
   ::close(in[0]);
   if (from[1] >= 0) ::close(from[1]);
   if (!pid) {

@@ -19,11 +19,12 @@ struct child_command {
 struct child_streams {
   int input = -1;  // becomes stdin; -1: /dev/null
   int output = -1; // becomes stdout and stderr; -1: ours
-  bool own_group = false; // a process group of its own, so that it can be killed with all that it starts
+  bool own_group = false; // a process group of its own, so that it can be killed with all that it starts; it inherits nothing else
 };
 
-// `more` are "NAME=value". The error is Go's: `fork/exec /none: no such file or directory`.
-result<pid_t> start_child(const child_command& command, const std::vector<std::string>& more, const child_streams& streams);
+// `more` are "NAME=value". The error is Go's: `fork/exec /none: no such file or directory`. Starting may take for ever, on a file system
+// that hangs: `stop`, asked many times a second, ends that.
+result<pid_t> start_child(const child_command& command, const std::vector<std::string>& more, const child_streams& streams, const std::function<bool()>& stop = {});
 
 // "" for an ordinary end, else `exit status 3` or `signal: killed`.
 std::string end_of_child(int wait_status);
@@ -37,7 +38,7 @@ struct child_outcome {
 };
 struct child_limits {
   size_t capture = 0;                          // keep so many of the last bytes of its output; 0: not captured
-  std::function<bool()> stop = {};             // asked many times a second; true kills the child and what it started
+  std::function<bool()> stop = {};             // asked many times a second; true kills the child and what it started, and waits little for that
   std::function<void(std::string_view)> output = {}; // gets the output as it comes, instead of keeping it
   std::function<void(pid_t)> started = {};     // told the process while it runs, and 0 after its end
 };

@@ -91,116 +91,14 @@ bool has_control(std::string_view s) {
   return std::ranges::any_of(s, [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; });
 }
 
-std::string percent_escape(std::string_view text, std::string_view kept, bool plus_for_space) {
-  static constexpr char hex[] = "0123456789ABCDEF";
-  std::string out;
-  for (char c : text) {
-    bool plain = (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') || kept.find(c) != kept.npos;
-    if (plain) out += c;
-    else if (c == ' ' && plus_for_space) out += '+';
-    else {
-      auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += hex[byte >> 4];
-      out += hex[byte & 15];
-    }
-  }
-  return out;
-}
-
-std::optional<int> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (lower(c) >= 'a' && lower(c) <= 'f') return lower(c) - 'a' + 10;
-  return std::nullopt;
-}
-
-std::string percent_unescape(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      auto high = hex_digit(text[i + 1]), low = hex_digit(text[i + 2]);
-      if (high && low) {
-        out += static_cast<char>(*high * 16 + *low);
-        i += 2;
-        continue;
-      }
-    }
-    out += text[i];
-  }
-  return out;
-}
-
-error bad_url(std::string_view text, std::string_view why) {
-  return {errc::bad_request, "parse \"" + std::string(text) + "\": " + std::string(why)};
-}
-
-// "host", "host:port", "[v6]", "[v6]:port" into url; false when it is none of these.
-bool read_authority(std::string_view text, http_url& url) {
-  std::string_view port;
-  if (text.starts_with('[')) {
-    auto close = text.find(']');
-    if (close == text.npos) return false;
-    url.host = text.substr(1, close - 1);
-    auto rest = text.substr(close + 1);
-    if (!rest.empty() && rest[0] != ':') return false;
-    port = rest.empty() ? rest : rest.substr(1);
-  } else {
-    auto colon = text.rfind(':');
-    url.host = text.substr(0, colon);
-    if (url.host.find(':') != std::string::npos) return false;
-    port = colon == text.npos ? std::string_view{} : text.substr(colon + 1);
-  }
-  if (url.host.empty()) return false;
-  url.port = url.scheme == "https" ? 443 : 80;
-  if (port.empty()) return true;
-  uint32_t number = 0;
-  for (char c : port) {
-    if (c < '0' || c > '9') return false;
-    number = number * 10 + static_cast<uint32_t>(c - '0');
-    if (number > 65535) return false;
-  }
-  url.port = static_cast<uint16_t>(number);
-  return true;
-}
-
 } // namespace
 
 // ---- the request ----------------------------------------------------------------------------------------------
 
-std::string http_url::authority() const {
-  std::string out = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  if (port != (scheme == "https" ? 443 : 80)) out += ":" + std::to_string(port);
-  return out;
-}
-
-result<http_url> parse_http_url(std::string_view text) {
-  http_url url;
-  if (has_control(text) || text.find(' ') != text.npos) return bad_url(text, "invalid character in URL");
-  auto colon = text.find("://");
-  if (colon == text.npos) return bad_url(text, "missing protocol scheme");
-  url.scheme.clear();
-  for (char c : text.substr(0, colon)) url.scheme += lower(c);
-  if (url.scheme != "http" && url.scheme != "https")
-    return bad_url(text, "unsupported protocol scheme \"" + url.scheme + "\"");
-  auto rest = text.substr(colon + 3);
-  rest = rest.substr(0, rest.find('#'));
-  auto end = rest.find_first_of("/?");
-  auto authority = rest.substr(0, end);
-  if (auto at = authority.rfind('@'); at != authority.npos) {
-    url.user_info = percent_unescape(authority.substr(0, at));
-    authority = authority.substr(at + 1);
-  }
-  if (!read_authority(authority, url)) return bad_url(text, "invalid host or port");
-  if (end != rest.npos) url.target = (rest[end] == '?' ? "/" : "") + std::string(rest.substr(end));
-  return url;
-}
-
-std::string escape_path_segment(std::string_view text) { return percent_escape(text, "-_.~$&+=:@", false); }
-std::string escape_query(std::string_view text) { return percent_escape(text, "-_.~", true); }
-
 result<std::string> encode_request(const http_request& r) {
   if (!is_token(r.method)) return error{errc::bad_request, "net/http: invalid method \"" + r.method + "\""};
-  if (r.target.empty() || has_control(r.target) || r.target.find(' ') != std::string::npos)
+  // A space in a query goes out as it is, as Go sends it; one before would be another's word.
+  if (r.target.empty() || has_control(r.target) || r.target.substr(0, r.target.find('?')).find(' ') != std::string::npos)
     return error{errc::bad_request, "invalid request target"};
   if (has_control(r.host)) return error{errc::bad_request, "invalid Host header"};
   bool host = false, length = false, connection = false, chunked = false;

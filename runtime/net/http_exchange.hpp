@@ -28,8 +28,9 @@ struct http_url {
   uint16_t port = 80;
   std::string target = "/"; // path and query as they are sent
 
-  // For the Host header: the port is left out when it is the scheme's own.
+  // For the Host header: the port is left out when it is the scheme's own, and so is a zone (%eth0), which is nobody else's business.
   std::string authority() const;
+  std::string place() const; // with the zone, for who connects
 };
 result<http_url> parse_http_url(std::string_view text);
 

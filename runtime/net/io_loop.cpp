@@ -14,6 +14,8 @@ struct io_loop::event_batch {
 };
 
 namespace {
+constexpr size_t timers_at_once = 256; // due together, say ten thousand waits that end: then others have their turn
+
 error syscall_error(const char* what) { return {errc::internal, std::string(what) + ": " + std::strerror(errno)}; }
 } // namespace
 
@@ -186,7 +188,7 @@ std::function<void()> io_loop::take_timer(uint32_t slot) {
 void io_loop::run_timers() {
   // Timers that the calls set anew wait for the next iteration, so that a zero delay cannot starve the descriptors.
   const auto due = now_;
-  while (!heap_.empty() && slots_[heap_[0]].when <= due) {
+  for (size_t n = 0; n < timers_at_once && !heap_.empty() && slots_[heap_[0]].when <= due; ++n) {
     auto call = take_timer(heap_[0]);
     call();
   }

@@ -1,4 +1,5 @@
 #include "runtime/net/listener.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
@@ -23,25 +24,15 @@ result<int> bind_and_listen(int fd, const sockaddr* address, socklen_t size, con
   if (::bind(fd, address, size) != 0 || ::listen(fd, backlog) != 0) {
     int number = errno;
     ::close(fd);
-    return failed("listen " + name, number);
+    return failed("listen " + name + ": bind", number);
   }
   return fd;
 }
 
 result<int> open_tcp(const listen_spec& s) {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  if (auto* v4 = reinterpret_cast<sockaddr_in*>(&storage); ::inet_pton(AF_INET, s.host.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(static_cast<uint16_t>(s.port));
-    size = sizeof *v4;
-  } else if (auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage); ::inet_pton(AF_INET6, s.host.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(static_cast<uint16_t>(s.port));
-    size = sizeof *v6;
-  } else {
-    return error{errc::bad_request, "not an IP address to listen on: " + s.host};
-  }
+  endpoint at;
+  if (!read_ip(s.host, static_cast<uint16_t>(s.port), at)) return error{errc::bad_request, "not an IP address to listen on: " + s.host};
+  auto& storage = at.storage;
   int fd = ::socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed("socket", errno);
   int on = 1;
@@ -50,7 +41,7 @@ result<int> open_tcp(const listen_spec& s) {
   int only = 0;
   if (storage.ss_family == AF_INET6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
   std::string name = storage.ss_family == AF_INET6 ? "tcp [" + s.host + "]:" : "tcp " + s.host + ":";
-  return bind_and_listen(fd, reinterpret_cast<sockaddr*>(&storage), size, name + std::to_string(s.port));
+  return bind_and_listen(fd, reinterpret_cast<sockaddr*>(&storage), at.length, name + std::to_string(s.port));
 }
 
 bool numeric(const std::string& s) { return !s.empty() && s.find_first_not_of("0123456789") == s.npos; }

@@ -1,6 +1,6 @@
 // Several loops with a thread each, over which the connections of listeners are dealt in turn: evenly, unlike SO_REUSEPORT's hash.
 #pragma once
-#include "runtime/net/io_loop.hpp"
+#include "runtime/net/acceptor.hpp"
 #include <string>
 #include <thread>
 
@@ -20,16 +20,15 @@ public:
 
   // Before run(). The listener is the team's from now on, closed at its end.
   status accept_from(int listener, taker t);
-  // Starts the threads, called `name`-0, `name`-1 …
-  void run(const std::string& name);
+  // Starts the threads, called `name`-0, `name`-1 …; an error when one cannot be had. stop() ends those that were.
+  status run(const std::string& name);
   // Accepts nothing more, calls `last` in each loop's thread, then ends and joins all. Later calls do nothing. Whatever lives in the loops
   // may be destroyed after it, before the team.
   void stop(const std::function<void(size_t loop)>& last = {});
 
 private:
-  class acceptor;
   explicit loop_team(std::string log_name);
-  void deal(taker& t, int fd, std::string peer);
+  void deal(const std::shared_ptr<taker>& t, int fd, std::string peer);
 
   std::string log_name_;
   std::vector<std::unique_ptr<io_loop>> loops_;

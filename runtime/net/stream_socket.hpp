@@ -15,6 +15,10 @@ struct endpoint {
   sockaddr_storage storage{};
   socklen_t length = 0;
 };
+// "10.0.0.1", "fe80::1", and "fe80::1%eth0" or "fe80::1%2" (RFC 4007 section 11; an interface that is not there makes it unreachable).
+bool read_ip(const std::string& ip, uint16_t port, endpoint& out);
+// Without the zone, which means nothing to others: for a Host header or a certificate.
+std::string without_zone(const std::string& ip);
 result<endpoint> parse_endpoint(const std::string& address);
 std::string format_endpoint(const std::string& ip, uint16_t port);
 
@@ -31,11 +35,10 @@ void tune(int fd);
 // Bytes written to a connection that the other side's kernel has not acknowledged.
 uint64_t unacknowledged(int fd);
 
-// Resolves "name:port" into "ip:port"s in a thread of its own and calls `done` there.
+// Resolves "name:port" into "ip:port"s in the loop that the process has for that, and calls `done` there.
 void resolve_in_background(const std::string& name_and_port, std::function<void(result<std::vector<std::string>>)> done);
 
-// Resolves names in threads that nobody waits for, because getaddrinfo cannot be interrupted: an actor with a thread of
-// its own would hold up the end of the actor system.
+// Resolves names in the background; nobody waits for it, so a silent name server does not hold up the end of the actor system.
 class resolver {
 public:
   resolver();

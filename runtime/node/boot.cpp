@@ -4,27 +4,40 @@
 #include "actors/peers/peers_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/raft/snapshot_actor.hpp"
+#include "actors/state/scrub_actor.hpp"
 #include "actors/state/state_actor.hpp"
 #include "actors/state/watch_actor.hpp"
+#include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/thread_start.hpp"
 #include "runtime/config/loader.hpp"
+#include "runtime/config/node_id.hpp"
+#include "runtime/node/damaged_log.hpp"
+#include "runtime/node/damaged_state.hpp"
+#include "runtime/node/early_lines.hpp"
 #include "runtime/node/node.hpp"
+#include "runtime/node/recover_id.hpp"
 #include "runtime/node/recover_peers.hpp"
+#include "runtime/node/restart.hpp"
 #include "runtime/node/signals.hpp"
 #include "runtime/node/start_pages.hpp"
 #include "runtime/node/supervisor_actor.hpp"
+#include "runtime/node/tls_files.hpp"
 #include "runtime/telemetry/log_sinks.hpp"
 #include "runtime/telemetry/metrics.hpp"
+#include "storage/lmdb/environment.hpp"
 #include <caf/actor_registry.hpp>
+#include <caf/event_based_actor.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <climits>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
+#include <fcntl.h>
 #include <random>
 #include <sys/resource.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -38,6 +51,7 @@ uint64_t fresh_seed() {
 namespace {
 
 constexpr auto start_takes = std::chrono::seconds(10); // until what only starting needed is given back
+constexpr int exit_restart = -1; // of the event loop: the process starts anew
 constexpr auto graceful_timeout = std::chrono::seconds(15); // Consul's gracefulTimeout
 
 // A server holds thousands of connections: take all the descriptors that we may have.
@@ -61,37 +75,35 @@ void print_banner(const node& n) {
              "           Version: '1.8.7' (consul-actord " ACTORD_VERSION ")\n"
              "           Node ID: '{}'\n"
              "         Node name: '{}'\n"
-             "        Datacenter: '{}' (Segment: '<all>')\n"
+             "        Datacenter: '{}' (Segment: '{}')\n"
              "            Server: {} (Bootstrap: {})\n"
-             "       Client Addr: [{}] (HTTP: {}, HTTPS: {}, gRPC: {}, DNS: {})\n"
+             "       Client Addr: [{}] (HTTP: {}, HTTPS: -1, gRPC: -1, DNS: {})\n"
              "      Cluster Addr: {} (LAN: {}, WAN: {})\n"
-             "           Encrypt: Gossip: {}, TLS-Outgoing: {}, TLS-Incoming: {}, Auto-Encrypt-TLS: false\n\n"
+             "           Encrypt: Gossip: {}, TLS-Outgoing: false, TLS-Incoming: false, Auto-Encrypt-TLS: false\n\n"
              "==> Log data will now stream in as it occurs:\n\n",
-             c.node_id, c.node_name, c.datacenter, flag(c.server), flag(c.bootstrap), joined(c.client_addrs, " "), c.port_http,
-             c.port_https, c.port_grpc, c.port_dns, c.advertise_addr, c.port_serf_lan, c.port_serf_wan, flag(gossip_is_encrypted(n)), flag(c.verify_outgoing),
-             flag(c.verify_incoming));
+             c.node_id, c.node_name, c.datacenter, c.server ? "<all>" : c.segment, flag(c.server), flag(c.bootstrap), joined(c.client_addrs, " "), c.port_http,
+             c.port_dns, c.advertise_addr, c.port_serf_lan, c.port_serf_wan, flag(gossip_is_encrypted(n)));
   std::fflush(stdout);
 }
 
-status open_storage(node& n) {
+status open_storage(node& n, string_list& warnings) {
   auto folder = data_folder::open(n.config.data_dir);
   if (!folder) return folder.err();
   n.folder = std::move(*folder);
   auto path = n.folder->path();
-  auto id = resolve_node_id(n.config);
+  if (auto s = recover_id(n.config, path, warnings); !s) return s;
+  auto id = resolve_node_id(n.config, warnings);
   if (!id) return id.err();
   n.config.node_id = *id;
   if (!n.config.server) return {};
-  auto log = log_store::open(path + "/raft");
+  for (const char* part : {"/raft", "/state"})
+    if (auto s = make_folder(path + part); !s) return s;
+  guard_state(path + "/state");
+  auto log = open_log(n.config, path);
   if (!log) return error{errc::internal, "Failed to open the Raft log: " + log.err().text};
   n.log = std::move(*log);
   if (auto s = recover_peers(path + "/raft", *n.log); !s) return s;
-  store_options so;
-  so.path = path + "/state";
-  so.datacenter = n.config.datacenter;
-  so.least_applied = n.log->compacted().first;
-  so.most_applied = n.log->last_index();
-  auto state = state_store::open(so);
+  auto state = open_state(n.config, path, n.log);
   if (!state) return error{errc::internal, "Failed to open the state: " + state.err().text};
   n.state = std::move(*state);
   n.status->applied.store(n.state->applied_index().v);
@@ -99,21 +111,28 @@ status open_storage(node& n) {
   return {};
 }
 
-void make_system(node& n) {
+// Threads that an agent has at once, its libraries' among them; there are 16 to 20 (ls /proc/PID/task), and a few for what comes and goes.
+constexpr size_t threads_of_agent = 24;
+
+// Each arena of malloc reserves 64 MiB of them.
+bool addresses_are_limited() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+}
+
+status make_system(node& n) {
+  // CAF ends the process when it cannot have one of its threads.
+  if (auto s = can_have_threads(threads_of_agent); !s) return s;
   n.system_config = std::make_unique<caf::actor_system_config>();
   n.system_config->load<caf::io::middleman>();
   // "sharing" costs no idle CPU; the default, stealing, polls (reference/caf-0.17.md).
   n.system_config->set("scheduler.policy", caf::atom("sharing"));
+  // Gossip's streams and Raft's connections share a thread: a turn of one of them is a quarter of a megabyte, not three.
+  n.system_config->set("middleman.max-consecutive-reads", size_t{4});
   const size_t threads = n.config.server ? std::min<size_t>(4, std::thread::hardware_concurrency()) : 2;
   n.system_config->set("scheduler.max-threads", std::max<size_t>(2, threads));
   n.system = std::make_unique<caf::actor_system>(*n.system_config);
-}
-
-// Raft's clock: a tenth of the time after which a follower gives up on its leader. Consul waits heartbeat_timeout (5 s by
-// default) before a follower stands for election; pre-vote makes a shorter wait safe, so ours is a fifth of that.
-std::chrono::milliseconds raft_tick(const node_config& c) {
-  const auto fifth = std::chrono::duration_cast<std::chrono::milliseconds>(c.raft_heartbeat_timeout / 50);
-  return std::clamp(fifth, std::chrono::milliseconds(10), std::chrono::milliseconds(1000));
+  return {};
 }
 
 raft_setup setup_of(const node_config& c) {
@@ -128,23 +147,32 @@ raft_setup setup_of(const node_config& c) {
   setup.hello.address = c.rpc_advertise.host_port();
   setup.hello.datacenter = c.datacenter;
   setup.hello.bootstrap_expect = c.bootstrap_expect;
-  setup.hello.non_voter = c.non_voting_server;
   setup.hold = c.rpc_hold_timeout;
   setup.tick = raft_tick(c);
+  setup.options.election_ticks = raft_patience_ticks;
   setup.seed = fresh_seed();
   return setup;
 }
 
 status spawn_core(node& n) {
   auto setup = setup_of(n.config);
+  setup.recovery_mark = recovery_mark(n.folder->path());
+  if (!setup.recovery_mark.empty()) setup.options.members = {}; // the cluster is there already
+  if (is_incomplete(n.folder->path())) setup.state_is_whole = [path = n.folder->path()] { note_complete(path); };
+  const auto scrub = spawn_scrub_actor(*n.system, *n.state);
+  n.beside_raft.emplace_back("scrub", scrub);
+  setup.look_for_damage = [scrub] { caf::anon_send(scrub, scrub_now{}); };
   peers_setup ps;
   ps.bind = {n.config.rpc_bind.host, static_cast<uint16_t>(n.config.rpc_bind.port)};
   ps.listens = false; // the RPC server accepts for both
   ps.self = setup.hello;
   ps.data_dir = n.folder->path();
   ps.seed = fresh_seed();
+  ps.writes = setup.writes = std::make_shared<write_times>();
   n.desk = std::make_shared<leader_desk>(*n.state);
-  setup.answers = [desk = n.desk](std::string_view command, std::chrono::steady_clock::time_point now, apply_result& out) { return desk->answer(command, now, out); };
+  setup.answers = [desk = n.desk](std::string_view command, std::chrono::steady_clock::time_point now, bool current, apply_result& out) {
+    return desk->answer(command, now, current, out);
+  };
   auto raft = spawn_raft_actor(*n.system, *n.log, *n.state, std::move(setup), n.status);
   if (!raft) return error{errc::internal, "Failed to start Raft: " + raft.err().text};
   n.raft = std::move(*raft);
@@ -222,18 +250,29 @@ void take_down(node& n) {
   n.folder.reset();
 }
 
+// A service manager that cannot be told is no reason to stop; it will say what it missed.
+void tell_manager(const node& n, const std::string& message) {
+  if (auto s = n.manager.tell(message); !s) log::warn("agent", "the service manager was not told {}: {}", message.substr(0, message.find('\n')), s.err().text);
+}
+
+std::string monotonic_microseconds() {
+  return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
+
 class event_loop {
 public:
   event_loop(node& n, event_source& events) : node_(n), events_(events) {}
 
   int run() {
     bool started = false;
+    busy_memory memory;
     for (;;) {
-      // A client agent shares its machine with what it serves: what a busy minute needed goes back as well.
+      // A client agent shares its machine with what it serves: what a busy minute needed goes back as well, of its code, too.
       const bool client = !node_.config.server;
-      auto e = !started ? events_.next(start_takes) : client ? events_.next(std::chrono::minutes(1)) : events_.next();
+      auto e = events_.next(client && started ? std::chrono::minutes(1) : start_takes);
       if (!e) {
         if (!std::exchange(started, true) || client) release_start_pages();
+        memory.look();
         continue;
       }
       switch (*e) {
@@ -244,6 +283,10 @@ public:
       case node_event::terminate: return signalled("terminated", node_.config.leave_on_terminate);
       case node_event::leave: leave_cluster(); return 0;
       case node_event::gave_up: return 1;
+      case node_event::state_damaged: return exit_restart;
+      case node_event::database_lost:
+        log::err("agent", "the disk failed below a database, which refuses everything until it is opened anew: starting anew in place");
+        return exit_restart;
       case node_event::died:
         log::err("agent", "an actor that the node cannot do without has died: {}", events_.why());
         return 1;
@@ -255,10 +298,17 @@ private:
   void reload(const char* signal) {
     log::info("agent", "Caught: signal={}", signal);
     log::info("agent", "Reloading configuration...");
-    caf::scoped_actor self{*node_.system};
-    self->request(node_.agent, std::chrono::seconds(10), agent_reload{})
-        .receive([](const agent_done& d) { if (d.failure.code != errc::none) log::err("agent", "Failed to reload configs: error=\"{}\"", d.failure.text); },
-                 [&](caf::error& e) { log::err("agent", "Failed to reload configs: error=\"{}\"", node_.system->render(e)); });
+    tell_manager(node_, "RELOADING=1\nMONOTONIC_USEC=" + monotonic_microseconds());
+    // Not waited for here: it may look names up, and other signals come meanwhile.
+    node_.system->spawn<caf::hidden>([&n = node_](caf::event_based_actor* self) {
+      const auto done = [&n](const std::string& failure) {
+        if (!failure.empty()) log::err("agent", "Failed to reload configs: error=\"{}\"", failure);
+        tell_manager(n, "READY=1");
+      };
+      self->request(n.agent, std::chrono::seconds(60), agent_reload{})
+          .then([done](const agent_done& d) { done(d.failure.code == errc::none ? std::string() : d.failure.text); },
+                [done, self](caf::error& e) { if (e == caf::sec::request_timeout) done(self->system().render(e)); }); // else it stops
+    });
   }
 
   // To where nothing else goes, so that it can be kept apart from the log.
@@ -308,6 +358,8 @@ private:
 
 int fail(const error& e) {
   log::err("agent", "Error starting agent: error=\"{}\"", e.text);
+  if (e.text.find("ddress already in use") != std::string::npos)
+    log::err("agent", "Another program has that address, perhaps another agent: -bind and -client give this one addresses of its own, the block ports other ports");
   log::info("agent", "Exit code: code=1");
   return 1;
 }
@@ -343,18 +395,31 @@ status open_logs(node& n) {
   return telemetry::start_metrics(m);
 }
 
-// What would silently weaken a cluster is refused rather than ignored.
-status check_supported(const node_config& c) {
-  if (c.acl_enabled) return error{errc::bad_request, "acl.enabled: ACLs are not enforced by this version; an agent that was asked for them must not start open"};
-  return {};
-}
-
-void write_pid_file(const std::string& path) {
-  if (path.empty()) return;
-  std::ofstream(path) << ::getpid() << "\n";
+status write_pid_file(const std::string& path) {
+  if (path.empty()) return {};
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return error{errc::internal, "Could not open pid file: " + file_error("open", path).text};
+  auto s = write_all(fd, std::to_string(::getpid()) + "\n", path);
+  ::close(fd);
+  return s ? s : error{s.err().code, "Could not write to pid file: " + s.err().text};
 }
 
 using reload_fn = std::function<result<loaded_config>()>;
+
+// Consul says nothing of these.
+void warn_about_fixed(const node_config& started, node_config now) {
+  if (now.node_id.empty()) now.node_id = started.node_id;
+  for (auto& key : reloadable_changes(started, now).fixed) log::warn("agent", "{} has changed: that takes effect at the next start", key);
+}
+
+result<node_config> apply_config(node& n, const node_config& config, const dns::dns_server::new_settings& of_dns) {
+  if (n.dns) of_dns(*n.dns);
+  if (auto level = log::level::info; log::parse_level(config.log_level, level))
+    for (const int sink : n.log_sinks) log::set_sink_level(sink, level);
+  telemetry::reload_metrics(config.telemetry_prefix_filter, config.telemetry_filter_default);
+  if (auto s = start_watches(n, config); !s) return error{s.err().code, "Failed reloading watches: " + s.err().text};
+  return config;
+}
 
 status spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
   agent_deps deps;
@@ -363,18 +428,15 @@ status spawn_local_agent(node& n, event_source& events, const reload_fn& reload)
   deps.status = n.status;
   deps.board = n.board;
   deps.cluster = n.cluster;
-  deps.reload = [&n, reload]() -> result<node_config> {
+  deps.reload = [&n, reload](const std::function<void(new_config)>& done) {
     auto again = reload();
-    if (!again) return again.err();
-    auto config = apply_reload(n.config, again->config);
-    auto dns = dns::dns_server::prepare_reload(config);
-    if (!dns) return error{dns.err().code, "Failed reloading dns config : " + dns.err().text};
-    if (n.dns) (*dns)(*n.dns);
-    if (auto level = log::level::info; log::parse_level(config.log_level, level))
-      for (const int sink : n.log_sinks) log::set_sink_level(sink, level);
-    telemetry::reload_metrics(config.telemetry_prefix_filter, config.telemetry_filter_default);
-    if (auto s = start_watches(n, config); !s) return error{s.err().code, "Failed reloading watches: " + s.err().text};
-    return config;
+    if (!again) return done({again.err()});
+    warn_about_fixed(n.config, again->config);
+    auto config = std::make_shared<node_config>(apply_reload(n.config, again->config));
+    dns::dns_server::prepare_reload(*config, [&n, config, done](result<dns::dns_server::new_settings> dns) {
+      if (!dns) return done({error{dns.err().code, "Failed reloading dns config : " + dns.err().text}});
+      done({std::function<result<node_config>()>([&n, config, now = std::move(*dns)] { return apply_config(n, *config, now); })});
+    });
   };
   deps.start_checks = [&c = n.config](caf::actor_system& system, caf::strong_actor_ptr sink, uint64_t seed) -> result<std::unique_ptr<check_runner>> {
     health::health_options h;
@@ -408,7 +470,7 @@ status start_fronts(node& n) {
 void await_leadership(const node& n) {
   if (!n.config.bootstrap) return; // with others an election may take long; requests are held meanwhile
   auto deadline = std::chrono::steady_clock::now() + n.config.rpc_hold_timeout;
-  while (!n.status->leader.load() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  while (!n.status->leader.load() && !n.state->is_damaged() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 // What Consul looks at only when it starts its parts.
@@ -422,11 +484,13 @@ status check_startable(const node_config& c) {
   return {};
 }
 
-status start(node& n, event_source& events, const reload_fn& reload) {
+status start(node& n, event_source& events, const reload_fn& reload) try {
   if (auto s = check_startable(n.config); !s) return s;
-  if (!n.config.server) few_arenas();
-  make_system(n);
+  if (!n.config.server || addresses_are_limited()) few_arenas();
+  if (auto s = make_system(n); !s) return s;
+  lmdb::on_lost([&events](const char* what) { events.post(node_event::database_lost, what); });
   n.give_up = [&events] { events.post(node_event::gave_up); };
+  if (n.state) n.state->on_damage([&events](const std::string& what) { events.post(node_event::state_damaged, what); });
   if (n.config.server)
     if (auto s = spawn_core(n); !s) return s;
   n.cluster.lan_members = n.lan_board;
@@ -449,6 +513,8 @@ status start(node& n, event_source& events, const reload_fn& reload) {
   if (auto s = start_fronts(n); !s) return s;
   if (auto s = join_at_start(n); !s) return s;
   return start_watches(n, n.config);
+} catch (const std::system_error& e) { // a thread of a library, or of an actor that has one to itself
+  return error{errc::internal, std::string("a part of the agent cannot be started: ") + e.what() + ". Look at ulimit -u and ulimit -v"};
 }
 
 } // namespace
@@ -458,10 +524,11 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
   raise_descriptor_limit();
   node n;
   n.config = std::move(loaded.config);
-  auto opened = check_supported(n.config);
-  if (opened) opened = open_storage(n);
+  early_lines early;
+  auto opened = check_tls_files(n.config);
+  if (opened) opened = open_storage(n, loaded.warnings);
   if (!opened) {
-    fmt::print("==> {}\n", opened.err().text);
+    fmt::print("{}==> {}\n", early.text(), opened.err().text);
     return 1;
   }
   print_banner(n);
@@ -469,20 +536,29 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
     fmt::print("==> {}\n", s.err().text);
     return 1;
   }
+  early.say();
   for (auto& w : loaded.warnings) log::warn("agent", "{}", w);
-  write_pid_file(n.config.pid_file);
   int code = 1;
-  if (auto s = start(n, events, reload); !s) {
+  const auto pid_kept = write_pid_file(n.config.pid_file);
+  if (auto s = pid_kept ? start(n, events, reload) : pid_kept; !s) {
     code = fail(s.err());
   } else {
     fmt::print("==> Consul agent running!\n");
     std::fflush(stdout);
+    tell_manager(n, "READY=1"); // whoever asks is answered; a leader may take longer, and other servers
     code = event_loop(n, events).run();
     log::info("agent", "Requesting shutdown");
+    tell_manager(n, "STOPPING=1");
   }
   telemetry::stop_metrics();
   take_down(n);
-  if (!n.config.pid_file.empty()) ::unlink(n.config.pid_file.c_str());
+  if (code == exit_restart) {
+    code = 1;
+    // A folder in memory goes with its process.
+    if (n.config.data_dir.empty() || !may_restart()) log::err("agent", "not started anew in place: the next start goes on, and rebuilds what is damaged");
+    else restart_in_place();
+  }
+  if (pid_kept && !n.config.pid_file.empty()) ::unlink(n.config.pid_file.c_str());
   log::info("agent", "shutdown complete");
   log::info("agent", "Exit code: code={}", code);
   std::fflush(nullptr);

@@ -15,7 +15,7 @@ status spawn_leader(node& n) {
   n.system->registry().put(coordinate_registry_name, caf::actor_cast<caf::strong_actor_ptr>(coordinates));
   n.beside_raft.emplace_back("coordinate", caf::actor_cast<caf::actor>(coordinates));
   if (!n.raft) return {}; // a client agent
-  auto sessions = spawn_session_actor(*n.system, {n.raft, n.watch, n.state.get(), n.status, n.config.datacenter});
+  auto sessions = spawn_session_actor(*n.system, {caf::actor_cast<leader_line>(n.raft), n.watch, n.state.get(), n.status, n.config.datacenter});
   n.desk->take(sessions);
   n.beside_raft.emplace_back("session", caf::actor_cast<caf::actor>(sessions));
   if (!n.cluster.lan) return {}; // without a pool every server's agent registers its own node

@@ -5,10 +5,11 @@
 #include "actors/members/join_actor.hpp"
 #include "actors/members/servers_actor.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/secrets.hpp"
 #include "runtime/node/node.hpp"
 #include <caf/scoped_actor.hpp>
-#include <filesystem>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 namespace actord {
 
@@ -25,8 +26,7 @@ members::agent_profile profile_of(const node_config& c) {
   p.rpc_port = static_cast<uint16_t>(std::max(0, c.rpc_advertise.port));
   p.bootstrap = c.bootstrap;
   p.expect = c.bootstrap_expect;
-  p.non_voter = c.non_voting_server;
-  p.use_tls = c.verify_outgoing;
+  p.protocol = c.protocol;
   if (c.serf_advertise_wan.port > 0) p.wan_join_port = static_cast<uint16_t>(c.serf_advertise_wan.port);
   return p;
 }
@@ -103,7 +103,9 @@ status join_once(node& n, const pool_handle& pool, const std::vector<std::string
   caf::scoped_actor self{*n.system};
   fmt::print("==> Joining {}cluster...\n", std::string_view(which) == "WAN" ? "-wan " : "");
   std::fflush(stdout);
-  log::info("agent", "({}) joining: addresses=[{}]", which, fmt::join(addresses, ", "));
+  std::vector<std::string> shown;
+  for (auto& a : addresses) shown.push_back(hide_secrets(a));
+  log::info("agent", "({}) joining: addresses=[{}]", which, fmt::join(shown, ", "));
   self->request(pool, caf::infinite, pool_join{addresses})
       .receive(
           [&](pool_joined& j) {
@@ -144,7 +146,7 @@ status spawn_pools(node& n) {
 
 // A keyring file from an earlier start wins over the configuration.
 bool gossip_is_encrypted(const node& n) {
-  return !n.config.encrypt.empty() || (!n.config.disable_keyring_file && std::filesystem::exists(n.folder->path() + "/serf/local.keyring"));
+  return !n.config.encrypt.empty() || (!n.config.disable_keyring_file && ::access((n.folder->path() + "/serf/local.keyring").c_str(), F_OK) == 0);
 }
 
 status join_at_start(node& n) {

@@ -1,4 +1,5 @@
 #include "runtime/node/data_folder.hpp"
+#include "runtime/base/files.hpp"
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -14,13 +15,22 @@ namespace {
 
 constexpr std::string_view dev_prefix = "consul-actord-dev-";
 
+// The folder in memory may be shared with a container, where a process has another number.
+bool is_in_use(const fs::path& folder) {
+  const int fd = ::open((folder / "agent.lock").c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return errno != ENOENT;
+  const bool locked = ::flock(fd, LOCK_EX | LOCK_NB) != 0;
+  ::close(fd);
+  return locked;
+}
+
 void remove_leftovers(const fs::path& root) {
   std::error_code ec;
   for (auto& e : fs::directory_iterator(root, ec)) {
     auto name = e.path().filename().string();
     if (!name.starts_with(dev_prefix)) continue;
     auto pid = std::strtol(name.c_str() + dev_prefix.size(), nullptr, 10);
-    if (pid > 0 && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH) fs::remove_all(e.path(), ec);
+    if (pid > 0 && ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH && !is_in_use(e.path())) fs::remove_all(e.path(), ec);
   }
 }
 
@@ -38,6 +48,7 @@ result<std::unique_ptr<data_folder>> data_folder::open(const std::string& config
   fs::create_directories(path, ec);
   if (ec) return error{errc::internal, fmt::format("Failed to create data directory {}: {}", path.string(), ec.message())};
   auto lock_path = (path / "agent.lock").string();
+  if (auto there = is_file(lock_path); !there) return there.err();
   int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return error{errc::internal, fmt::format("Failed to open {}: {}", lock_path, std::strerror(errno))};
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {

@@ -1,10 +1,46 @@
 #include "api/cli/cli_main.hpp"
 #include "runtime/node/boot.hpp"
+#include "runtime/node/restart.hpp"
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <system_error>
+#include <unistd.h>
 
-int main(int argc, char** argv) {
+namespace {
+
+// Any thread's end by an exception: what a process may not have is a limit and no fault, so it is said in words, without a core file.
+[[noreturn]] void end_of_thread() {
+  try {
+    if (auto thrown = std::current_exception()) std::rethrow_exception(thrown);
+  } catch (const std::bad_alloc&) {
+    std::fputs("==> out of memory: look at ulimit -v and at the memory that this process may have\n", stderr);
+    ::_exit(1);
+  } catch (const std::system_error& e) {
+    std::fprintf(stderr, "==> %s: look at ulimit -u and ulimit -v\n", e.what());
+    ::_exit(1);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "==> a fault of this program: %s\n", e.what());
+  } catch (...) {
+  }
+  std::abort();
+}
+
+} // namespace
+
+int main(int argc, char** argv) try {
+  std::set_terminate(end_of_thread);
+  actord::keep_for_restart(argv);
   actord::cli::cli_hooks hooks;
   hooks.run_agent = [](actord::loaded_config loaded, std::function<actord::result<actord::loaded_config>()> reload) {
     return actord::run_agent(std::move(loaded), std::move(reload));
   };
   return actord::cli::cli_main(argc, argv, hooks);
+} catch (const std::bad_alloc&) {
+  std::fputs("==> out of memory: look at ulimit -v and at the memory that this process may have\n", stderr);
+  return 1;
+} catch (const std::exception& e) { // say a thread of a library
+  std::fprintf(stderr, "==> %s: look at ulimit -u and ulimit -v\n", e.what());
+  return 1;
 }

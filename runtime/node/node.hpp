@@ -9,6 +9,7 @@
 #include "api/dns/dns_server.hpp"
 #include "api/http/http_server.hpp"
 #include "api/watch/agent_watches.hpp"
+#include "runtime/net/notify_socket.hpp"
 #include "runtime/node/data_folder.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/state/store.hpp"
@@ -20,6 +21,7 @@ namespace actord {
 // Everything that runs, in the order in which it is made; taken down in reverse.
 struct node {
   node_config config;
+  net::notify_socket manager = net::notify_socket::from_environment();
   std::unique_ptr<data_folder> folder;
   std::unique_ptr<log_store> log;
   std::unique_ptr<state_store> state;

@@ -1,6 +1,7 @@
 #include "runtime/node/recover_peers.hpp"
 #include "actors/raft/core/membership.hpp"
 #include "actors/raft/core/wire.hpp"
+#include "runtime/base/files.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/raft_log/log_store.hpp"
@@ -8,8 +9,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <unistd.h>
 
 namespace actord {
@@ -39,21 +38,9 @@ struct peer_entry {
   }
 };
 
-result<std::string> read_whole(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(max_file_bytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad() || (!in && !in.eof())) return error{errc::internal, std::string("cannot be read: ") + std::strerror(errno)};
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (text.size() > max_file_bytes) return error{errc::too_large, "is larger than 1 MB"};
-  return text;
-}
-
-result<raft::membership> read_peers(const std::string& path) {
-  auto text = read_whole(path);
-  if (!text) return text.err();
+result<raft::membership> parse_peers(const std::string& text) {
   list_of<peer_entry> list;
-  if (auto s = from_json(*text, list); !s)
+  if (auto s = from_json(text, list); !s)
     return error{errc::bad_request, s.err().text + " (a list of {\"id\", \"address\", \"non_voter\"} is expected)"};
   raft::membership out;
   for (auto& p : list) {
@@ -73,15 +60,20 @@ result<raft::membership> read_peers(const std::string& path) {
 
 status recover_peers(const std::string& folder, log_store& log) {
   const std::string path = folder + "/peers.json", info = folder + "/peers.info";
-  if (::access(info.c_str(), F_OK) != 0) std::ofstream(info) << guide; // only a convenience: not worth a failure
-  if (::access(path.c_str(), F_OK) != 0) return {};
+  if (::access(info.c_str(), F_OK) != 0) (void)replace_file(info, guide, 0644); // only a convenience: not worth a failure
+  auto text = read_file(path, max_file_bytes);
+  if (!text) return error{text.err().code, "recovery failed to parse " + path + ": " + text.err().text};
+  if (!*text) return {};
   log::info("agent.server", "found peers.json file, recovering Raft configuration...");
-  auto members = read_peers(path);
+  auto members = parse_peers(**text);
   if (!members) return error{members.err().code, "recovery failed to parse " + path + ": " + members.err().text};
   log_batch batch;
   raft::encode(*members, batch.recover_members.emplace());
   if (auto s = log.write({&batch, 1}); !s) return error{s.err().code, "recovery failed: " + s.err().text};
   if (std::remove(path.c_str()) != 0) return error{errc::internal, "recovery failed to delete " + path + ", please delete manually: " + std::strerror(errno)};
+  // Who is left decides that what nobody has is lost: a server that waits to be caught up would wait for ever.
+  if (::unlink((folder + "/recovering").c_str()) == 0) log::warn("agent.server", "the damaged log is not waited for any more, as peers.json names the servers that are left");
+  if (auto s = sync_folder(folder); !s) return error{s.err().code, "recovery failed to delete " + path + ", please delete manually: " + s.err().text};
   log::info("agent.server", "deleted peers.json file after successful recovery: voters={} learners={}", members->voters.size(), members->learners.size());
   return {};
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace actord {
 
@@ -20,7 +21,30 @@ bool code_range(std::string_view line, uintptr_t& from, uintptr_t& to) {
   return number(line.substr(0, dash), from) && number(line.substr(dash + 1, space - dash - 1), to);
 }
 
+// Without what is mapped of files, the state's pages above all.
+size_t own_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  size_t all = 0, resident = 0, shared = 0;
+  statm >> all >> resident >> shared;
+  return statm && resident > shared ? (resident - shared) * static_cast<size_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+constexpr size_t much = 8 << 20, growing = 1 << 20;
+
 } // namespace
+
+bool busy_memory::is_over(size_t bytes) {
+  const size_t before = last_;
+  last_ = bytes;
+  kept_ = kept_ == 0 ? bytes : kept_ < bytes ? kept_ : bytes;
+  return bytes > kept_ + much && bytes < before + growing;
+}
+
+void busy_memory::look() {
+  if (!is_over(own_bytes())) return;
+  ::malloc_trim(0);
+  kept_ = last_ = own_bytes();
+}
 
 void release_start_pages() {
   ::malloc_trim(0);

@@ -1,4 +1,5 @@
 // The thread that closes intervals, reads the process's own figures, and sends what an interval gathered to statsd.
+#include "runtime/base/thread_start.hpp"
 #include "runtime/telemetry/registry.hpp"
 #include <arpa/inet.h>
 #include <chrono>
@@ -115,7 +116,13 @@ status start_metrics(const metrics_options& o) {
   }
   running.emplace();
   running->statsd = fd;
-  running->thread = std::thread(run, o.interval);
+  auto t = start_thread("metrics", [interval = o.interval] { run(interval); });
+  if (!t) {
+    if (fd >= 0) ::close(fd);
+    running.reset();
+    return t.err();
+  }
+  running->thread = std::move(*t);
   return {};
 }
 

@@ -38,7 +38,7 @@ public:
 
   aggregate take();             // what came since the last take
   aggregate look() const;       // the same without taking it
-  double quantile(double q) const; // of everything, to within 10 %
+  double quantile(double q) const; // of everything, to within 12 %
 
 private:
   struct alignas(64) shard {

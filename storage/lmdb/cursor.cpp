@@ -19,13 +19,14 @@ void empty(transaction& txn, unsigned id) {
   if (int rc = mdb_drop(txn.raw(), id, 0); rc != 0) raise(rc, "emptying a table");
 }
 
-cursor::cursor(const transaction& txn, unsigned id) {
+cursor::cursor(const transaction& txn, unsigned id) : whose_(txn.whose()) {
   if (int rc = mdb_cursor_open(txn.raw(), id, &raw_); rc != 0) raise(rc, "opening a cursor");
 }
 cursor::~cursor() { mdb_cursor_close(raw_); }
 
 bool cursor::go(int op, std::string_view key) {
   MDB_val k{key.size(), const_cast<char*>(key.data())}, v;
+  const inside here(whose_);
   int rc = mdb_cursor_get(raw_, &k, &v, static_cast<MDB_cursor_op>(op));
   if (rc == MDB_NOTFOUND) return false;
   if (rc != 0) raise(rc, "walking");
@@ -41,6 +42,7 @@ bool cursor::seek(std::string_view key) { return go(MDB_SET_KEY, key); }
 bool cursor::seek_from(std::string_view key) { return key.empty() ? go(MDB_FIRST, {}) : go(MDB_SET_RANGE, key); }
 
 void cursor::remove() {
+  const inside here(whose_);
   if (int rc = mdb_cursor_del(raw_, 0); rc != 0) raise(rc, "deleting");
 }
 

@@ -31,6 +31,7 @@ public:
 private:
   bool go(int op, std::string_view key);
   MDB_cursor* raw_ = nullptr;
+  owner whose_;
   std::string_view key_, value_;
 };
 

@@ -40,6 +40,7 @@ step place(const table& t, uint64_t level, std::string_view rest) {
 bool get_at(const transaction& txn, unsigned dbi, std::string_view key, std::string_view& value) {
   auto k = val(key);
   MDB_val v;
+  const inside here(txn.whose());
   int rc = mdb_get(txn.raw(), dbi, &k, &v);
   if (rc == MDB_NOTFOUND) return false;
   if (rc != 0) raise(rc, "reading");
@@ -47,9 +48,61 @@ bool get_at(const transaction& txn, unsigned dbi, std::string_view key, std::str
   return true;
 }
 
+// A cursor for one write that has to know what it replaces: the key is looked for once.
+struct write_cursor {
+  MDB_cursor* raw = nullptr;
+  write_cursor(transaction& txn, unsigned dbi) {
+    if (int rc = mdb_cursor_open(txn.raw(), dbi, &raw); rc != 0) raise(rc, "opening a cursor");
+  }
+  ~write_cursor() { mdb_cursor_close(raw); }
+  write_cursor(const write_cursor&) = delete;
+  write_cursor& operator=(const write_cursor&) = delete;
+  bool find(MDB_val& key, MDB_val& old) {
+    int rc = mdb_cursor_get(raw, &key, &old, MDB_SET);
+    if (rc != 0 && rc != MDB_NOTFOUND) raise(rc, "looking for what is replaced");
+    return rc == 0;
+  }
+};
+
+// As put_at, and the sums follow.
+void put_counted(transaction& txn, content_sums& sums, unsigned dbi, MDB_val k, MDB_val& value, unsigned flags) {
+  sums.settle();
+  const auto seed = hash_of_key(view(k));
+  write_cursor cursor(txn, dbi);
+  if (MDB_val old; cursor.find(k, old)) {
+    sums.of[dbi] -= hash_of_entry(seed, view(old));
+    flags |= MDB_CURRENT;
+  }
+  if (int rc = mdb_cursor_put(cursor.raw, &k, &value, flags); rc != 0) raise(rc, "writing");
+  if ((flags & MDB_RESERVE) != 0) sums.leave_open(dbi, seed, static_cast<const char*>(value.mv_data), value.mv_size);
+  else sums.of[dbi] += hash_of_entry(seed, view(value));
+}
+
 void put_at(transaction& txn, unsigned dbi, std::string_view key, MDB_val& value, unsigned flags) {
   auto k = val(key);
+  auto* sums = txn.sums();
+  const inside here(txn.whose());
+  if (sums && sums->counts(dbi)) return put_counted(txn, *sums, dbi, k, value, flags);
+  if (sums) sums->settle();
   if (int rc = mdb_put(txn.raw(), dbi, &k, &value, flags); rc != 0) raise(rc, "writing");
+}
+
+bool erase_at(transaction& txn, unsigned dbi, std::string_view key) {
+  auto k = val(key);
+  auto* sums = txn.sums();
+  const inside here(txn.whose());
+  if (sums) sums->settle();
+  if (sums && sums->counts(dbi)) {
+    write_cursor cursor(txn, dbi);
+    MDB_val old;
+    if (!cursor.find(k, old)) return false;
+    sums->of[dbi] -= hash_of_entry(hash_of_key(key), view(old));
+    if (int rc = mdb_cursor_del(cursor.raw, 0); rc != 0) raise(rc, "deleting");
+    return true;
+  }
+  int rc = mdb_del(txn.raw(), dbi, &k, nullptr);
+  if (rc != 0 && rc != MDB_NOTFOUND) raise(rc, "deleting");
+  return rc == 0;
 }
 
 // The entry where the key ends; 0 = found, else the level is missing.
@@ -142,6 +195,7 @@ bool scan_level(const transaction& txn, const table& t, uint64_t level, std::str
 } // namespace
 
 bool open_table(transaction& txn, const char* name, table& out) {
+  const inside here(txn.whose());
   int rc = 0;
   for (auto [wanted, dbi] : {std::pair{name, &out.id}, std::pair{"overflow", &out.overflow}}) {
     rc = mdb_dbi_open(txn.raw(), wanted, 0, dbi);
@@ -183,15 +237,11 @@ bool erase(transaction& txn, const table& t, std::string_view key) {
   std::vector<step> way;
   if (key.size() <= chunk) s = place(t, 0, key);
   else if (!find(txn, t, key, s, &way)) return false;
-  auto k = val(s.key());
-  int rc = mdb_del(txn.raw(), s.dbi, &k, nullptr);
-  if (rc == MDB_NOTFOUND) return false;
-  if (rc != 0) raise(rc, "deleting");
+  if (!erase_at(txn, s.dbi, s.key())) return false;
   for (; !way.empty(); way.pop_back()) {
     std::string_view pointer;
     if (!get_at(txn, way.back().dbi, way.back().key(), pointer) || !level_is_empty(txn, t, load_be64(pointer.data()))) break;
-    auto up = val(way.back().key());
-    if (rc = mdb_del(txn.raw(), way.back().dbi, &up, nullptr); rc != 0) raise(rc, "deleting");
+    erase_at(txn, way.back().dbi, way.back().key());
   }
   return true;
 }

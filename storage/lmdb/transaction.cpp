@@ -6,6 +6,7 @@ namespace actord::lmdb {
 
 transaction transaction::write(environment& env, bool sync_meta) {
   MDB_txn* txn = nullptr;
+  const inside here(env.whose());
   if (int rc = mdb_txn_begin(env.raw(), nullptr, sync_meta ? 0 : MDB_NOMETASYNC, &txn); rc != 0)
     raise(rc, "beginning a write transaction");
   return {&env, txn, false};
@@ -13,8 +14,14 @@ transaction transaction::write(environment& env, bool sync_meta) {
 
 transaction transaction::child(transaction& parent) {
   MDB_txn* txn = nullptr;
+  if (parent.sums_) parent.sums_->settle(); // before the page that holds the value may move
   if (int rc = mdb_txn_begin(parent.env_->raw(), parent.txn_, 0, &txn); rc != 0) raise(rc, "beginning a nested transaction");
-  return {parent.env_, txn, false};
+  transaction out(parent.env_, txn, false);
+  if (parent.sums_) {
+    out.count(*parent.sums_);
+    out.parent_sums_ = parent.sums_.get();
+  }
+  return out;
 }
 
 transaction transaction::read(environment& env) {
@@ -34,6 +41,8 @@ transaction& transaction::operator=(transaction&& o) noexcept {
   txn_ = o.txn_;
   reading_ = o.reading_;
   live_ = o.live_;
+  sums_ = std::move(o.sums_);
+  parent_sums_ = o.parent_sums_;
   o.txn_ = nullptr;
   return *this;
 }
@@ -43,11 +52,14 @@ void transaction::commit() {
     abort();
     raise(ENOSPC, "committing");
   }
+  if (sums_) sums_->settle();
+  const inside here(whose());
   auto* txn = txn_;
   txn_ = nullptr;
   int rc = mdb_txn_commit(txn);
   if (reading_ && live_) env_->readers().unlock_shared();
   if (rc != 0) raise(rc, "committing");
+  if (sums_ && parent_sums_) *parent_sums_ = *sums_;
 }
 
 void transaction::abort() {
@@ -70,6 +82,21 @@ void transaction::resume() {
     raise(rc, "renewing a read transaction");
   }
   live_ = true;
+}
+
+pin::pin(environment& env) {
+  std::shared_lock lock(env.readers());
+  if (int rc = mdb_txn_begin(env.raw(), nullptr, MDB_RDONLY, &txn_); rc != 0) raise(rc, "pinning a state");
+}
+
+pin::~pin() { mdb_txn_abort(txn_); }
+
+uint64_t pin::transaction() const { return mdb_txn_id(txn_); }
+
+uint64_t pin::newest(environment& env) const {
+  MDB_envinfo info{};
+  mdb_env_info(env.raw(), &info);
+  return info.me_last_txnid;
 }
 
 } // namespace actord::lmdb

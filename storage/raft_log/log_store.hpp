@@ -54,6 +54,7 @@ public:
   std::pair<raft_index, raft_term> compacted() const; // the entry before the first
   std::pair<raft_term, std::string> hard_state() const;
   uint64_t bytes_since_cut() const; // payload bytes in the log, roughly; for the compaction policy
+  uint64_t bytes_appended() const;  // since it was opened, whatever was cut; never lower than before
   uint64_t sync_count() const;
 
   result<raft_term> term(raft_index at) const;

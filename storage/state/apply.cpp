@@ -1,9 +1,11 @@
 // From a command's bytes to the table that carries it out. Deterministic: nothing here knows the time, the network or the
 // configuration, and bytes that make no sense are refused in the same words everywhere.
+#include "storage/command/own_commands.hpp"
 #include "storage/state/autopilot_table.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/coordinate_table.hpp"
 #include "storage/state/kv_table.hpp"
+#include "storage/state/lock_delays.hpp"
 #include "storage/state/session_table.hpp"
 #include "storage/state/store_impl.hpp"
 #include "storage/state/txn.hpp"
@@ -55,16 +57,25 @@ void apply_txn(writing& w, std::string_view body, apply_result& out) {
   if (!decode(body, r, out)) return;
   out.txn = std::make_shared<txn_response>();
   attempt a(w);
-  run_txn(w, r, *out.txn);
+  const auto told = run_txn(w, r, *out.txn);
   out.value = out.txn->errors.empty();
   if (out.value) a.keep();
+  if (!told) out.failure = told.err();
+}
+
+void apply_lock_delay_reap(writing& w, std::string_view body, apply_result& out) {
+  lock_delay_request r;
+  if (!decode(body, r, out)) return;
+  for (auto& e : r.ended) lift_lock_delay(w, e.key, e.index);
 }
 
 } // namespace
 
 void apply_command(writing& w, std::string_view bytes, apply_result& out) {
   auto body = bytes.substr(1);
-  switch (static_cast<command_kind>(bytes[0])) {
+  const auto kind = static_cast<command_kind>(bytes[0]);
+  if (kind == lock_delay_reap) return apply_lock_delay_reap(w, body, out);
+  switch (kind) {
   case command_kind::kv: return apply_kv(w, body, out);
   case command_kind::catalog_register: return apply_register(w, body, out);
   case command_kind::catalog_deregister: {

@@ -35,15 +35,11 @@ bool autopilot_set(writing& w, const autopilot_request& r) {
 
 std::optional<autopilot_config> read_view::autopilot(query_meta& meta) const {
   if (source_) return source_->autopilot(meta);
-  if (!impl_->txn) return {};
-  try {
-    auto found = state::autopilot_find(impl_->txn, impl_->t());
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    auto found = state::autopilot_find(txn, t);
     if (found) state::raise_to(meta.index, found->modify_index);
     return found;
-  } catch (const lmdb::failure& f) {
-    report_failed_read(f);
-    return {};
-  }
+  });
 }
 
 } // namespace actord

@@ -1,28 +1,23 @@
 #include "storage/state/boot_mark.hpp"
+#include "runtime/base/files.hpp"
+#include "storage/state/clone_file.hpp"
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <unistd.h>
 
 namespace actord::state {
 
 namespace {
 
+constexpr size_t most_mark_bytes = 1 << 20;
+
 error failed(const std::string& what, const std::string& path) {
   auto code = errno == ENOSPC || errno == EDQUOT ? errc::storage_full : errc::internal;
   return {code, what + " " + path + ": " + std::strerror(errno)};
-}
-
-status write_all(int fd, const std::string& bytes, const std::string& path) {
-  for (size_t done = 0; done < bytes.size();) {
-    auto n = ::write(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return failed("writing", path);
-    done += static_cast<size_t>(n);
-  }
-  return {};
 }
 
 } // namespace
@@ -34,25 +29,29 @@ std::string current_boot_id() {
   return id;
 }
 
-bool read_mark(const std::string& folder, boot_mark& out) {
-  std::ifstream in(folder + "/run");
+result<bool> read_mark(const std::string& folder, boot_mark& out) {
+  const auto text = read_file(folder + "/run", most_mark_bytes);
+  if (!text && text.err().code == errc::too_large) return false; // none of ours
+  if (!text) return text.err();
+  if (!*text) return false;
+  std::istringstream in(**text);
   std::string word;
   if (!std::getline(in, out.boot_id) || !std::getline(in, word)) return false;
   out.clean = word == "clean";
+  out.differs = word == "differs";
+  if ((word == "damaged" || out.differs) && !std::getline(in, out.damage)) out.damage = "it was found damaged";
   return out.clean || word == "open";
 }
 
-status write_mark(const std::string& folder, const boot_mark& m) {
-  auto path = folder + "/run", next = folder + "/run.tmp";
-  int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return failed("opening", next);
-  auto s = write_all(fd, m.boot_id + "\n" + (m.clean ? "clean" : "open") + "\n", next);
-  if (s && ::fsync(fd) != 0) s = failed("syncing", next);
-  ::close(fd);
-  if (!s) return s;
-  if (::rename(next.c_str(), path.c_str()) != 0) return failed("renaming", next);
-  return sync_folder(folder);
+std::string text_of(const boot_mark& m) {
+  if (m.damage.empty()) return m.boot_id + "\n" + (m.clean ? "clean" : "open") + "\n";
+  auto line = m.damage;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return m.boot_id + (m.differs ? "\ndiffers\n" : "\ndamaged\n") + line + "\n";
 }
+
+// Half a mark is none, so it may be written over.
+status write_mark(const std::string& folder, const boot_mark& m) { return replace_or_overwrite(folder + "/run", text_of(m)); }
 
 bool can_trust(const boot_mark& left, const std::string& now) { return left.clean || (!now.empty() && left.boot_id == now); }
 
@@ -66,10 +65,8 @@ status sync_folder(const std::string& folder) {
 }
 
 status copy_file(const std::string& from, const std::string& to) {
-  std::error_code ec;
-  std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing, ec);
-  if (ec) return error{ec.value() == ENOSPC ? errc::storage_full : errc::internal, "copying " + from + ": " + ec.message()};
-  int fd = ::open(to.c_str(), O_RDONLY | O_CLOEXEC);
+  if (auto s = clone_file(from, to); !s) return s;
+  int fd = ::open(to.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return failed("opening", to);
   int rc = ::fsync(fd);
   auto s = rc == 0 ? status{} : status{failed("syncing", to)};

@@ -5,6 +5,7 @@
 #include "runtime/base/error.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/catalog.hpp"
+#include "storage/state/read_view_long.hpp"
 #include "storage/state/record_codec.hpp"
 #include "storage/state/writing.hpp"
 #include <array>
@@ -54,6 +55,12 @@ template <class Record> std::optional<Record> find_record(const lmdb::transactio
   if (!lmdb::get(txn, t, key, bytes)) return std::nullopt;
   return load_record<Record>(bytes);
 }
+// What an index names is there: a record that is not has been lost.
+template <class Record> Record load_indexed(const lmdb::transaction& txn, const lmdb::table& t, std::string_view key) {
+  auto r = find_record<Record>(txn, t, key);
+  if (!r) lmdb::raise_corrupt("a record that an index names");
+  return std::move(*r);
+}
 // The parts of all keys under a prefix that follow it: [lower(node), lower(id)] of a service's instances, for example.
 template <size_t N>
 std::vector<std::array<std::string, N>> keys_under(const lmdb::transaction& txn, const lmdb::table& t, std::string_view prefix) {
@@ -61,9 +68,10 @@ std::vector<std::array<std::string, N>> keys_under(const lmdb::transaction& txn,
   lmdb::scan(txn, t, prefix, [&](std::string_view key, std::string_view) {
     key.remove_prefix(prefix.size());
     std::array<std::string, N> parts;
-    for (auto& p : parts) lmdb::take_part(key, p);
+    for (auto& p : parts)
+      if (!lmdb::take_part(key, p)) lmdb::raise_corrupt("a key of an index");
     out.push_back(std::move(parts));
-    return true;
+    return !bounded_read::stops_at(out.size(), 0);
   });
   return out;
 }

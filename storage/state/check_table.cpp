@@ -81,7 +81,7 @@ std::vector<health_check> checks_of_instance(const lmdb::transaction& txn, const
   std::vector<health_check> out;
   auto home = lower(node);
   for (auto& [id] : keys_under<1>(txn, t.node_service_checks, lmdb::key_of({home, lower(service_id)})))
-    if (auto c = find_record<health_check>(txn, t.checks, lmdb::key_of({home, id}))) out.push_back(std::move(*c));
+    out.push_back(load_indexed<health_check>(txn, t.checks, lmdb::key_of({home, id})));
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "storage/state/coordinate_table.hpp"
 #include "storage/state/catalog_table.hpp"
+#include "storage/state/read_view_long.hpp"
 #include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
@@ -31,19 +32,16 @@ void forget_coordinates(writing& w, std::string_view node) {
 std::vector<coordinate_record> read_view::coordinates(std::string_view node, query_meta& meta) const {
   if (source_) return source_->coordinates(node, meta);
   if (meta.topics) meta.topics->push_back({topic_kind::coordinates, {}});
-  std::vector<coordinate_record> out;
-  if (!impl_->txn) return out;
-  try {
-    state::raise_to(meta.index, state::get_index(impl_->txn, impl_->t(), "coordinates"));
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    std::vector<coordinate_record> out;
+    state::raise_to(meta.index, state::get_index(txn, t, "coordinates"));
     const auto prefix = node.empty() ? std::string() : lmdb::key_of({state::lower(node)});
-    lmdb::scan(impl_->txn, impl_->t().coordinates, prefix, [&](std::string_view, std::string_view bytes) {
+    lmdb::scan(txn, t.coordinates, prefix, [&](std::string_view, std::string_view bytes) {
       out.push_back(state::load_record<coordinate_record>(bytes));
-      return true;
+      return !bounded_read::stops_at_records(out.size());
     });
-  } catch (const lmdb::failure& f) {
-    report_failed_read(f);
-  }
-  return out;
+    return out;
+  });
 }
 
 } // namespace actord

@@ -19,6 +19,11 @@ bool find_index(const lmdb::transaction& txn, const tables& t, std::string_view 
   return true;
 }
 
+void writing::put_common_indexes() {
+  if (kvs_index != 0) put_index(txn, t, "kvs", kvs_index);
+  if (tombstones_index != 0) put_index(txn, t, "tombstones", tombstones_index);
+}
+
 void writing::raise_index(std::string_view name) { put_index(txn, t, name, index); }
 
 void writing::raise_service_index(std::string_view service) {

@@ -1,8 +1,10 @@
 // Another server's snapshot takes the place of the state. It is not copied record by record into the live database: one
 // transaction over everything would hold half a gigabyte of dirty pages and leave a file twice the size. A new database
 // is made of the file instead, opened, and put in the place of the old one by a rename, the moment at which it counts.
+#include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/state/boot_mark.hpp"
+#include "storage/state/clone_file.hpp"
 #include "storage/state/store_impl.hpp"
 #include <cerrno>
 #include <cstring>
@@ -20,7 +22,7 @@ error failed(const std::string& what, const std::string& path) {
 }
 
 status sync_file(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return failed("opening", path);
   auto s = ::fsync(fd) == 0 ? status{} : status{failed("syncing", path)};
   ::close(fd);
@@ -48,12 +50,20 @@ std::string state_store::snapshot_path() const {
 
 std::string state_store::arrived_path(raft_index index) const { return state::snapshot_path(impl_->options.path, index) + std::string(state::arrived_suffix); }
 
+// Read as a whole, once: from then on the file is ours and is only moved.
 result<raft_index> state_store::impl::adopt(const std::string& path, std::string_view suffix) {
-  auto index = state::index_of_copy(path);
-  if (!index) return index;
-  if (index->v == 0) return error{errc::corrupt, path + " holds an empty state"};
-  if (auto s = sync_file(path); !s) return s.err();
-  if (auto s = move_file(path, state::snapshot_path(options.path, *index) + std::string(suffix)); !s) return s.err();
+  if (path != adopted_path) {
+    auto v = state::verify_copy(path);
+    if (!v) return v.err();
+    if (v->applied == 0) return error{errc::corrupt, path + " holds an empty state"};
+    if (auto s = sync_file(path); !s) return s.err();
+    adopted = std::move(*v);
+    adopted_path = path;
+  }
+  const raft_index index{adopted.applied};
+  const auto to = state::snapshot_path(options.path, index) + std::string(suffix);
+  if (auto s = move_file(path, to); !s) return s.err();
+  adopted_path = to;
   if (auto s = state::sync_folder(options.path); !s) return s.err();
   return index;
 }
@@ -74,24 +84,26 @@ result<change_set> state_store::install_snapshot(const std::string& path) {
   if (impl_->snapshot < index->v) impl_->snapshot = index->v;
   if (impl_->applied >= index->v) return change_set{applied_index(), {}, false, {}};
   if (auto s = impl_->replace(state::snapshot_path(impl_->options.path, *index)); !s) return s.err();
-  for (auto& old : state::list_snapshots(impl_->options.path))
-    if (old.index < *index) ::unlink(old.path.c_str());
+  impl_->hand(std::move(impl_->adopted.missing), impl_->generation.load());
+  state::remove_snapshots_before(impl_->options.path, *index);
   log::debug("agent.server.state", "installed a snapshot: index={}", index->v);
   return change_set{*index, {}, true, {}};
 }
 
 // What came from another server counts once the log was restored to its place. Before that the log may hold other entries
 // there, of a term that has lost: a state made of the snapshot would contradict it.
-void state_store::impl::take_arrived(bool settled) {
-  std::error_code ec;
-  std::vector<std::filesystem::path> arrived;
-  for (auto& entry : std::filesystem::directory_iterator(options.path, ec))
-    if (entry.path().filename().string().ends_with(state::arrived_suffix)) arrived.push_back(entry.path());
+status state_store::impl::take_arrived(bool settled) {
+  auto names = list_files(options.path);
+  if (!names) return names.err();
+  if (!*names) return {};
   const auto wanted = state::snapshot_path(options.path, options.least_applied);
-  for (auto& path : arrived) {
-    if (settled) std::filesystem::remove(path, ec);
-    else if (path.string() == wanted + std::string(state::arrived_suffix)) std::filesystem::rename(path, wanted, ec);
+  for (auto& name : **names) {
+    const auto path = options.path + "/" + name;
+    if (!name.ends_with(state::arrived_suffix)) continue;
+    if (settled) ::unlink(path.c_str());
+    else if (path == wanted + std::string(state::arrived_suffix) && ::rename(path.c_str(), wanted.c_str()) != 0) return failed("renaming", path);
   }
+  return {};
 }
 
 status state_store::impl::replace(const std::string& copy) {
@@ -100,14 +112,13 @@ status state_store::impl::replace(const std::string& copy) {
   std::error_code ec;
   std::filesystem::remove_all(next, ec);
   std::filesystem::create_directories(next, ec);
-  if (!ec) std::filesystem::copy_file(copy, next + "/data.mdb", ec); // not synced: the snapshot is, and outlives a crash
-  if (ec) {
-    auto code = ec.value() == ENOSPC || ec.value() == EDQUOT ? errc::storage_full : errc::internal;
-    std::error_code ignored;
-    std::filesystem::remove_all(next, ignored);
-    return error{code, "copying " + copy + ": " + ec.message()};
+  auto copied = ec ? status{error{errc::internal, "creating " + next + ": " + ec.message()}} : state::clone_file(copy, next + "/data.mdb"); // not synced: the snapshot is, and outlives a crash
+  if (!copied) {
+    std::filesystem::remove_all(next, ec);
+    return copied;
   }
   const auto was = applied.load();
+  digests.forget(); // of what is replaced; without them it is compared later
   auto opened = open_tables(next); // sets `applied`
   // LMDB needs its files' names only to open them. The old lock file goes with its database: two databases must not
   // share one.

@@ -1,7 +1,9 @@
 #include "storage/state/kv_table.hpp"
 #include "runtime/base/msgpack.hpp"
 #include "storage/command/commands.hpp"
-#include "storage/command/quote.hpp"
+#include "runtime/base/quote.hpp"
+#include "storage/state/lock_delays.hpp"
+#include "storage/state/read_view_long.hpp"
 #include "storage/state/session_table.hpp"
 
 namespace actord::state {
@@ -114,10 +116,13 @@ void lock(writing& w, const kv_operation& op, const kv_view* existing, kv_outcom
     return;
   }
   // Who holds it already may put another value; a new holder is counted.
-  if (!existing) return put(w, op, 1, op.session, existing, out);
-  if (existing->session == op.session) return put(w, op, existing->lock_index, op.session, existing, out);
-  if (!existing->session.empty()) out.done = false;
-  else put(w, op, existing->lock_index + 1, op.session, existing, out);
+  if (existing && existing->session == op.session) return put(w, op, existing->lock_index, op.session, existing, out);
+  if (existing && !existing->session.empty()) {
+    out.done = false;
+    return;
+  }
+  put(w, op, existing ? existing->lock_index + 1 : 1, op.session, existing, out);
+  lift_lock_delay(w, op.key, w.index); // the leader let it pass: the delay is over
 }
 
 void unlock(writing& w, const kv_operation& op, const kv_view* existing, kv_outcome& out) {
@@ -206,9 +211,10 @@ uint64_t kv_table_index(const lmdb::transaction& txn, const tables& t) {
 
 uint64_t kv_newest_tombstone(const lmdb::transaction& txn, const tables& t, std::string_view prefix) {
   uint64_t newest = 0;
+  size_t rows = 0;
   lmdb::scan(txn, t.tombstones, prefix, [&](std::string_view, std::string_view value) {
     raise_to(newest, load_number(value));
-    return true;
+    return !bounded_read::stops_at(++rows, 0);
   });
   return newest;
 }

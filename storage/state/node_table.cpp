@@ -1,5 +1,5 @@
 #include "storage/state/catalog_table.hpp"
-#include "storage/command/quote.hpp"
+#include "runtime/base/quote.hpp"
 #include "storage/state/coordinate_table.hpp"
 #include "storage/state/session_table.hpp"
 

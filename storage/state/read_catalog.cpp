@@ -1,5 +1,6 @@
 #include "storage/model/service_rows.hpp"
 #include "storage/state/catalog_table.hpp"
+#include "storage/state/read_view_long.hpp"
 #include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 #include <map>
@@ -14,18 +15,6 @@ void wait_for(query_meta& meta, topic_kind kind, std::string key = {}) {
   if (meta.topics) meta.topics->push_back({kind, std::move(key)});
 }
 
-// Runs a query on an open transaction; a damaged page gives the empty answer.
-template <class View, class F> auto guarded(View* view, F&& f) -> decltype(f(view->txn, view->t())) {
-  if (view->txn) {
-    try {
-      return f(view->txn, view->t());
-    } catch (const lmdb::failure& fail) {
-      report_failed_read(fail);
-    }
-  }
-  return {};
-}
-
 // Consul's maxIndexForService: a service's own index while it exists, else that of the last extinction, else the tables'.
 uint64_t index_of_service(const lmdb::transaction& txn, const tables& t, std::string_view name, bool exists, bool with_checks) {
   uint64_t index = 0;
@@ -38,8 +27,10 @@ uint64_t index_of_service(const lmdb::transaction& txn, const tables& t, std::st
 std::vector<health_check> load_checks(const lmdb::transaction& txn, const tables& t, const std::vector<std::array<std::string, 2>>& keys) {
   std::vector<health_check> out;
   out.reserve(keys.size());
-  for (auto& [node, id] : keys)
-    if (auto c = find_record<health_check>(txn, t.checks, lmdb::key_of({node, id}))) out.push_back(std::move(*c));
+  for (auto& [node, id] : keys) {
+    out.push_back(load_indexed<health_check>(txn, t.checks, lmdb::key_of({node, id})));
+    if (bounded_read::stops_at_records(out.size())) break;
+  }
   return out;
 }
 
@@ -47,7 +38,7 @@ std::vector<node_record> all_nodes(const lmdb::transaction& txn, const tables& t
   std::vector<node_record> out;
   lmdb::scan(txn, t.nodes, {}, [&](std::string_view, std::string_view bytes) {
     out.push_back(load_record<node_record>(bytes));
-    return true;
+    return !bounded_read::stops_at_records(out.size());
   });
   return out;
 }
@@ -72,7 +63,7 @@ std::optional<node_record> node_by_id_prefix(const lmdb::transaction& txn, const
     return names.size() < 2;
   });
   if (names.size() != 1) return std::nullopt;
-  return find_node(txn, t, names.front());
+  return load_indexed<node_record>(txn, t.nodes, names.front());
 }
 
 } // namespace
@@ -108,7 +99,7 @@ std::optional<node_services> read_view::services_of_node(std::string_view name_o
     node_services out{std::move(*node), {}};
     lmdb::scan(txn, t.services, lmdb::key_of({lower(out.node.node)}), [&](std::string_view, std::string_view bytes) {
       out.services.push_back(load_record<node_service>(bytes));
-      return true;
+      return !bounded_read::stops_at_records(out.services.size());
     });
     return out;
   });
@@ -122,25 +113,29 @@ tags_by_service all_services(const lmdb::transaction& txn, const tables& t) {
   tags_by_service out;
   auto* last = static_cast<tags_by_service::value_type*>(nullptr);
   std::string part, tag;
+  size_t rows = 0;
   lmdb::scan(txn, t.tags, {}, [&](std::string_view key, std::string_view) {
-    if (!lmdb::take_part(key, part)) return true;
-    if (!last || last->first != part) last = &*out.try_emplace(part).first;
-    lmdb::take_part(key, part);
-    if (!part.empty() && lmdb::take_part(key, tag)) last->second.push_back(tag);
-    return true;
+    bool whole = lmdb::take_part(key, part);
+    if (whole && (!last || last->first != part)) last = &*out.try_emplace(part).first;
+    whole = whole && lmdb::take_part(key, part) && (part.empty() || lmdb::take_part(key, tag));
+    if (!whole) lmdb::raise_corrupt("a key of an index");
+    if (!part.empty()) last->second.push_back(tag);
+    return !bounded_read::stops_at(++rows, 0);
   });
   return out;
 }
 
 tags_by_service services_on(const lmdb::transaction& txn, const tables& t, const std::function<bool(const node_record&)>& only) {
   tags_by_service out;
+  size_t records = 0;
   for (auto& n : all_nodes(txn, t)) {
     if (!only(n)) continue;
+    if (bounded_read::stopped()) break;
     lmdb::scan(txn, t.services, lmdb::key_of({lower(n.node)}), [&](std::string_view, std::string_view bytes) {
       auto s = load_record<node_service>(bytes);
       auto& tags = out[s.service];
       tags.insert(tags.end(), s.tags.begin(), s.tags.end());
-      return true;
+      return !bounded_read::stops_at_records(++records);
     });
   }
   for (auto& [name, tags] : out) {
@@ -175,14 +170,11 @@ struct node_cache {
     node_record node;
     std::vector<health_check> checks;
   };
-  std::map<std::string, std::optional<found>, std::less<>> nodes{};
+  std::map<std::string, found, std::less<>> nodes{};
 
-  const std::optional<found>& get(const std::string& name) {
+  const found& get(const std::string& name) {
     auto [at, fresh] = nodes.try_emplace(name);
-    if (fresh) {
-      if (auto n = find_node(txn, t, name))
-        at->second = found{std::move(*n), with_checks ? checks_of_instance(txn, t, name, "") : std::vector<health_check>{}};
-    }
+    if (fresh) at->second = {load_indexed<node_record>(txn, t.nodes, name), with_checks ? checks_of_instance(txn, t, name, "") : std::vector<health_check>{}};
     return at->second;
   }
 };
@@ -197,20 +189,22 @@ std::vector<check_service_node> read_view::service_instances(std::string_view se
     std::vector<check_service_node> out;
     node_cache cache{txn, t, with_checks};
     std::string last_name;
+    size_t records = 0;
     for (auto& [node, id] : keys_under<2>(txn, connect ? t.connect : t.service_instances, lmdb::key_of({lower(service)}))) {
       auto& home = cache.get(node);
-      auto instance = find_record<node_service>(txn, t.services, lmdb::key_of({node, id}));
-      if (!home || !instance) continue;
-      if (connect && with_checks && instance->service != last_name) {
-        last_name = instance->service;
+      auto instance = load_indexed<node_service>(txn, t.services, lmdb::key_of({node, id}));
+      if (connect && with_checks && instance.service != last_name) {
+        last_name = instance.service;
         raise_to(meta.index, index_of_service(txn, t, last_name, true, with_checks));
       }
       auto& e = out.emplace_back();
-      e.node = home->node;
-      e.service = std::move(*instance);
-      if (!with_checks) continue;
-      e.checks = home->checks;
-      for (auto& c : checks_of_instance(txn, t, node, id)) e.checks.push_back(std::move(c));
+      e.node = home.node;
+      e.service = std::move(instance);
+      if (with_checks) {
+        e.checks = home.checks;
+        for (auto& c : checks_of_instance(txn, t, node, id)) e.checks.push_back(std::move(c));
+      }
+      if (bounded_read::stops_at_records(records += 1 + e.checks.size())) break;
     }
     // Without checks the asked name's own index counts even when proxies of other names answer (as in Consul).
     if (!connect || !with_checks || out.empty()) raise_to(meta.index, index_of_service(txn, t, service, !out.empty(), with_checks));
@@ -233,7 +227,7 @@ std::vector<health_check> read_view::checks_of_node(std::string_view node, query
     std::vector<health_check> out;
     lmdb::scan(txn, t.checks, lmdb::key_of({lower(node)}), [&](std::string_view, std::string_view bytes) {
       out.push_back(load_record<health_check>(bytes));
-      return true;
+      return !bounded_read::stops_at_records(out.size());
     });
     return out;
   });
@@ -257,7 +251,7 @@ std::vector<health_check> read_view::checks_in_state(std::string_view wanted, qu
     std::vector<health_check> out;
     lmdb::scan(txn, t.checks, {}, [&](std::string_view, std::string_view bytes) {
       out.push_back(load_record<health_check>(bytes));
-      return true;
+      return !bounded_read::stops_at_records(out.size());
     });
     return out;
   });
@@ -266,21 +260,19 @@ std::vector<health_check> read_view::checks_in_state(std::string_view wanted, qu
 std::optional<node_record> read_view::node_by_address(std::string_view address) const {
   if (source_) return source_->node_by_address(address);
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<node_record> {
-    for (auto& [node, id] : keys_under<2>(txn, t.addresses, lmdb::key_of({address, "n"})))
-      if (auto n = find_node(txn, t, node)) return n;
-    return std::nullopt;
+    auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "n"}));
+    if (keys.empty()) return std::nullopt;
+    return load_indexed<node_record>(txn, t.nodes, keys.front()[0]);
   });
 }
 
 std::optional<service_node> read_view::service_by_address(std::string_view address) const {
   if (source_) return source_->service_by_address(address);
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<service_node> {
-    for (auto& [node, id] : keys_under<2>(txn, t.addresses, lmdb::key_of({address, "s"}))) {
-      auto n = find_node(txn, t, node);
-      auto s = find_record<node_service>(txn, t.services, lmdb::key_of({node, id}));
-      if (n && s) return flattened(*n, *s);
-    }
-    return std::nullopt;
+    auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "s"}));
+    if (keys.empty()) return std::nullopt;
+    auto& [node, id] = keys.front();
+    return flattened(load_indexed<node_record>(txn, t.nodes, node), load_indexed<node_service>(txn, t.services, lmdb::key_of({node, id})));
   });
 }
 

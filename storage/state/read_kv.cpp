@@ -1,4 +1,5 @@
 #include "storage/state/kv_table.hpp"
+#include "storage/state/read_view_long.hpp"
 #include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
@@ -15,20 +16,16 @@ void wait_for(query_meta& meta, topic_kind kind, std::string_view key) {
 bool read_view::kv_get(std::string_view key, kv_entry& out, query_meta& meta) const {
   if (source_) return source_->kv_get(key, out, meta);
   wait_for(meta, topic_kind::kv_key, key);
-  if (!impl_->txn) return false;
-  try {
+  return guarded(impl_, [&](auto& txn, auto& t) {
     state::kv_view e;
-    if (!state::kv_find(impl_->txn, impl_->t(), key, e)) {
-      raise_to(meta.index, state::kv_table_index(impl_->txn, impl_->t()));
+    if (!state::kv_find(txn, t, key, e)) {
+      raise_to(meta.index, state::kv_table_index(txn, t));
       return false;
     }
     raise_to(meta.index, e.modify_index);
     state::to_entry(key, e, out);
     return true;
-  } catch (const lmdb::failure& f) {
-    report_failed_read(f);
-    return false;
-  }
+  });
 }
 
 namespace {
@@ -43,8 +40,9 @@ template <class F> void walk(const lmdb::transaction& txn, const state::tables& 
     raise_to(newest, e.modify_index);
     // A caller that has enough still gets the index of the whole list.
     if (wanted) wanted = f(key, e);
-    return true;
+    return wanted || !bounded_read::stopped();
   });
+  if (bounded_read::stopped()) return;
   if (prefix.empty()) newest = 0;
   else raise_to(newest, state::kv_newest_tombstone(txn, t, prefix));
   raise_to(meta.index, newest != 0 ? newest : state::kv_table_index(txn, t));
@@ -55,25 +53,21 @@ template <class F> void walk(const lmdb::transaction& txn, const state::tables& 
 void read_view::kv_list(std::string_view prefix, query_meta& meta, const std::function<bool(const kv_entry&)>& f) const {
   if (source_) return source_->kv_list(prefix, meta, f);
   wait_for(meta, topic_kind::kv_prefix, prefix);
-  if (!impl_->txn) return;
-  try {
+  guarded(impl_, [&](auto& txn, auto& t) {
     kv_entry entry;
-    walk(impl_->txn, impl_->t(), prefix, meta, [&](std::string_view key, const state::kv_view& e) {
+    walk(txn, t, prefix, meta, [&](std::string_view key, const state::kv_view& e) {
       state::to_entry(key, e, entry);
       return f(entry);
     });
-  } catch (const lmdb::failure& fail) {
-    report_failed_read(fail);
-  }
+  });
 }
 
 std::vector<std::string> read_view::kv_keys(std::string_view prefix, std::string_view separator, query_meta& meta) const {
   if (source_) return source_->kv_keys(prefix, separator, meta);
   wait_for(meta, topic_kind::kv_prefix, prefix);
-  std::vector<std::string> keys;
-  if (!impl_->txn) return keys;
-  try {
-    walk(impl_->txn, impl_->t(), prefix, meta, [&](std::string_view key, const state::kv_view&) {
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    std::vector<std::string> keys;
+    walk(txn, t, prefix, meta, [&](std::string_view key, const state::kv_view&) {
       auto shown = key;
       if (!separator.empty()) {
         auto at = key.find(separator, prefix.size());
@@ -82,22 +76,16 @@ std::vector<std::string> read_view::kv_keys(std::string_view prefix, std::string
       if (keys.empty() || keys.back() != shown) keys.emplace_back(shown);
       return true;
     });
-  } catch (const lmdb::failure& f) {
-    report_failed_read(f);
-  }
-  return keys;
+    return keys;
+  });
 }
 
 uint64_t read_view::kv_key_index(std::string_view key) const {
   if (source_) return source_->kv_key_index(key);
-  if (!impl_->txn) return 0;
-  try {
+  return guarded(impl_, [&](auto& txn, auto& t) {
     state::kv_view e;
-    return state::kv_find(impl_->txn, impl_->t(), key, e) ? e.modify_index : state::kv_table_index(impl_->txn, impl_->t());
-  } catch (const lmdb::failure& f) {
-    report_failed_read(f);
-    return 0;
-  }
+    return state::kv_find(txn, t, key, e) ? e.modify_index : state::kv_table_index(txn, t);
+  });
 }
 
 } // namespace actord

@@ -58,6 +58,11 @@ public:
   ~read_view(); // gives the transaction back
   raft_index applied_index() const;
 
+  // A read that failed (no reader to be had, no memory, a damaged page) makes the view show nothing from then on, which
+  // looks like absence. Whoever made an answer or a decision of a view asks once, before it counts.
+  bool failed() const;
+  const error& failure() const; // errc::none while every read went well
+
   // ---- key/value ----
   // `out` is overwritten; false when the key is absent. An absent key's index is Consul's: the KV table's, of tombstones too.
   bool kv_get(std::string_view key, kv_entry& out, query_meta& meta) const;
@@ -83,7 +88,7 @@ public:
   std::optional<node_record> node_by_address(std::string_view address) const;
   std::optional<service_node> service_by_address(std::string_view address) const;
 
-  // ---- sessions ---- of one id (an error when it can be none), of a node, or with "" all
+  // ---- sessions ---- of one id (an error when it can be none or could not be read), of a node, or with "" all
   result<std::optional<session_record>> session(std::string_view id, query_meta& meta) const;
   std::vector<session_record> sessions(std::string_view node, query_meta& meta) const;
 

@@ -2,12 +2,13 @@
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/service_rows.hpp"
 #include <algorithm>
+#include <numeric>
 
 namespace actord {
 
 namespace {
 
-constexpr size_t most_calls = 32; // of one request; what needs more shows nothing for the rest
+constexpr size_t most_calls = 32; // of one request; what needs more fails
 
 // What a reply's map has: the meta fields, and the one that `take` recognises and reads.
 template <class Take> bool read_reply(std::string_view body, remote_meta& meta, Take&& take) {
@@ -82,7 +83,10 @@ const std::string* remote_view::ask(std::string_view method, std::initializer_li
   auto it = std::find_if(calls_.begin(), calls_.end(), [&](auto& c) { return c.key == key; });
   current_ = static_cast<size_t>(it - calls_.begin());
   if (it != calls_.end()) return it->has_answer ? &it->body : nullptr;
-  if (calls_.size() >= most_calls) return nullptr;
+  if (calls_.size() >= most_calls) {
+    fail("the answer needs more than " + std::to_string(most_calls) + " calls to servers");
+    return nullptr;
+  }
   held h;
   h.what.method = method;
   h.what.waits = calls_.empty() && o_.min_index > 0;
@@ -113,8 +117,20 @@ bool remote_view::complete() const {
   return std::all_of(calls_.begin(), calls_.end(), [](auto& c) { return c.has_answer; });
 }
 
+size_t remote_view::bytes() const {
+  return std::accumulate(calls_.begin(), calls_.end(), size_t{0}, [](size_t sum, auto& c) { return sum + c.body.size(); });
+}
+
+void remote_view::fail(std::string text) {
+  if (failure_.code == errc::none) failure_ = {errc::internal, std::move(text)};
+}
+
+// What does not decode was not answered: it must not look as if there were nothing.
+void remote_view::malformed() { fail("rpc error making call: the answer to " + calls_[current_].what.method + " does not decode"); }
+
 void remote_view::ask_leader() {
   o_.allow_stale = false;
+  failure_ = {};
   calls_.clear();
   decisive_.reset();
 }
@@ -125,11 +141,12 @@ list_of<T> remote_view::list(std::string_view method, std::initializer_list<fiel
   auto* body = ask(method, fields);
   if (!body) return out;
   remote_meta m;
-  read_reply(*body, m, [&](std::string_view n, msgpack_reader& r) {
+  const bool whole = read_reply(*body, m, [&](std::string_view n, msgpack_reader& r) {
     if (n != name) return false;
     msgpack_decode(r, out);
     return true;
   });
+  if (!whole) malformed();
   if (current_ == 0) meta.index = std::max(meta.index, m.index);
   return out;
 }
@@ -168,11 +185,12 @@ std::optional<node_services> remote_view::services_of_node(std::string_view name
   if (!body) return {};
   remote_meta m;
   services_on_node found;
-  read_reply(*body, m, [&](std::string_view n, msgpack_reader& r) {
+  const bool whole = read_reply(*body, m, [&](std::string_view n, msgpack_reader& r) {
     if (n != "NodeServices") return false;
     msgpack_decode(r, found);
     return true;
   });
+  if (!whole) malformed();
   if (current_ == 0) meta.index = std::max(meta.index, m.index);
   if (!found.node) return {};
   return node_services{std::move(*found.node), std::move(found.services)};
@@ -185,11 +203,12 @@ std::map<std::string, std::vector<std::string>> remote_view::services(query_meta
   if (!body) return out;
   remote_meta m;
   map_of<string_slice> found;
-  read_reply(*body, m, [&](std::string_view n, msgpack_reader& r) {
+  const bool whole = read_reply(*body, m, [&](std::string_view n, msgpack_reader& r) {
     if (n != "Services") return false;
     msgpack_decode(r, found);
     return true;
   });
+  if (!whole) malformed();
   if (current_ == 0) meta.index = std::max(meta.index, m.index);
   for (auto& [name, tags] : found) {
     auto& to = out[name];
@@ -258,7 +277,8 @@ std::vector<coordinate_record> remote_view::coordinates(std::string_view node, q
 std::optional<autopilot_config> remote_view::autopilot(query_meta&) {
   auto* body = ask("Operator.AutopilotGetConfiguration", {});
   autopilot_config c;
-  if (!body || !from_msgpack(*body, c)) return {};
+  if (!body) return {};
+  if (!from_msgpack(*body, c)) return malformed(), std::nullopt;
   return c;
 }
 

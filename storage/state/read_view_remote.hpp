@@ -41,9 +41,11 @@ public:
   // Of the call that decides about the answer's index, which is the first; none before it was answered.
   const std::optional<remote_meta>& decisive() const { return decisive_; }
   size_t calls() const { return calls_.size(); }
+  size_t bytes() const; // of all answers
   void ask_leader(); // forgets all answers: the stale ones were too old
   const remote_options& options() const { return o_; }
 
+  const error& failure() const override { return failure_; }
   bool kv_get(std::string_view key, kv_entry& out, query_meta& meta) override;
   void kv_list(std::string_view prefix, query_meta& meta, const std::function<bool(const kv_entry&)>& f) override;
   std::vector<std::string> kv_keys(std::string_view prefix, std::string_view separator, query_meta& meta) override;
@@ -77,11 +79,14 @@ private:
   const std::string* ask(std::string_view method, std::initializer_list<field> fields);
   template <class T> list_of<T> list(std::string_view method, std::initializer_list<field> fields, std::string_view name, query_meta& meta);
   std::string arguments(std::initializer_list<field> fields, bool decisive) const;
+  void fail(std::string text);
+  void malformed(); // the answer that was asked for last
 
   remote_options o_;
   std::vector<held> calls_;
   size_t current_ = 0; // the call that was asked last
   std::optional<remote_meta> decisive_;
+  error failure_; // an answer that does not decode, too many calls
 };
 
 // The reply's meta fields; false when it is no map.

@@ -8,6 +8,10 @@ namespace actord {
 class view_source {
 public:
   virtual ~view_source() = default;
+  virtual const error& failure() const { // read_view::failure
+    static const error none;
+    return none;
+  }
   virtual bool kv_get(std::string_view, kv_entry&, query_meta&) { return false; }
   virtual void kv_list(std::string_view, query_meta&, const std::function<bool(const kv_entry&)>&) {}
   virtual std::vector<std::string> kv_keys(std::string_view, std::string_view, query_meta&) { return {}; }

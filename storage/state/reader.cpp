@@ -1,11 +1,29 @@
 #include "runtime/base/log.hpp"
 #include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
+#include <atomic>
+#include <chrono>
 
 namespace actord {
 
-void report_failed_read(const lmdb::failure& f) {
-  log::err("agent.server.state", "reading the state failed: error={}", lmdb::describe(f).text);
+namespace {
+
+// A line a second: who cannot read is asked tens of thousands of times in one.
+void log_failed_read(const error& e) {
+  static std::atomic<int64_t> next{0};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch().count();
+  auto due = next.load(std::memory_order_relaxed);
+  if (now < due || !next.compare_exchange_strong(due, now + std::chrono::steady_clock::duration(std::chrono::seconds(1)).count())) return;
+  log::err("agent.server.state", "{}", e.text);
+}
+
+} // namespace
+
+void read_view::impl::failed(const lmdb::failure& f) {
+  failure = lmdb::describe(f);
+  failure.text.insert(0, "failed to read the state: ");
+  log_failed_read(failure);
+  if (failure.code == errc::corrupt) store->report_damage(failure);
 }
 
 reader::reader(state_store* store) : impl_(std::make_unique<impl>()) {
@@ -22,6 +40,12 @@ read_view reader::open() {
     static view_source nothing;
     return read_view(nothing);
   }
+  if (impl_->failure.code != errc::none) impl_->failure = {};
+  if (impl_->store->disagrees.load(std::memory_order_relaxed)) { // nothing shows which part of it is false
+    impl_->txn.abort();
+    impl_->failure = {errc::corrupt, "failed to read the state: it is not what most servers have, and is rebuilt"};
+    return read_view(impl_.get());
+  }
   try {
     const auto generation = impl_->store->generation.load(std::memory_order_acquire);
     if (impl_->generation != generation) impl_->txn.abort();
@@ -33,8 +57,8 @@ read_view reader::open() {
       impl_->txn = lmdb::transaction::read(*impl_->db->env);
     }
   } catch (const lmdb::failure& f) {
-    report_failed_read(f); // more than 1,024 readers, or no memory: the view shows nothing
     impl_->txn.abort();
+    impl_->failed(f); // more readers than the environment has room for, or no memory
   }
   return read_view(impl_.get());
 }
@@ -50,8 +74,11 @@ read_view::~read_view() {
 }
 
 raft_index read_view::applied_index() const {
-  if (source_ || !impl_->txn) return {};
-  return raft_index{state::get_number(impl_->txn, impl_->t().meta, "applied")};
+  if (source_) return {};
+  return guarded(impl_, [](auto& txn, auto& t) { return raft_index{state::get_number(txn, t.meta, "applied")}; });
 }
+
+bool read_view::failed() const { return failure().code != errc::none; }
+const error& read_view::failure() const { return source_ ? source_->failure() : impl_->failure; }
 
 } // namespace actord

@@ -1,4 +1,4 @@
-#include "storage/command/quote.hpp"
+#include "runtime/base/quote.hpp"
 #include "storage/state/catalog_table.hpp"
 
 namespace actord::state {

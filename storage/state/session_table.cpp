@@ -1,6 +1,8 @@
 #include "storage/state/session_table.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/kv_table.hpp"
+#include "storage/state/lock_delays.hpp"
+#include "storage/state/read_view_long.hpp"
 #include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
@@ -37,7 +39,7 @@ void let_go(writing& w, const session_record& s) {
   const bool erase = s.behavior == session_behavior_delete;
   for (auto& [key] : keys_under<1>(w.txn, w.t.kv_sessions, lmdb::key_of({lower(s.id)}))) {
     kv_release(w, key, erase);
-    if (delay.count() > 0) w.released.push_back({key, delay});
+    if (delay.count() > 0) put_lock_delay(w, key, delay);
   }
 }
 
@@ -118,41 +120,37 @@ void wait_for_sessions(query_meta& meta) {
 } // namespace
 
 result<std::optional<session_record>> read_view::session(std::string_view id, query_meta& meta) const {
+  using found = result<std::optional<session_record>>;
   if (source_) return source_->session(id, meta);
   wait_for_sessions(meta);
-  if (!impl_->txn) return std::optional<session_record>();
-  try {
-    if (auto s = state::check_session_id(id); !s) return s.err();
-    state::raise_to(meta.index, state::get_index(impl_->txn, impl_->t(), "sessions"));
-    return state::find_session(impl_->txn, impl_->t(), id);
-  } catch (const lmdb::failure& f) {
-    report_failed_read(f);
-    return std::optional<session_record>();
-  }
+  struct answer { found value = std::optional<session_record>(); };
+  auto out = guarded(impl_, [&](auto& txn, auto& t) -> answer {
+    if (auto s = state::check_session_id(id); !s) return {s.err()};
+    state::raise_to(meta.index, state::get_index(txn, t, "sessions"));
+    return {state::find_session(txn, t, id)};
+  });
+  return failed() ? found(failure()) : std::move(out.value);
 }
 
 std::vector<session_record> read_view::sessions(std::string_view node, query_meta& meta) const {
   if (source_) return source_->sessions(node, meta);
   wait_for_sessions(meta);
-  std::vector<session_record> out;
-  if (!impl_->txn) return out;
-  try {
-    auto& txn = impl_->txn;
-    auto& t = impl_->t();
+  return guarded(impl_, [&](auto& txn, auto& t) {
+    std::vector<session_record> out;
     state::raise_to(meta.index, state::get_index(txn, t, "sessions"));
     if (node.empty()) {
       lmdb::scan(txn, t.sessions, {}, [&](std::string_view, std::string_view bytes) {
         out.push_back(state::load_record<session_record>(bytes));
-        return true;
+        return !bounded_read::stops_at_records(out.size());
       });
       return out;
     }
-    for (auto& [id] : state::keys_under<1>(txn, t.node_sessions, lmdb::key_of({state::lower(node)})))
-      if (auto s = state::find_session(txn, t, id)) out.push_back(std::move(*s));
-  } catch (const lmdb::failure& f) {
-    report_failed_read(f);
-  }
-  return out;
+    for (auto& [id] : state::keys_under<1>(txn, t.node_sessions, lmdb::key_of({state::lower(node)}))) {
+      out.push_back(state::load_indexed<session_record>(txn, t.sessions, id));
+      if (bounded_read::stops_at_records(out.size())) break;
+    }
+    return out;
+  });
 }
 
 } // namespace actord

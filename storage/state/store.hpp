@@ -5,9 +5,9 @@
 #include "runtime/base/error.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/model/changes.hpp"
-#include "storage/state/lock_delays.hpp"
 #include "storage/state/read_view.hpp"
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,6 +21,13 @@ struct log_command { // one committed entry
   std::string_view bytes; // empty: a no-op; only the applied index moves
 };
 
+// What the state holds, as a number: equal on all servers that have applied as much. 0: not known (yet).
+struct state_digest {
+  raft_index index;
+  uint64_t value = 0;
+};
+inline constexpr uint64_t digest_interval = 8192; // the digest at every multiple is remembered, wherever a batch ends
+
 struct store_options {
   std::string path;            // the folder state/ of the data directory; created when absent
   std::string datacenter = "dc1";
@@ -30,13 +37,18 @@ struct store_options {
   // used: the log would have a gap behind it.
   raft_index least_applied{0};
   raft_index most_applied{UINT64_MAX};
+  // What is there goes aside and the state begins empty: other servers are to bring all of it (runtime/node/damaged_state).
+  bool begin_empty = false;
   const std::atomic<bool>* full = nullptr; // see lmdb::environment_options
 };
 
+class lock_delays; // lock_delays.hpp
+
 class state_store {
 public:
-  // Opens or creates. Recognises that the machine crashed since (boot id, clean mark), rebuilds from the newest durable
-  // snapshot beside it then, and says so in the log. The Raft log is replayed from applied_index() by the caller.
+  // Opens or creates. Recognises that the machine crashed since (boot id, clean mark), or that the file is damaged, rebuilds
+  // from the newest durable snapshot beside it that is whole, and says so in the log. The Raft log is replayed from
+  // applied_index() by the caller. Where snapshots and log do not reach, it is an error and nothing is touched.
   static result<std::unique_ptr<state_store>> open(store_options o);
   ~state_store(); // marks a clean stop after a sync
 
@@ -46,9 +58,11 @@ public:
   // at once. An error (disk full, map full beyond growth) leaves the state as it was: the caller retries or stops.
   result<change_set> apply(std::span<const log_command> entries, std::vector<apply_result>& results);
 
-  // Writes a durable snapshot (a compacted copy, synced, renamed into place) from a read transaction, without holding up
-  // writes. Returns the index that it contains: the log may be cut up to there. Called from another thread than apply.
+  // Writes a durable snapshot (a compacted copy, synced, read through, renamed into place) from a read transaction, without
+  // holding up writes. Returns the index that it contains: the log may be cut up to there. Called from another thread than apply.
   result<raft_index> write_snapshot();
+  // Reads the newest durable snapshot through. One that is damaged (errc::corrupt) does not count any more: write another one.
+  status verify_snapshot();
   raft_index snapshot_index() const; // of the newest durable snapshot, 0 when there is none
   // Its file, "" when there is none. The name says the index, and the file is never written to again: who has it open
   // may go on reading while newer ones take its place (it is only unlinked).
@@ -67,8 +81,23 @@ public:
   std::string arrived_path(raft_index index) const;
   result<change_set> install_snapshot(const std::string& path);
 
-  // Noted by who applies, asked by the leader before it proposes.
-  lock_delays& delays() { return delays_; }
+  state_digest digest() const; // of what is applied
+  uint64_t digest_at(raft_index index) const; // 0 when it is not remembered
+  // Those that are: the newest ones, and before them those at multiples of digest_interval. Two servers' are compared only if both
+  // say the same of what they sum up and of who applies.
+  std::vector<state_digest> digests() const;
+  static const std::string& digest_kind();
+  // The state is damaged: `what` says where. Marked on disk, so that the next open rebuilds it; until then nothing is copied from
+  // it or applied to it. Whoever was set is told, once. Any thread.
+  void note_damage(const std::string& what);
+  // The same, where other servers' states say so: the next open does not believe its snapshots either.
+  void note_difference(const std::string& what);
+  bool is_damaged() const;
+  std::string damage() const;
+  void on_damage(std::function<void(const std::string& what)> f); // before there are threads
+
+  // Begun and noted by who applies, asked by the leader before it proposes.
+  lock_delays& delays();
 
   struct impl;
   impl& internals() { return *impl_; }
@@ -76,7 +105,6 @@ public:
 private:
   explicit state_store(std::unique_ptr<impl> i);
   std::unique_ptr<impl> impl_;
-  lock_delays delays_;
 };
 
 } // namespace actord

@@ -33,16 +33,18 @@ struct tables {
   lmdb::table node_sessions;     // lower(node), lower(session id)
   lmdb::table session_checks;    // lower(node), lower(check id), lower(session id)
   lmdb::table kv_sessions;       // lower(session id), key: the keys that it holds
+  lmdb::table lock_delays;       // key → lock_delays.cpp: keys that wait for their lock delay
 
   // Calls f(name, table) for each; the one list that opening and tests share.
   template <class F> void each(F&& f) {
-    const std::array<std::pair<const char*, lmdb::table*>, 21> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
+    const std::array<std::pair<const char*, lmdb::table*>, 22> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
         {"tombstones", &tombstones}, {"nodes", &nodes}, {"node_ids", &node_ids}, {"services", &services},
         {"service_instances", &service_instances}, {"connect", &connect}, {"tags", &tags}, {"checks", &checks},
         {"node_service_checks", &node_service_checks}, {"service_checks", &service_checks},
         {"state_checks", &state_checks}, {"addresses", &addresses},
         {"autopilot", &autopilot}, {"coordinates", &coordinates}, {"sessions", &sessions},
-        {"node_sessions", &node_sessions}, {"session_checks", &session_checks}, {"kv_sessions", &kv_sessions}}};
+        {"node_sessions", &node_sessions}, {"session_checks", &session_checks}, {"kv_sessions", &kv_sessions},
+        {"lock_delays", &lock_delays}}};
     for (auto& [name, table] : all) f(name, *table);
   }
 };
@@ -54,7 +56,10 @@ inline std::string lower(std::string_view s) {
   return out;
 }
 
-inline uint64_t load_number(std::string_view v) { return v.size() >= 8 ? lmdb::load_be64(v.data()) : 0; }
+inline uint64_t load_number(std::string_view v) {
+  if (v.size() < 8) lmdb::raise_corrupt("a number of the state");
+  return lmdb::load_be64(v.data());
+}
 inline uint64_t get_number(const lmdb::transaction& txn, const lmdb::table& t, std::string_view key) {
   std::string_view v;
   return lmdb::get(txn, t, key, v) ? load_number(v) : 0;

@@ -1,5 +1,5 @@
 #include "storage/state/txn.hpp"
-#include "storage/command/quote.hpp"
+#include "runtime/base/quote.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/kv_table.hpp"
 #include "storage/state/txn_read.hpp"
@@ -7,6 +7,8 @@
 namespace actord::state {
 
 namespace {
+
+constexpr size_t most_answered = 64 << 20; // bytes; 64 values of the greatest size that is allowed by default are half of it
 
 status stale(std::string_view done, std::string_view what) {
   return error{errc::internal, "failed to " + std::string(done) + " " + std::string(what) + ", index is stale"};
@@ -33,7 +35,7 @@ status kv_refusal(const txn_kv_op& op, const kv_outcome& done) {
   return done.refused;
 }
 
-status run(writing& w, const txn_kv_op& op, std::vector<txn_result>& results) {
+status run(writing& w, const txn_kv_op& op, txn_results& results) {
   if (!is_write_verb(op.verb)) return read_kv_op(w.txn, w.t, op, results);
   auto& e = op.entry;
   auto done = kv_apply(w, {op.verb, e.key, e.value, e.session, e.flags, e.lock_index, e.modify_index});
@@ -41,12 +43,14 @@ status run(writing& w, const txn_kv_op& op, std::vector<txn_result>& results) {
   if (!done.done) return kv_refusal(op, done);
   if (done.present) {
     done.entry.value = {};
-    to_entry(e.key, done.entry, results.emplace_back().kv.emplace());
+    kv_entry shown;
+    to_entry(e.key, done.entry, shown);
+    results.add(std::move(shown));
   }
   return {};
 }
 
-status run(writing& w, const txn_node_op& op, std::vector<txn_result>& results) {
+status run(writing& w, const txn_node_op& op, txn_results& results) {
   if (op.verb == "get") return read_node_op(w.txn, w.t, op, results);
   auto what = "node " + quote(op.node.node);
   auto set = [&]() -> status {
@@ -62,7 +66,7 @@ status run(writing& w, const txn_node_op& op, std::vector<txn_result>& results) 
   return {};
 }
 
-status run(writing& w, const txn_service_op& op, std::vector<txn_result>& results) {
+status run(writing& w, const txn_service_op& op, txn_results& results) {
   if (op.verb == "get") return read_service_op(w.txn, w.t, op, results);
   auto what = "service " + quote(op.service.id) + " on node " + quote(op.node);
   auto set = [&]() -> status {
@@ -78,7 +82,7 @@ status run(writing& w, const txn_service_op& op, std::vector<txn_result>& result
   return {};
 }
 
-status run(writing& w, const txn_check_op& op, std::vector<txn_result>& results) {
+status run(writing& w, const txn_check_op& op, txn_results& results) {
   if (op.verb == "get") return read_check_op(w.txn, w.t, op, results);
   auto what = "check " + quote(op.check.check_id) + " on node " + quote(op.check.node);
   auto set = [&]() -> status {
@@ -94,7 +98,7 @@ status run(writing& w, const txn_check_op& op, std::vector<txn_result>& results)
   return {};
 }
 
-status run(writing& w, const txn_op& op, std::vector<txn_result>& results) {
+status run(writing& w, const txn_op& op, txn_results& results) {
   if (op.kv) return run(w, *op.kv, results);
   if (op.node) return run(w, *op.node, results);
   if (op.service) return run(w, *op.service, results);
@@ -104,10 +108,13 @@ status run(writing& w, const txn_op& op, std::vector<txn_result>& results) {
 
 } // namespace
 
-void run_txn(writing& w, const txn_request& r, txn_response& out) {
+status run_txn(writing& w, const txn_request& r, txn_response& out) {
+  txn_results found(out.results, most_answered);
   for (size_t i = 0; i < r.ops.size(); ++i)
-    if (auto s = run(w, r.ops[i], out.results); !s) out.errors.push_back({i, s.err().text});
-  if (!out.errors.empty()) out.results.clear();
+    if (auto s = run(w, r.ops[i], found); !s) out.errors.push_back({i, s.err().text});
+  if (!out.errors.empty() || found.full()) out.results.clear();
+  if (out.errors.empty() && found.full()) return found.refusal("the transaction was carried out, but what it read is too much to tell");
+  return {};
 }
 
 } // namespace actord::state

@@ -6,6 +6,7 @@
 
 namespace actord::state {
 
-void run_txn(writing& w, const txn_request& r, txn_response& out);
+// The error of one that was carried out (no errors in `out`): what it read is too much to tell.
+status run_txn(writing& w, const txn_request& r, txn_response& out);
 
 } // namespace actord::state

@@ -18,6 +18,7 @@ struct writing {
   std::string before{}; // scratch for values that must outlive a write
 
   void touch(topic_kind kind, std::string key = {}) { topics.push_back({kind, std::move(key)}); }
+  void put_common_indexes();
   void raise_index(std::string_view name);
   // Indexes of one service, as "service.web".
   void raise_service_index(std::string_view service);

@@ -4,6 +4,7 @@
   failover     SIGKILL and SIGSTOP of the leader under 16 writers: how long until a write succeeds again, medians
   catchup      a follower that was cut off under load, and a server with nothing, catch up by snapshot: what the leader's writers feel"""
 import argparse
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "cluster"))
-from agent import eventually  # noqa: E402
+from agent import children, eventually  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from net import Network  # noqa: E402
 from writers import Writers  # noqa: E402
@@ -92,8 +93,8 @@ def count_syncs(args, cluster):
         return
     settle(cluster)
     leader = cluster.wait_leader()
-    traces = {s.name: subprocess.Popen(["strace", "-f", "-c", "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs", "-p", str(s.process.pid)],
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for s in cluster.servers}
+    traces = {s.name: children.start(["strace", "-f", "-c", "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs", "-p", str(s.process.pid)],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for s in cluster.servers}
     time.sleep(1)
     puts = load(args, cluster, leader, "kv_put_64", args.seconds)["req/s"] * args.seconds
     for server in cluster.servers:
@@ -157,8 +158,8 @@ class Pace:
 
     def __init__(self, bench, server, rate, seconds, size):
         self.seconds, self.begun = [], time.monotonic()
-        self.process = subprocess.Popen([bench, "pace", "--addr", f"{server.ip}:{server.ports['http']}", "--rate", str(rate), "--seconds", str(seconds),
-                                         "--bytes", str(size), "--samples", "yes"], stdout=subprocess.PIPE, text=True)
+        self.process = children.start([bench, "pace", "--addr", f"{server.ip}:{server.ports['http']}", "--rate", str(rate), "--seconds", str(seconds),
+                                        "--bytes", str(size), "--samples", "yes"], stdout=subprocess.PIPE, text=True)
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 
@@ -192,10 +193,25 @@ def catchup(args):
     try:
         with Cluster(3, args.ours, extra=extra, place=network.place if network else None) as cluster:
             cluster.start()
+            fill(cluster.wait_leader(), args.keys)
             catch_up(args, cluster, network)
     finally:
         if network:
             network.close()
+
+
+def fill(server, keys):
+    """So many small keys, by transactions of 64."""
+    if not keys:
+        return
+    connection, begin = server.connection(), time.monotonic()
+    for first in range(0, keys, 64):
+        ops = [{"KV": {"Verb": "set", "Key": f"fill/{n:08}", "Value": "dmFsdWU="}} for n in range(first, min(first + 64, keys))]
+        connection.request("PUT", "/v1/txn", body=json.dumps(ops))
+        answer = connection.getresponse()
+        text = answer.read()
+        assert answer.status == 200, text
+    say(f"{keys} keys written in {time.monotonic() - begin:.0f} s")
 
 
 def catch_up(args, cluster, network):
@@ -204,16 +220,11 @@ def catch_up(args, cluster, network):
     try:
         time.sleep(20)
         before = time.monotonic()
-        say(f"{args.rate} puts of {args.bytes} bytes per second to {leader.name}; all up: p50 {pace.between(0, before)[0]:.0f} us, p99 {pace.between(0, before)[1]:.0f} us")
-        network.unplug(follower.name) if network else follower.kill()
-        time.sleep(args.minutes * 60)
-        cut = time.monotonic()
-        base = pace.between(max(before + 5, cut - 60), cut)
-        say(f"{follower.name} cut off for {args.minutes} minutes; the last minute of it: p50 {base[0]:.0f} us, p99 {base[1]:.0f} us, worst {base[2]:.0f} us")
-        begin = time.monotonic()
-        network.plug(follower.name) if network else follower.start()
-        told("the follower", cluster, leader, follower, pace, base, begin)
-        time.sleep(20)
+        first = pace.between(pace.begun + 5, before)
+        say(f"{args.rate} puts of {args.bytes} bytes per second to {leader.name}; all up: p50 {first[0]:.0f} us, p99 {first[1]:.0f} us")
+        if args.minutes:
+            be_away(args, cluster, network, leader, follower, pace, before)
+            time.sleep(20)
         base = pace.between(time.monotonic() - 15, time.monotonic())
         begin = time.monotonic()
         told("a new server", cluster, leader, cluster.add().start(), pace, base, begin)
@@ -222,12 +233,26 @@ def catch_up(args, cluster, network):
         pace.stop()
 
 
+def be_away(args, cluster, network, leader, follower, pace, before):
+    network.unplug(follower.name) if network else follower.kill()
+    time.sleep(args.minutes * 60)
+    cut = time.monotonic()
+    base = pace.between(max(before + 5, cut - 60), cut)
+    say(f"{follower.name} cut off for {args.minutes} minutes; the last minute of it: p50 {base[0]:.0f} us, p99 {base[1]:.0f} us, worst {base[2]:.0f} us")
+    begin = time.monotonic()
+    network.plug(follower.name) if network else follower.start()
+    told("the follower", cluster, leader, follower, pace, base, begin)
+
+
 def told(who, cluster, leader, server, pace, base, begin):
     sent = snapshots_sent(leader)
     cluster.wait_caught_up(server, 300)
     end = time.monotonic()
     time.sleep(1.2)
     during = pace.between(begin, end)
+    for line in leader.log(1 << 22).splitlines():
+        if "sent a snapshot" in line and (m := re.search(r"bytes=\d+.*", line)):
+            say(f"  the leader: sent a snapshot: {m[0]}")
     assert cluster.wait_leader() is leader, "the leader changed"
     say(f"{who} {server.name} caught up in {end - begin:.1f} s, {snapshots_sent(leader) - sent} snapshots sent: p50 {during[0]:.0f} us, p99 {during[1]:.0f} us, "
         f"worst {during[2]:.0f} us, {during[3]} failures; p99 rose {during[1] / base[1]:.2f}x, less than 2x: {'yes' if during[1] < 2 * base[1] else 'NO'}")
@@ -243,6 +268,7 @@ def main():
     p.add_argument("--seconds", type=float, default=5, help="of one load")
     p.add_argument("--minutes", type=float, default=10, help="catchup: how long the follower is cut off")
     p.add_argument("--rate", type=int, default=1000, help="catchup: puts per second")
+    p.add_argument("--keys", type=int, default=0, help="catchup: keys that are there before")
     p.add_argument("--bytes", type=int, default=512, help="catchup: of a value")
     p.add_argument("--threshold", type=int, default=16384, help="catchup: log entries between snapshots")
     args = p.parse_args()

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace actord::bench {
@@ -33,6 +34,11 @@ using request_maker = std::function<void(std::uint64_t n, std::string& out)>;
 /// One thread, epoll, `width` keep-alive connections with one request each under way.
 /// Throws std::runtime_error when it cannot connect.
 load_result http_load(const load_plan& plan, const request_maker& make);
+
+/// One connection of Consul's RPC with `width` streams, one request under way on each; the port is the server port.
+load_result rpc_load(const load_plan& plan, const request_maker& make);
+/// The bytes of a call that reads a key of at most 31 characters.
+std::string rpc_key_read(std::string_view key);
 
 /// `width` questions under way over UDP, spread over up to eight sockets. `question` is a DNS packet whose first two
 /// bytes are replaced by an id. A question without an answer for 300 ms is asked again and counted in `lost`.

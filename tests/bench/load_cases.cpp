@@ -73,6 +73,19 @@ void add_kv(std::vector<bench_case>& cases) {
   }
 }
 
+void add_rpc(std::vector<bench_case>& cases) {
+  for (const int width : {1, 64})
+    cases.push_back({fmt::format("rpc_get_{}", width), "rpc", 100, {{"cpu us/req", target_kind::at_most_times, 0.25}}, fill_keys,
+                     [width](server_process& server, const bench_options& options, int) {
+                       return measured(server, [&] {
+                         return rpc_load({.port = server.rpc_port(), .width = width, .seconds = options.seconds}, [](std::uint64_t n, std::string& out) {
+                           out = rpc_key_read(fmt::format("bench/{}", n * 7919 % working_set));
+                         });
+                       });
+                     },
+                     true});
+}
+
 void add_health(std::vector<bench_case>& cases) {
   for (const int count : {5, 500})
     cases.push_back({fmt::format("health_{}", count), "discovery", 100,
@@ -109,7 +122,7 @@ void add_registration(std::vector<bench_case>& cases) {
   constexpr std::uint64_t services = 5'000;
   for (const int width : {1, 16})
     cases.push_back({fmt::format("register_5000_{}", width), fmt::format("register {}", width), 1,
-                     {{"req/s", target_kind::at_least_times, 10}}, [](server_process&, const bench_options&) {},
+                     {{"req/s", target_kind::at_least_times, width == 1 ? 5.0 : 20.0}}, [](server_process&, const bench_options&) {},
                      [width](server_process& server, const bench_options&, int round) {
                        const load_plan plan{.port = server.http_port(), .width = width, .seconds = 600, .requests = services};
                        return http_case(server, plan, [round](std::uint64_t n, std::string& out) {
@@ -150,6 +163,7 @@ figures measured(server_process& server, const std::function<load_result()>& loa
 
 void add_load_cases(std::vector<bench_case>& cases) {
   add_kv(cases);
+  add_rpc(cases);
   add_health(cases);
   add_dns(cases);
   add_registration(cases);

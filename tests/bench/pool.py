@@ -18,7 +18,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "cluster"))
-from agent import Http, eventually  # noqa: E402
+from agent import Http, children, eventually  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -43,7 +43,7 @@ class Member(Http):
     def start(self):
         os.makedirs(self.folder, exist_ok=True)
         with open(self.folder + ".log", "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT)
+            self.process = children.start(self.command, stdout=log, stderr=subprocess.STDOUT)
         return self
 
     def connection(self, timeout=10):

@@ -2,7 +2,9 @@
 
 #include "tests/bench/http_client.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -49,21 +51,23 @@ extern "C" void on_signal(int) {
   ::_exit(130);
 }
 
-/// A port that is free for TCP and UDP just now.
-std::uint16_t free_port() {
-  for (;;) {
+/// Different ports that are free for TCP and UDP just now. All are held until the last one is found, so that none is drawn twice.
+template <std::size_t count> std::array<std::uint16_t, count> free_ports() {
+  std::array<std::uint16_t, count> ports{};
+  std::vector<int> held;
+  for (std::size_t found = 0; found < count;) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int tcp = ::socket(AF_INET, SOCK_STREAM, 0), udp = ::socket(AF_INET, SOCK_DGRAM, 0);
+    held.insert(held.end(), {tcp, udp});
     socklen_t size = sizeof address;
     const auto generic = reinterpret_cast<sockaddr*>(&address);
-    bool good = ::bind(tcp, generic, size) == 0 && ::getsockname(tcp, generic, &size) == 0;
-    good = good && ::bind(udp, generic, size) == 0;
-    ::close(tcp);
-    ::close(udp);
-    if (good) return ntohs(address.sin_port);
+    if (::bind(tcp, generic, size) == 0 && ::getsockname(tcp, generic, &size) == 0 && ::bind(udp, generic, size) == 0)
+      ports[found++] = ntohs(address.sin_port);
   }
+  for (int fd : held) ::close(fd);
+  return ports;
 }
 
 /// As many as the descriptors allow: Consul refuses to start with a limit that it could not keep.
@@ -135,9 +139,10 @@ double server_process::start_fresh() {
   auto pattern = (std::filesystem::temp_directory_path() / "bench-XXXXXX").string();
   if (!::mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder: " + pattern);
   folder_ = pattern;
-  http_port_ = free_port();
-  dns_port_ = free_port();
-  for (auto& port : other_ports_) port = free_port();
+  const auto ports = free_ports<5>();
+  http_port_ = ports[0];
+  dns_port_ = ports[1];
+  std::copy(ports.begin() + 2, ports.end(), other_ports_);
   launch();
   return wait_ready("/v1/status/leader", true);
 }

@@ -38,6 +38,8 @@ public:
   const std::string& label() const { return label_; }
   std::uint16_t http_port() const { return http_port_; }
   std::uint16_t dns_port() const { return dns_port_; }
+  /// The server port; 0 of a server that somebody else runs.
+  std::uint16_t rpc_port() const { return other_ports_[0]; }
   /// User and system time of all threads so far, microseconds; resolution is the kernel's clock tick.
   double cpu_us() const;
   /// Resident memory, kilobytes.

@@ -2,7 +2,6 @@
 import http.client
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -10,24 +9,20 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
+
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import children  # noqa: E402
+from patience import limit_time, patience  # noqa: E402,F401 (for those who include this)
+from ports import free_bridge, free_network, free_ports  # noqa: E402,F401
+
+PORTS = ("http", "dns", "server", "serf_lan", "serf_wan")
 
 
 def default_binary():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     return os.environ.get("ACTORD_BINARY") or os.path.join(root, "build", "release", "consul-actord")
-
-
-def free_port():
-    """A port that was free a moment ago, for TCP and UDP alike."""
-    while True:
-        port = random.randrange(20000, 32000)
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-                tcp.bind(("127.0.0.1", port))
-                udp.bind(("127.0.0.1", port))
-                return port
-        except OSError:
-            continue
 
 
 class Http:
@@ -54,11 +49,12 @@ class Agent(Http):
 
     def __init__(self, binary=None, extra=(), config_files=(), dev=False):
         self.binary = binary or default_binary()
+        self.ports = dict(zip(PORTS, free_ports(len(PORTS))))
         self.folder = tempfile.mkdtemp(prefix="actord-test-")
         self.data_dir = os.path.join(self.folder, "data")
-        self.ports = {name: free_port() for name in ("http", "dns", "server", "serf_lan", "serf_wan")}
         self.extra, self.config_files = list(extra), list(config_files)
         self.process, self.dev = None, dev
+        self.environment = {}  # further variables of its
         self.log_path = os.path.join(self.folder, "log")
 
     def start(self, wait=True):
@@ -68,12 +64,13 @@ class Agent(Http):
         for path in self.config_files:
             command.append(f"-config-file={path}")
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command + self.extra, stdout=log, stderr=subprocess.STDOUT)
+            self.process = children.start(command + self.extra, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **self.environment})
         if wait:
             self.wait_ready()
         return self
 
     def wait_ready(self, seconds=20):
+        seconds = patience(seconds)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -82,7 +79,7 @@ class Agent(Http):
                 status, _, body = self.request("GET", "/v1/status/leader", timeout=1)
                 if status == 200 and body not in (b'""', b'""\n'):
                     return
-            except OSError:
+            except (OSError, http.client.HTTPException):
                 pass
             time.sleep(0.01)
         raise AssertionError(f"the agent was not ready within {seconds} s:\n{self.log()}")
@@ -96,11 +93,11 @@ class Agent(Http):
         return self.process.wait(20)
 
     def connection(self, timeout=10):
-        return http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=timeout)
+        return http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=patience(timeout))
 
     def cli(self, *words, check=True, text=None):
         env = dict(os.environ, CONSUL_HTTP_ADDR=f"127.0.0.1:{self.ports['http']}")
-        r = subprocess.run([self.binary, *words], env=env, capture_output=True, text=True, timeout=30, input=text)
+        r = subprocess.run([self.binary, *words], env=env, capture_output=True, text=True, timeout=patience(30), input=text)
         if check and r.returncode != 0:
             raise AssertionError(f"{' '.join(words)}: exit {r.returncode}\n{r.stdout}{r.stderr}")
         return r.stdout
@@ -122,26 +119,49 @@ class Agent(Http):
 
 def eventually(what, seconds, probe):
     """Polls until probe() is true; returns how long it took."""
-    start = time.monotonic()
-    last = None
+    start, seconds, last = time.monotonic(), patience(seconds), None
     while time.monotonic() - start < seconds:
         try:
             last = probe()
             if last:
                 return time.monotonic() - start
-        except (OSError, AssertionError) as e:
+        except (OSError, AssertionError, ValueError) as e:  # ValueError: an error's text where JSON is looked for
             last = e
         time.sleep(0.02)
     raise AssertionError(f"{what}: not within {seconds} s; last: {last!r}")
 
 
+class Skipped(Exception):
+    """The whole test cannot be done on this machine; the text says what it lacks."""
+
+
+_skips = []
+
+
+def skip(why):
+    """A part of a test that this machine cannot do; the text says what it lacks."""
+    _skips.append(why)
+    print(f"skipped: {why}", flush=True)
+
+
 def main(test, *args):
+    """Runs the test and ends the program: with the line that the gate counts, however the test ends."""
     start = time.monotonic()
+    limit_time()
     try:
         test(*args)
-    except AssertionError as e:
-        print(f"FAILED: {e}")
+    except Skipped as e:
+        print(f"skipped: {e}")
+        print("0 passed, 0 failed, 1 skipped")
+        sys.exit(0)
+    except Exception as e:
+        traceback.print_exc(file=sys.stdout)
+        print(f"FAILED: {e!r}")
+        while e.__cause__:
+            e = e.__cause__
+        for frame in traceback.extract_tb(e.__traceback__):
+            print(f"  {os.path.basename(frame.filename)}:{frame.lineno} {frame.name}: {frame.line}")
         print("0 passed, 1 failed")
         sys.exit(1)
     print(f"ok in {time.monotonic() - start:.1f} s")
-    print("1 passed, 0 failed")
+    print(f"1 passed, 0 failed, {len(_skips)} skipped")

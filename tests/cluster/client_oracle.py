@@ -11,7 +11,7 @@ from client_tour import World, tour
 
 
 def run(options):
-    with World(options.consul, options.binary, options.block) as world:
+    with World(options.consul, options.binary) as world:
         tour(world, options.only, options.idle)
 
 
@@ -19,7 +19,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--consul", default=os.path.expanduser("~/.cache/actord-oracle/consul/usr/bin/consul"))
     parser.add_argument("--binary", default=default_binary())
-    parser.add_argument("--block", type=int, default=13, help="loopback addresses 127.BLOCK.0.x")
     parser.add_argument("--only", default="")
     parser.add_argument("--idle", type=int, default=0, help="measure the idle client for so many seconds")
     options = parser.parse_args()

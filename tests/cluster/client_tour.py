@@ -7,13 +7,16 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 
-from agent import Http, eventually
+from agent import Http, children, eventually, free_network, patience
 
+PRIVATE = 24 << 10  # KiB that the client may have of its own
 began = time.monotonic()
 
 
@@ -34,7 +37,7 @@ class Process(Http):
     def start(self):
         command = [*self.before, self.binary, "agent", f"-node={self.name}", f"-bind={self.ip}", f"-client={self.ip}", f"-data-dir={self.data_dir}"]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command + self.flags, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self.process = children.start(command + self.flags, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         return self
 
     def running(self):
@@ -46,7 +49,7 @@ class Process(Http):
             self.process.wait(30)
 
     def connection(self, timeout=10):
-        return http.client.HTTPConnection(self.ip, 8500, timeout=timeout)
+        return http.client.HTTPConnection(self.ip, 8500, timeout=patience(timeout))
 
     def log(self, size=3000):
         with open(self.log_path, errors="replace") as f:
@@ -90,16 +93,16 @@ class Backend:
 class World:
     """`servers` are of the one binary, the client of the other."""
 
-    def __init__(self, server_binary, client_binary, block):
+    def __init__(self, server_binary, client_binary):
         self.folder = tempfile.mkdtemp(prefix="client-oracle-")
-        self.server_binary, self.client_binary, self.block = server_binary, client_binary, block
+        self.server_binary, self.client_binary, self.prefix = server_binary, client_binary, free_network()
         self.ours_serve = os.path.basename(server_binary) != "consul"
         self.made, self.servers = 0, []
         self.processes = []
 
     def add(self, binary, name, flags):
         self.made += 1
-        p = Process(binary, name, f"127.{self.block}.0.{self.made}", self.folder, flags)
+        p = Process(binary, name, f"{self.prefix}.{self.made}", self.folder, flags)
         self.processes.append(p)
         return p
 
@@ -146,7 +149,7 @@ def services(world, client):
     both = [client] + [s for s in world.servers if s.running()]
     for agent in both:
         eventually(f"{agent.name} shows web passing", 20, lambda: health(agent, "web") == {client.name: ["passing"]})
-        assert agent.dig("web.service.consul") == [client.ip], agent.dig("web.service.consul")
+        eventually(f"{agent.name}'s DNS shows it", 5, lambda: agent.dig("web.service.consul") == [client.ip])  # a follower's answers are its own
         assert agent.dig("web.service.consul", "SRV")[0].split()[:3] == ["1", "1", "8080"], agent.dig("web.service.consul", "SRV")
         assert agent.dig(f"{client.name}.node.consul") == [client.ip]
     backend.status = 500
@@ -158,7 +161,7 @@ def services(world, client):
         eventually(f"{agent.name} shows web passing again", 20, lambda: health(agent, "web") == {client.name: ["passing"]})
     client.json("PUT", "/v1/agent/service/deregister/web-1")
     for agent in both:
-        eventually(f"{agent.name} forgets web", 20, lambda: client.json("GET", "/v1/catalog/service/web") == [])
+        eventually(f"{agent.name} forgets web", 20, lambda: agent.json("GET", "/v1/catalog/service/web") == [])
     step("a service registered by the client's API, seen by curl and dig at both, critical, back, deregistered")
 
 
@@ -219,12 +222,17 @@ def status(world, client):
                lambda: client.json("GET", "/v1/agent/self")["Stats"]["consul"]["known_servers"] == str(sum(s.running() for s in world.servers)))
     me = client.json("GET", "/v1/agent/self")
     assert me["Config"]["Server"] is False and me["Stats"]["consul"]["server"] == "false", me["Stats"]
+    with open(client.log_path, errors="replace") as f:
+        assert "(Segment: '')" in f.read(2000), "the banner of a client names the servers' segment"
     assert has_leader(client)
     assert len(client.json("GET", "/v1/status/peers")) >= 1
     assert client.json("GET", "/v1/catalog/datacenters") == ["dc1"]
     assert client.json("GET", "/v1/operator/raft/configuration")["Servers"]
-    assert client.json("GET", "/v1/operator/autopilot/configuration")["CleanupDeadServers"] in (True, False)
-    assert client.request("GET", "/v1/operator/autopilot/health")[0] in (200, 429)
+    server = next(s for s in world.servers if s.running())
+    asked = client.json("GET", "/v1/operator/autopilot/configuration")
+    assert asked == server.json("GET", "/v1/operator/autopilot/configuration") and asked["CleanupDeadServers"] is True, asked
+    eventually("autopilot has looked at all servers", 20, lambda: everybody - {client.name} <= {
+        s["Name"] for s in json.loads(client.request("GET", "/v1/operator/autopilot/health")[2])["Servers"]})
     nodes = {n["Node"] for n in client.json("GET", "/v1/catalog/nodes")}
     assert client.name in nodes, nodes
     step("members, self, status, operator endpoints and the catalog answer through the client")
@@ -341,7 +349,7 @@ def moved(world, client):
     eventually("registered", 20, lambda: client.name in health(client, "mover"))
     client.kill(signal.SIGINT)
     world.made += 1
-    client.ip = f"127.{world.block}.0.{world.made}"
+    client.ip = f"{world.prefix}.{world.made}"
     client.start()
     for server in world.servers:
         eventually("the member is at its new address", 20, lambda: (member(server, client)["Status"], member(server, client)["Addr"]) == (1, client.ip))
@@ -362,7 +370,7 @@ def crashed(world, client):
     second.kill()
     eventually("the servers take it for failed", 40, lambda: all(member(s, second)["Status"] == 4 and serf_health(s, second) == ["critical"] for s in world.servers))
     world.made += 1
-    second.ip = f"127.{world.block}.0.{world.made}"
+    second.ip = f"{world.prefix}.{world.made}"
     second.start()
     took = 0
     for agent in world.servers:
@@ -424,8 +432,24 @@ def tour(world, only="", idle_seconds=0, steps=None):
     for each in steps or STEPS:
         if not only or only in each.__name__:
             each(world, client)
+    private = client.memory()[1]
+    assert private < PRIVATE, f"the client has {private} KiB of its own after all this"
+    step(f"after all this the client has {private / 1024:.1f} MiB of its own")
     if idle_seconds:
         idle(world, client, idle_seconds)
 
 
-STEPS = (status, services, keys, blocking, restarted, moved, crashed, flapping, no_leader, late, empty_folder, cloned, replaced)
+def hung_up(world, client):
+    """Who asks much over DNS's TCP and is gone before the answers harms nobody."""
+    name = b"".join(bytes([len(part)]) + part for part in (b"example", b"com")) + b"\0"
+    question = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0" + name + b"\0\x01\0\x01"
+    for _ in range(300):
+        with socket.create_connection((client.ip, 8600), timeout=5) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, not a farewell
+            s.sendall((len(question).to_bytes(2, "big") + question) * 40)
+    assert client.running(), f"the client ended with {client.process.poll()}"
+    assert client.dig(f"{client.name}.node.consul") == [client.ip]
+    step("300 who asked 40 questions and hung up did no harm")
+
+
+STEPS = (status, hung_up, services, keys, blocking, restarted, moved, crashed, flapping, no_leader, late, empty_folder, cloned, replaced)

@@ -6,11 +6,12 @@ import random
 import threading
 import time
 
+from agent import patience
 from linear import ABSENT, Operation, check
 
 # Answers that promise that nothing was done. All others than 200 leave the outcome of a write unknown.
 REFUSALS = (b"No cluster leader", b"No path to datacenter")
-TIMEOUT = 4.0
+TIMEOUT = patience(4.0)
 
 
 class Client(threading.Thread):
@@ -21,14 +22,17 @@ class Client(threading.Thread):
         self.count = 0
 
     def run(self):
-        while not self.load.stopping.is_set():
-            server = self.choose()
-            if server is None:
-                time.sleep(0.05)
-                continue
-            self.one(server)
-            if self.load.pause:
-                time.sleep(self.rng.uniform(0, 2 * self.load.pause))
+        try:
+            while not self.load.stopping.is_set():
+                server = self.choose()
+                if server is None:
+                    time.sleep(0.05)
+                    continue
+                self.one(server)
+                if self.load.pause:
+                    time.sleep(self.rng.uniform(0, 2 * self.load.pause))
+        except Exception as e:  # an answer that nobody can read is the server's fault, not the end of a client
+            self.load.wrong(f"client {self.number} gave up: {type(e).__name__}: {e}")
 
     def choose(self):
         """Any server, but one that hung a moment ago seldom."""
@@ -187,9 +191,14 @@ class Load:
             t.join(TIMEOUT * 3)
         return self
 
-    def verify(self, server, max_steps=1_000_000):
-        """Of a cluster that is whole again: returns what is wrong, as text, empty when nothing is."""
+    def verify(self, server, max_steps=1_000_000, least=20):
+        """Of a cluster that is whole again: returns what is wrong, as text, empty when nothing is. A load that was hardly answered proves
+        nothing: at least so many reads and writes of each kind must have been."""
         found = list(self.mistakes)
+        found += [f"only {n} {what}: {self.summary()}" for what, n in (
+            ("reads were answered", sum(o.kind == "get" for o in self.operations)), ("writes were acknowledged", len(self.writes)),
+            ("keys of their own were acknowledged", len(self.acknowledged))) if n < least]
+        found += [f"client {t.number} hangs" for t in self.threads if t.is_alive()]
         entries = server.json("GET", f"/v1/kv/{self.prefix}own/?recurse&consistent", timeout=30) if self.acknowledged else []
         have = {e["Key"]: base64.b64decode(e["Value"] or "").decode() for e in entries}
         missing = [(k, v) for k, v in self.acknowledged.items() if have.get(k) != v]

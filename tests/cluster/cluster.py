@@ -9,9 +9,7 @@ import tempfile
 import threading
 import time
 
-from agent import Http, default_binary, eventually, free_port
-
-PORTS = ("http", "dns", "server", "serf_lan", "serf_wan")
+from agent import PORTS, Http, children, default_binary, eventually, free_ports, patience
 
 
 class Server(Http):
@@ -22,7 +20,7 @@ class Server(Http):
         self.folder = os.path.join(folder, name)
         self.data_dir = os.path.join(self.folder, "data")
         os.makedirs(self.folder, exist_ok=True)
-        self.ports = ports or {port: free_port() for port in PORTS}
+        self.ports = ports or dict(zip(PORTS, free_ports(len(PORTS))))
         self.extra = list(extra)
         self.process, self.frozen, self.starts = None, False, 0
         self.log_path = os.path.join(self.folder, "log")
@@ -45,7 +43,7 @@ class Server(Http):
         self.starts += 1
         with open(self.log_path, "ab") as log:
             log.write(f"--- start {self.starts}\n".encode())
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self.process = children.start(self.command(), stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         return self
 
     def running(self):
@@ -79,11 +77,11 @@ class Server(Http):
         return self.running() and not self.frozen
 
     def connection(self, timeout=10):
-        return http.client.HTTPConnection(self.ip, self.ports["http"], timeout=timeout)
+        return http.client.HTTPConnection(self.ip, self.ports["http"], timeout=patience(timeout))
 
     def cli(self, *words, check=True):
         env = dict(os.environ, CONSUL_HTTP_ADDR=f"{self.ip}:{self.ports['http']}")
-        r = subprocess.run([self.binary, *words], env=env, capture_output=True, text=True, timeout=30)
+        r = subprocess.run([self.binary, *words], env=env, capture_output=True, text=True, timeout=patience(30))
         if check and r.returncode != 0:
             raise AssertionError(f"{' '.join(words)}: exit {r.returncode}\n{r.stdout}{r.stderr}")
         return r.stdout
@@ -171,7 +169,7 @@ class Cluster:
 
     def wait_writable(self, seconds=20, through=None):
         """Until a write through every server (those alive, or `through`) was acknowledged; how long it took."""
-        begin = time.monotonic()
+        begin, seconds = time.monotonic(), patience(seconds)
         missing = {s.name: "not asked" for s in (through or self.alive())}
 
         def probe(server):

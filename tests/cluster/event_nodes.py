@@ -4,16 +4,11 @@ import http.client
 import http.server
 import json
 import os
-import random
+import select
 import subprocess
 import threading
 
-from agent import Http, default_binary, eventually
-
-
-def block():
-    """A block of loopback addresses that hardly anybody else uses."""
-    return f"127.{random.randrange(32, 250)}.{random.randrange(256)}"
+from agent import Http, children, default_binary, eventually, patience
 
 
 class Node(Http):
@@ -28,20 +23,21 @@ class Node(Http):
         role = ["-server", "-bootstrap-expect=1"] if server else []
         self.command = [self.binary, "agent", f"-node={name}", f"-bind={ip}", f"-client={ip}", f"-data-dir={self.folder}/data", f"-config-file={self.config}",
                         *role, *([f"-retry-join={join}"] if join else [])]
-        self.process = None
+        self.process, self.spawned = None, []
 
     def configure(self, settings):
         with open(self.config, "w") as f:
             json.dump({"disable_remote_exec": False, **settings}, f)
 
-    def start(self):
+    def start(self, wait=True):
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT)
-        eventually(f"{self.name} knows a leader", 40, lambda: self.request("GET", "/v1/status/leader", timeout=2)[2].strip() not in (b"", b'""'))
+            self.process = children.start(self.command, stdout=log, stderr=subprocess.STDOUT)
+        if wait:
+            eventually(f"{self.name} knows a leader", 40, lambda: self.json("GET", "/v1/status/leader", timeout=2))
         return self
 
     def connection(self, timeout=10):
-        return http.client.HTTPConnection(self.ip, 8500, timeout=timeout)
+        return http.client.HTTPConnection(self.ip, 8500, timeout=patience(timeout))
 
     def log(self):
         with open(os.path.join(self.folder, "log"), errors="replace") as f:
@@ -49,13 +45,14 @@ class Node(Http):
 
     def spawn(self, *words, binary=None, **options):
         env = dict(os.environ, CONSUL_HTTP_ADDR=f"{self.ip}:8500", SHELL="/bin/sh")
-        return subprocess.Popen([binary or default_binary(), *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+        self.spawned.append(children.start([binary or default_binary(), *words], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options))
+        return self.spawned[-1]
 
     def cli(self, *words, binary=None, seconds=60):
         """Exit code, standard output, standard error."""
         p = self.spawn(*words, binary=binary)
         try:
-            out, err = p.communicate(timeout=seconds)
+            out, err = p.communicate(timeout=patience(seconds))
         except subprocess.TimeoutExpired:
             p.kill()
             raise AssertionError(f"{' '.join(words)}: not within {seconds} s")
@@ -65,9 +62,11 @@ class Node(Http):
         return self.json("GET", f"/v1/event/list?name={name}")
 
     def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        """The agent, and the commands that were sent to it and run still."""
+        for p in [self.process, *self.spawned]:
+            if p and p.poll() is None:
+                p.kill()
+                p.wait()
 
 
 class Listener:
@@ -92,6 +91,13 @@ class Listener:
         self.server = http.server.ThreadingHTTPServer((ip, 0), Handler)
         self.url = f"http://{ip}:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def first_line(process, seconds=60):
+    """What a program prints first."""
+    ready = select.select([process.stdout], [], [], patience(seconds))[0]
+    assert ready, f"{' '.join(process.args)}: said nothing within {seconds} s"
+    return process.stdout.readline()
 
 
 def lines_of(path):

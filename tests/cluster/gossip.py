@@ -2,19 +2,15 @@
 library only."""
 import json
 import os
-import random
 import socket
 import struct
 import subprocess
 import threading
 import time
 
+from agent import children
+
 ALIVE, LEAVING, LEFT, FAILED = 1, 2, 3, 4
-
-
-def block():
-    """A block of loopback addresses that hardly anybody else uses."""
-    return f"127.{random.randrange(32, 250)}.{random.randrange(256)}"
 
 
 def members(agent, wan=False):
@@ -188,7 +184,7 @@ class Process:
     def __init__(self, line, log):
         self.log_path = log
         with open(log, "ab") as out:
-            self.process = subprocess.Popen(line, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            self.process = children.start(line, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
     def log(self, size=3000):
         with open(self.log_path, errors="replace") as f:

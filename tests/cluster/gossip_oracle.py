@@ -10,7 +10,7 @@ import tempfile
 import time
 
 import gossip
-from agent import Http, eventually, main
+from agent import Http, eventually, free_network, main
 from cluster import Cluster
 from gossip import ALIVE, FAILED, LEFT, members
 
@@ -73,7 +73,7 @@ def event_time(server):
 
 
 def with_serf(folder, key):
-    block = gossip.block()
+    block = free_network()
     extra = [f"-encrypt={key}"] if key else []
     with Cluster(3, extra=extra, place=lambda name: {"ip": f"{block}.{name[1:]}"}) as cluster:
         cluster.start()
@@ -145,7 +145,7 @@ def exchange(cluster, real):
 
 
 def with_consul(folder):
-    block = gossip.block()
+    block = free_network()
     ports = {"http": 8500, "dns": 8600, "server": 8300, "serf_lan": 8301, "serf_wan": 8302}
     with Cluster(3, place=lambda name: {"ip": f"{block}.{name[1:]}", "ports": dict(ports)}) as cluster:
         cluster.start()
@@ -183,7 +183,7 @@ def with_consul(folder):
 
 def many(folder, each=10, kill=5):
     """Three of our servers, our clients and real ones in one pool: all agree soon after the last has joined, and after some were killed."""
-    block, ports = gossip.block(), {"http": 8500, "dns": 8600, "server": 8300, "serf_lan": 8301, "serf_wan": 8302}
+    block, ports = free_network(), {"http": 8500, "dns": 8600, "server": 8300, "serf_lan": 8301, "serf_wan": 8302}
     with Cluster(3, place=lambda name: {"ip": f"{block}.{name[1:]}", "ports": dict(ports)}) as cluster:
         cluster.start()
         clients = []

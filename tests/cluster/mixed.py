@@ -5,8 +5,8 @@ import os
 import tempfile
 import time
 
-from agent import default_binary, eventually
-from event_nodes import Node, block
+from agent import default_binary, eventually, free_network
+from event_nodes import Node
 
 began = time.monotonic()
 
@@ -29,13 +29,14 @@ def members_agree(nodes):
 
 
 def mixed(real, folder, ours_serves, steps):
-    ip = block()
+    ip = free_network()
     kinds = [default_binary(), real] if ours_serves else [real, default_binary()]
     nodes = [Node(folder, "s1", ip + ".1", server=True, binary=kinds[0])]
     try:
         nodes[0].start()
         for i, kind in enumerate((kinds[1], kinds[0]), 2):
-            nodes.append(Node(folder, f"c{i}", f"{ip}.{i}", join=ip + ".1", binary=kind).start())
+            nodes.append(Node(folder, f"c{i}", f"{ip}.{i}", join=ip + ".1", binary=kind))
+            nodes[-1].start()
         eventually("all see all", 20, lambda: members_agree(nodes))
         steps(nodes, [default_binary(), real])
     except AssertionError as e:

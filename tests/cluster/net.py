@@ -2,6 +2,8 @@
 import os
 import subprocess
 
+from agent import free_bridge
+
 
 def _ip(*words, check=True):
     return subprocess.run(["ip", *words], check=check, capture_output=True, text=True)
@@ -11,7 +13,7 @@ class Network:
     """10.N.0.1 is the bridge, where the clients are; place() gives each new server its namespace. Cuts are silent: packets vanish."""
 
     def __init__(self):
-        self.number = os.getpid() % 200 + 20
+        self.number = free_bridge()
         self.bridge = f"actbr{self.number}"
         self.hosts = {}  # server name -> (namespace, device at the bridge, address, hardware address)
         self.used = 10

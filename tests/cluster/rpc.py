@@ -3,6 +3,8 @@ import socket
 import struct
 import threading
 
+from agent import patience
+
 DATA, WINDOW, PING, AWAY = range(4)
 SYN, ACK, FIN, RST = 1, 2, 4, 8
 
@@ -112,7 +114,7 @@ class Stream:
         while data:
             with self.client.changed:
                 while self.window == 0 and not self.closed and not self.client.dead:
-                    self.client.changed.wait(10)
+                    self.client.changed.wait(patience(10))
                 n = min(len(data), self.window, 1 << 16)
                 self.window -= n
             self.client.write(frame(DATA, 0, self.number, n, data[:n]))
@@ -130,7 +132,7 @@ class Stream:
                 except Unfinished:
                     if self.closed or self.client.dead:
                         raise EOFError("the stream was closed")
-                    if not self.client.changed.wait(timeout):
+                    if not self.client.changed.wait(patience(timeout)):
                         raise TimeoutError("no answer")
 
 

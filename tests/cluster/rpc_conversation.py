@@ -3,7 +3,7 @@ golden/rpc_answers.json."""
 import re
 import time
 
-from rpc import OPTIONS, RpcError, lists, of_service, read
+from rpc import OPTIONS, RpcError, lists, of_service, pack, read
 
 
 def conversation(c):
@@ -148,6 +148,11 @@ def conversation(c):
     do("entries kind","ConfigEntry.List",read(Kind="foo",Name=""))
     do("entry kind","ConfigEntry.Get",read(Kind="foo",Name="x"))
     do("resolved","ConfigEntry.ResolveServiceConfig",read(Name="web",Upstreams=["db"]))
+    # The arguments are a text that holds the kind and the request.
+    entry=lambda kind,**k: pack(kind)+pack({"Datacenter":"dc1","Op":"delete","Token":"","Entry":{"Kind":kind,"Name":"zz"},**k})
+    do("entry delete","ConfigEntry.Delete",entry("service-defaults"))
+    do("entry delete kind","ConfigEntry.Delete",entry("foo"))
+    do("entry delete dc9","ConfigEntry.Delete",entry("service-defaults",Datacenter="dc9"))
     some="11111111-1111-1111-1111-111111111112"
     who=lambda **k: read(**{"IntentionID":"","Check":None,"Match":None,**k})
     do("intention","Intention.Get",who(IntentionID=some))

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 
-from agent import default_binary, eventually, main
+from agent import children, default_binary, eventually, main
 
 
 def ask(base, path, method="GET", body=None):
@@ -92,7 +92,7 @@ def run(o):
 
     def start(name, *words):
         with open(os.path.join(folder, name + ".log"), "wb") as out:
-            running.append(subprocess.Popen([*words, f"-data-dir={os.path.join(folder, name)}"], stdout=out, stderr=subprocess.STDOUT))
+            running.append(children.start([*words, f"-data-dir={os.path.join(folder, name)}"], stdout=out, stderr=subprocess.STDOUT))
     try:
         start("server", default_binary(), "agent", "-server", "-bootstrap-expect=1", f"-bind={o.server}", f"-client={o.server}", "-node=s1")
         eventually("a leader", 20, lambda: json_of(server, "/v1/status/leader"))

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 
-from agent import eventually
+from agent import eventually, limit_time
 from clients import Load
 from cluster import Cluster
 from net import Network
+from patience import LIMIT
 
 HEAL_LIMIT = 5.0
+MEMORY_LIMIT = 256 << 10  # KiB of a server; the load is small, and so is the state
 DISK_SIZE = "96m"
 QUICK = ["-hcl", 'autopilot { server_stabilization_time = "1s" last_contact_threshold = "2s" }']
 
@@ -30,6 +32,14 @@ class Storm:
 
     def say(self, words):
         print(f"{time.strftime('%H:%M:%S')} {words}", flush=True)
+
+    @property
+    def skipped(self):
+        """Kinds of faults that cannot be made here, and why."""
+        out = [] if self.network else ["cut cables and splits: no network namespaces"]
+        if self.network and not self.network.has_slow_links():
+            out.append("slow links: neither netem nor tbf in this kernel")
+        return out if self.disk else out + ["a full disk: no file system can be mounted"]
 
     def kinds(self):
         kinds = ["kill_leader", "kill_any", "kill_all", "hang_leader", "hang_any", "rolling_restart", "replace", "transfer"]
@@ -120,8 +130,14 @@ class Storm:
         return old.name not in self.cluster.configuration()
 
     def transfer(self):
-        leader = self.leader()
-        return f"{leader.name}: {leader.cli('operator', 'raft', 'transfer-leader', check=False).strip()[:80]}"
+        said = []
+
+        def handed_over():
+            leader = self.leader()
+            said.append(f"{leader.name}: {leader.cli('operator', 'raft', 'transfer-leader', check=False).strip()[:80]}")
+            return said[-1].endswith("Success")
+        eventually("the leadership is handed over", 20, handed_over)
+        return said[-1]
 
     def cut(self, pairs, seconds):
         for a, b in pairs:
@@ -197,13 +213,8 @@ class Storm:
         except OSError:
             pass
         self.wait(2, 8)
-        running = server.running()
         os.remove(ballast)
-        if not server.running():
-            code = server.process.returncode
-            server.start()
-            return f"{server.name} ended with {code}, started again"
-        return f"{server.name} went on" if running else server.name
+        return server.name  # heal() sees whether it still runs
 
     def heal(self, fault, since):
         """Once nothing is broken any more: how long until a write through every server is acknowledged."""
@@ -256,9 +267,9 @@ def storm_of(args, network):
         try:
             storm = Storm(cluster, network, rng, disk, args.scale)
             kinds = [k for k in storm.kinds() if not args.only or k in args.only.split(",")]
-            skipped = sorted({"unplug_leader", "split", "slow_links", "full_disk"} - set(storm.kinds()))
-            storm.say(f"seed {args.seed}, {args.servers} servers, {args.clients} clients, faults: {' '.join(kinds)}"
-                      + (f"; not possible here: {' '.join(skipped)}" if skipped else ""))
+            storm.say(f"seed {args.seed}, {args.servers} servers, {args.clients} clients, faults: {' '.join(kinds)}")
+            for why in storm.skipped:
+                print(f"skipped: {why}")
             storm.say(f"formed, writable after {cluster.start():.2f} s, logs in {cluster.folder}")
             return rounds(storm, args, kinds)
         finally:
@@ -301,8 +312,12 @@ def rounds(storm, args, kinds):
         print(f"  {name}: {f'{a[0]}, {a[1]}' if a else 'new'} -> {last[name][0]}, {last[name][1]} ({last[name][2]})")
     for note in storm.notes:
         print(f"BAD: {note}")
-    good = not failure and not storm.notes
-    print(f"{int(good)} passed, {int(not good)} failed")
+    largest = max(size[0] for size in last.values())
+    if largest > MEMORY_LIMIT:
+        storm.notes.append(f"a server has {largest} KiB of memory, limit {MEMORY_LIMIT}")
+        print(f"BAD: {storm.notes[-1]}")
+    good = not failure and not storm.notes and number > 0
+    print(f"{int(good)} passed, {int(not good)} failed, {len(storm.skipped)} skipped")
     return 0 if good else 1
 
 
@@ -332,8 +347,12 @@ def main(words=None):
     if why:
         print(f"no network namespaces, so no cut cables: {why}")
     network = None if why else Network()
+    limit_time(LIMIT + int(args.minutes * 60) if not args.rounds else LIMIT)
     try:
         return storm_of(args, network)
+    except Exception as e:  # before the first round; rounds() tells of the others
+        print(f"FAILED: {type(e).__name__}: {e}\n0 passed, 1 failed")
+        return 1
     finally:
         if network:
             network.close()

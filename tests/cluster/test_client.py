@@ -3,21 +3,19 @@
 restarted, moved to a new address, stalled; another is killed and comes back elsewhere;
 no leader, no server; an empty data directory; a cloned node id; all servers replaced one by one.   test_client.py [--only WORD]"""
 import argparse
-import random
 
 from agent import default_binary, main
 from client_tour import World, tour
 
 
 def run(options):
-    with World(options.binary, options.binary, options.block) as world:
+    with World(options.binary, options.binary) as world:
         tour(world, options.only, options.idle)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default=default_binary())
-    parser.add_argument("--block", type=int, default=random.randrange(100, 250), help="loopback addresses 127.BLOCK.0.x")
     parser.add_argument("--only", default="")
     parser.add_argument("--idle", type=int, default=0, help="measure the idle client for so many seconds")
     main(run, parser.parse_args())

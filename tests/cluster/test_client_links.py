@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-from agent import default_binary, eventually, main
+from agent import Skipped, default_binary, eventually, main
 from client_tour import World, health, member, serf_health, step
 from net import Network
 
@@ -15,7 +15,7 @@ class Cabled(World):
     """Each process in a network namespace of its own."""
 
     def __init__(self, binary, network):
-        super().__init__(binary, binary, 0)
+        super().__init__(binary, binary)
         self.network = network
 
     def add(self, binary, name, flags):
@@ -68,7 +68,7 @@ def cut(world):
 def run(options):
     why = Network.why_not()
     if why:
-        return print(f"skipped: no network namespaces here: {why}")
+        raise Skipped(f"no network namespaces here: {why}")
     network = Network()
     try:
         with Cabled(options.binary, network) as world:

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
-"""`agent -dev`, what README's first command starts: it leads at once, answers in every mode, and leaves nothing behind."""
+"""`agent -dev`, what README's first command starts: it leads at once, answers in every mode, and leaves nothing behind. And a pool that `cluster init`
+sets up, whose service manager is told what it is to know."""
 import os
 import signal
+import socket
+import subprocess
 import tempfile
 
-from agent import Agent, eventually, main
+from agent import Agent, default_binary, eventually, free_network, main, patience
+from event_nodes import Node
 
 
 def folder_of(process):
@@ -27,6 +31,11 @@ def dev():
         for kind in (signal.SIGUSR1, signal.SIGUSR2):
             agent.process.send_signal(kind)
         eventually("SIGUSR1 tells the metrics", 5, lambda: "[G] '" in agent.log() and ".runtime.alloc_bytes'" in agent.log())
+        with Agent(dev=True) as second:  # README: it wants an address of its own
+            second.ports = agent.ports
+            second.start(wait=False)
+            assert second.process.wait(20) == 1, second.log()
+            assert "ddress already in use" in second.log() and "-bind and -client give this one addresses of its own" in second.log(), second.log()
         folder = folder_of(agent.process)
         assert os.path.isdir(folder), folder
         agent.process.send_signal(signal.SIGINT)
@@ -55,9 +64,62 @@ def reloads():
         assert "[INFO]" not in agent.log()[before:], agent.log()[before:]
 
 
+def secrets():
+    """What stands in the configuration as a secret stands nowhere else."""
+    with Agent() as agent:
+        agent.extra += ["-retry-join=provider=aws region=here secret_access_key=S3CRET1", "-retry-join=token='S3CRET2 x'",
+                        "-hcl=watches = [{ type = \"nodes\", handler_type = \"http\", http_handler_config { path = \"http://u:S3CRET3@127.0.0.1:1/\" } }]"]
+        agent.start()
+        eventually("the joins fail", 20, lambda: agent.log().count("couldn't join") >= 1)
+        eventually("the watch's handler fails", 20, lambda: "Failed to invoke http watch handler" in agent.log())
+        assert "region=here secret_access_key=hidden" in agent.log(), agent.log()
+        for shown in (agent.log(), str(agent.json("GET", "/v1/agent/self")), str(agent.request("PUT", "/v1/agent/join/token=S3CRET4"))):
+            assert "S3CRET" not in shown, [line for line in shown.splitlines() if "S3CRET" in line]
+
+
+def set_up():
+    """A server and a client agent by nothing but what `cluster init` writes and prints."""
+    network = free_network()
+
+    def cluster(*words):
+        r = subprocess.run([default_binary(), "cluster", *words], capture_output=True, text=True, timeout=patience(30))
+        assert r.returncode == 0, (words, r.stdout, r.stderr)
+        return [line.strip().split(" ") for line in r.stdout.splitlines() if line.startswith("    consul-actord ")]
+
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(os.path.join(folder, "manager"))
+        manager.settimeout(patience(60))
+        nodes = [Node(folder, name, f"{network}.{n}") for n, name in ((1, "first"), (2, "second"))]
+        own = [[f"-node={each.name}", f"-bind={each.ip}", f"-client={each.ip}", os.path.join(each.folder, "d")] for each in nodes]
+        start, join = cluster("init", *own[0])
+        starts = [start, *cluster(*join[2:], *own[1])]
+        for node, words in zip(nodes, starts):
+            node.command = ["env", f"NOTIFY_SOCKET={folder}/manager", default_binary(), *words[1:]]
+        try:
+            for node in nodes:
+                node.start()
+                assert manager.recv(200) == b"READY=1", node.name
+            for node in nodes:
+                eventually(f"{node.name} sees both", 30, lambda node=node: sorted(m["Name"] for m in node.json("GET", "/v1/agent/members")) == ["first", "second"])
+            assert nodes[1].json("GET", "/v1/agent/self")["Config"]["Server"] is False
+            keys = [list(pool["Keys"].values()) for pool in nodes[0].json("GET", "/v1/operator/keyring") if not pool["WAN"]]
+            assert keys == [[2]], f"both have the key: {keys}"
+            nodes[0].process.send_signal(signal.SIGHUP)
+            assert [manager.recv(200).split(b"\n")[0] for _ in range(2)] == [b"RELOADING=1", b"READY=1"]
+            nodes[1].process.terminate()
+            assert manager.recv(200) == b"STOPPING=1"
+            nodes[1].process.wait(patience(30))
+        finally:
+            for node in nodes:
+                node.stop()
+
+
 def run():
     dev()
     reloads()
+    secrets()
+    set_up()
 
 
-main(run)
+if __name__ == "__main__":
+    main(run)

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from agent import eventually, main
+from agent import eventually, main, patience
 from clients import Load
 from cluster import Cluster
 
@@ -97,12 +97,14 @@ class Noise(threading.Thread):
         data, frames, pinged = self.burst(count)
         answers = Answers()
         try:
-            with socket.create_connection((self.server.ip, self.server.ports["server"]), timeout=10) as s:
+            with socket.create_connection((self.server.ip, self.server.ports["server"]), timeout=patience(30)) as s:
                 s.sendall(data)
                 if not pinged:
                     s.shutdown(socket.SHUT_WR)
                 while not answers.ponged and answers.feed(s.recv(65536)):
                     pass
+        except TimeoutError as e:
+            raise AssertionError(f"{self.server.name} neither answers nor closes a connection") from e
         except OSError:  # shown the door
             self.refused += 1
         if answers.ponged:
@@ -158,7 +160,7 @@ def test(args):
         try:
             hostile(args, cluster)
         except (AssertionError, OSError) as e:
-            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from None
+            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
 
 
 def hostile(args, cluster):

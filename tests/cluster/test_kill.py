@@ -21,6 +21,7 @@ class Writer(threading.Thread):
         self.last = None        # last acknowledged value of the key that is overwritten
         self.attempt = None     # value whose outcome is unknown
         self.services = []
+        self.wrong = None       # an answer that a server which is well does not give
 
     def run(self):
         try:
@@ -33,6 +34,7 @@ class Writer(threading.Thread):
                     r = c.getresponse()
                     body = r.read()
                     if r.status != 200 or body.strip() != b"true":
+                        self.wrong = f"PUT {key}: {r.status} {body[:200]!r}"
                         return
                     if key.endswith("same"):
                         self.last, self.attempt = value, None
@@ -42,11 +44,15 @@ class Writer(threading.Thread):
                     name = f"svc-{self.number}-{i}"
                     c.request("PUT", "/v1/agent/service/register", body='{"Name":"%s","Port":80}' % name)
                     r = c.getresponse()
-                    r.read()
-                    if r.status == 200:
-                        self.services.append(name)
+                    body = r.read()
+                    if r.status != 200:
+                        self.wrong = f"registration of {name}: {r.status} {body[:200]!r}"
+                        return
+                    self.services.append(name)
         except (OSError, http.client.HTTPException):
             pass
+        except Exception as e:  # told by whoever joins
+            self.wrong = repr(e)
 
 
 def check_keys(agent, expected):
@@ -75,6 +81,7 @@ def run(rounds, seed, writers):
             agent.kill()
             for t in threads:
                 t.join(10)
+                assert not t.is_alive() and t.wrong is None, t.wrong or "a writer hangs"
                 total += len(t.acknowledged)
                 expected.update(t.acknowledged)
                 services.update(t.services)
@@ -91,6 +98,7 @@ def run(rounds, seed, writers):
                 print(f"  {n + 1} rounds, {total} acknowledged writes, {len(services)} services", flush=True)
         agent.start()
         check_keys(agent, expected)
+    assert total >= 20 * rounds and services, f"{total} writes and {len(services)} services were acknowledged in {rounds} rounds: too few to prove anything"
     print(f"{rounds} rounds, {total} acknowledged writes, none missing", flush=True)
 
 

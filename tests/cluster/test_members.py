@@ -2,6 +2,7 @@
 """Three servers under one gossip pool: each is registered with serfHealth and the service consul by whoever leads; a killed one turns critical
 everywhere and comes back; one that leaves is gone from the catalog and from Raft; a new leader finds the old one.   test_members.py"""
 import argparse
+import json
 import signal
 import time
 
@@ -35,6 +36,11 @@ def show(cluster, wanted, seconds=DETECTED):
     return time.monotonic() - since
 
 
+def seen_by_autopilot(server):
+    """{node: (SerfStatus, Version, LastContact)} as this server shows it, healthy or not."""
+    return {s["Name"]: (s["SerfStatus"], s["Version"], s["LastContact"]) for s in json.loads(server.request("GET", "/v1/operator/autopilot/health")[2])["Servers"]}
+
+
 def registered(cluster):
     took = show(cluster, {"s1": "passing", "s2": "passing", "s3": "passing"})
     for server in cluster.servers:
@@ -46,6 +52,9 @@ def registered(cluster):
             assert row["ServicePort"] == other.ports["server"], (row, other.ports)
             assert row["ServiceMeta"]["raft_version"] == "3" and row["ServiceMeta"]["version"].startswith("1."), row
             assert row["TaggedAddresses"] and len(row["ID"]) == 36, row
+        said = lambda: {name: (status, version) for name, (status, version, _) in seen_by_autopilot(server).items()}
+        eventually("autopilot has all three", 20, lambda: said() == dict.fromkeys(("s1", "s2", "s3"), ("alive", "1.8.7")))
+        assert [s["ProtocolVersion"] for s in server.json("GET", "/v1/operator/raft/configuration?stale")["Servers"]] == ["3"] * 3
     step(f"all three are registered with a passing serfHealth at each, {took:.1f} s after they were writable")
 
 
@@ -66,6 +75,7 @@ def leader_dies(cluster):
     leader.kill()
     cluster.wait_writable(15)
     took = show(cluster, {"s1": "passing", "s2": "passing", "s3": "passing", leader.name: "critical"})
+    eventually("the one that the next leader never heard of says so", 20, lambda: seen_by_autopilot(cluster.wait_leader())[leader.name] == ("failed", "1.8.7", "-1ns"))
     step(f"the leader {leader.name} was killed, the next one says critical after {took:.1f} s")
     leader.start()
     cluster.wait_caught_up(leader)
@@ -112,7 +122,7 @@ def test(binary):
             leader_dies(cluster)
             one_leaves(cluster)
         except (AssertionError, OSError) as e:
-            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from None
+            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
 
 
 if __name__ == "__main__":

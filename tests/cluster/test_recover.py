@@ -5,7 +5,7 @@ import base64
 import json
 import os
 
-from agent import eventually, free_port, main
+from agent import eventually, free_ports, main
 from cluster import Cluster
 
 QUICK = ["-hcl", 'autopilot { server_stabilization_time = "500ms" last_contact_threshold = "2s" }']
@@ -66,8 +66,7 @@ def recovers(cluster):
 def moves(cluster, server):
     """A server comes back with its data at another address."""
     server.kill()
-    for port in ("server", "serf_lan"):
-        server.ports[port] = free_port()
+    server.ports["server"], server.ports["serf_lan"] = free_ports(2)
     server.start()
     address = f"{server.ip}:{server.ports['server']}"
 
@@ -85,4 +84,5 @@ def test():
         recovers(cluster)
 
 
-main(test)
+if __name__ == "__main__":
+    main(test)

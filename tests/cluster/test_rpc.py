@@ -22,8 +22,9 @@ def address(server):
 
 
 def record(binary):
-    with Agent(binary=binary).start() as server, rpc.Client(address(server)) as c:
-        with open(GOLDEN, "w") as f:
+    with Agent(binary=binary) as server:
+        server.start()
+        with rpc.Client(address(server)) as c, open(GOLDEN, "w") as f:
             json.dump(answers(c), f, indent=1, sort_keys=True)
             f.write("\n")
 
@@ -140,7 +141,8 @@ def struct_frame(length):
 
 
 def run(silent):
-    with Agent().start() as server:
+    with Agent() as server:
+        server.start()
         same_answers(server)
         blocking(server)
         print(f"   grew by {hostile(server, silent)} MiB", flush=True)

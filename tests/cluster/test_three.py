@@ -66,6 +66,7 @@ def leader_hangs(cluster, seconds):
     time.sleep(seconds)
     leader.thaw()
     healed = cluster.wait_writable(15)
+    cluster.wait_caught_up(leader)
     step(f"the leader {leader.name} hung, writable through the others after {took:.2f} s, through it {healed:.2f} s after it went on")
 
 
@@ -146,7 +147,7 @@ def test(binary, clients, seed):
             lost = load.verify(cluster.wait_leader())
             assert not lost, lost
         except (AssertionError, OSError) as e:
-            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from None
+            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
 
 
 if __name__ == "__main__":

@@ -2,68 +2,54 @@
 """Plays the recorded cases against a binary and compares its answers with those of the real Consul."""
 
 import argparse
-import json
-import os
 import sys
 import time
 
 import groups
-from normal import differences, normalise
+from judge import Known, golden_file, judge, load, write_ours
+from normal import answer_deviations, normalise
 from play import Player
-from server import Client, Server
+from server import Client, Server, started, limit_time
 
 
-def check(options, name, module, cases):
-    """[(case, step number, step, [differences])] of one group, each played step one element."""
-    path = os.path.join(groups.FOLDER, "golden", *(["client"] if options.client else []), name + ".json")
-    if options.client and not os.path.exists(path):
-        return []  # what a client agent answers otherwise only by chance is not recorded
-    with open(path) as file:
-        golden = json.load(file)
+def answered(case):
+    return [step for step in case["steps"] if step["kind"] not in ("background", "pause")]
+
+
+def start(options, module):
+    hcl = getattr(module, "hcl", "")
+    return started(lambda: Client(options.binary, hcl, options.server) if options.client else Server(options.binary, hcl))
+
+
+def check(options, known, ours, name, module, cases):
+    """[(case, step number, step, [what is wrong], reason of a known difference)] of one group, each played step one element."""
+    golden = load(golden_file(groups.FOLDER, options.client, name))
+    there = {each["name"] for each in module.cases}
     results, server = [], None
+    results += [(each, 0, {"kind": "case"}, ["answers are recorded of a case that is not there"], None) for each in golden if each not in there]
     try:
         for each in cases:
-            steps = [s for s in each["steps"] if s["kind"] not in ("background", "pause")]
-            want = golden.get(each["name"])
-            if want is None and options.client:
-                continue
-            if want is None or len(want) != len(steps):
-                results.append((each["name"], 0, steps[0], ["golden answers are missing: run record.py"]))
+            steps, want, case = answered(each), golden.get(each["name"]), f"{name}/{each['name']}"
+            if want is None:
+                results += [(each["name"], *result) for result in judge(known, case, steps, None, [])]
                 continue
             if server is None or not server.alive():
                 if server is not None:
                     server.stop()
                 try:
-                    hcl = getattr(module, "hcl", "")
-                    server = Client(options.binary, hcl, options.server) if options.client else Server(options.binary, hcl)
+                    server = start(options, module)
                 except RuntimeError as error:
-                    return results + [(each["name"], 0, steps[0], [str(error)])]
-            command = [options.cli or server.binary]
-            got = normalise(Player(server, command).play(each["steps"]), server.known_ports())
-            for number, (step, left, right) in enumerate(zip(steps, want, got), 1):
-                found = differences(left, right, rank_slack=step.get("rank_slack", 0))
-                if not server.alive():
-                    found = found + ["the server died during this case:\n" + server.log()[-500:]]
-                results.append((each["name"], number, step, found))
+                    return results + [(each["name"], 0, steps[0], [str(error)], None)]
+            got = normalise(Player(server, [options.cli or server.binary]).play(each["steps"]), server.known_ports())
+            ours.update({(case, number): answer_deviations(left, right) for number, (left, right) in enumerate(zip(want, got), 1)})
+            found = judge(known, case, steps, want, got)
+            if not server.alive() and not each.get("ends"):
+                found.append((0, steps[-1], ["the server died during this case:\n" + server.log()[-500:]], None))
+            results += [(each["name"], *result) for result in found]
     finally:
         if server is not None:
             server.stop()
     return results
-
-
-def known_differences(found, client):
-    """{(group, case, step number): reason} of what is meant to differ, as far as it is played in this run."""
-    with open(os.path.join(groups.FOLDER, "differences_client.json" if client else "differences.json")) as file:
-        listed = json.load(file)
-    played = {(name, each["name"]) for name, _, cases in found for each in cases}
-    known, every = {}, {f"{name}/{each['name']}" for name, _, cases in groups.load([]) for each in cases}
-    for case, steps in listed.items():
-        if case not in every:
-            raise SystemExit(f"differences.json names a case that does not exist: {case}")
-        name, _, rest = case.partition("/")
-        if (name, rest) in played:
-            known.update({(name, rest, int(number)): reason for number, reason in steps.items()})
-    return known
 
 
 def describe(step):
@@ -76,48 +62,63 @@ def describe(step):
     return step["kind"]
 
 
+class Tally:
+    def __init__(self, options):
+        self.options, self.passed, self.failed, self.differing = options, 0, 0, 0
+
+    def fail(self, what, wrong):
+        self.failed += 1
+        shown = wrong if self.options.v else [wrong[0] + (f" (and {len(wrong) - 1} more)" if wrong[1:] else "")]
+        print(f"FAIL  {what}: " + "\n        ".join(shown))
+
+    def add(self, group, case, number, step, wrong, reason):
+        what = f"{group}/{case} {number}: {describe(step)}"
+        if wrong:
+            self.fail(what, wrong)
+        elif reason is not None:
+            self.differing += 1
+            print(f"known {what}: {reason}")
+        else:
+            self.passed += 1
+            if self.options.v:
+                print(f"ok    {what}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True)
-    parser.add_argument("--client", action="store_true", help="send the requests to a client agent of a server, and compare with what the real one's answers were")
+    parser.add_argument("--client", action="store_true", help="send the requests to a client agent of a server, and compare with what the real one's client answered")
     parser.add_argument("--server", help="another binary for the server behind --client (such as the real Consul)")
     parser.add_argument("--cli", help="another binary for the command line cases (such as the real Consul)")
     parser.add_argument("--only", action="append", default=[], help="only groups or cases whose name holds this")
     parser.add_argument("--jobs", type=int, default=3, help="servers that run at the same time")
+    parser.add_argument("--real", action="store_true", help="the binary is the real Consul: its answers must be those recorded, listed differences or not")
+    parser.add_argument("--write-ours", action="store_true", help="write what is ours of the steps listed in differences.json into it; read what changed")
     parser.add_argument("-v", action="store_true", help="also print what passed, and every difference in full")
     options = parser.parse_args()
-    started, passed, failed, differing = time.monotonic(), 0, 0, 0
-    found = groups.load(options.only)
-    known = known_differences(found, options.client)
-    for name, results in groups.in_parallel(found, lambda *g: check(options, *g), options.jobs):
-        group_passed = group_failed = 0
-        for case, number, step, wrong in results:
-            reason = known.pop((name, case, number), None)
-            if reason is not None and wrong:
-                differing += 1
-                print(f"known {name}/{case} {number}: {describe(step)}: {reason}")
-                if options.v:
-                    print("        " + "\n        ".join(wrong))
-                continue
-            if reason is not None:
-                wrong = ["listed in differences.json, but differs no longer"]
-            if not wrong:
-                passed += 1
-                group_passed += 1
-                if options.v:
-                    print(f"ok    {name}/{case} {number}: {describe(step)}")
-                continue
-            failed += 1
-            group_failed += 1
-            shown = wrong if options.v else [wrong[0] + (f" (and {len(wrong) - 1} more)" if wrong[1:] else "")]
-            print(f"FAIL  {name}/{case} {number}: {describe(step)}: " + "\n        ".join(shown))
-        print(f"{name}: {group_passed} passed, {group_failed} failed", flush=True)
-    for name, case, number in known:
-        failed += 1
-        print(f"FAIL  {name}/{case} {number}: listed in differences.json, but there is no such step")
+    limit_time()
+    started, tally, ours = time.monotonic(), Tally(options), {}
+    known, found = Known(groups.FOLDER, options.client, mixed=options.server is not None), groups.load(options.only)
+    if options.real:
+        known.steps = {}
+    every = {f"{name}/{each['name']}": len(answered(each)) for name, _, cases in groups.load([]) for each in cases}
+    for fault in known.faults(every) if not options.write_ours else []:
+        tally.fail("lists", [fault])
+    if tally.failed:
+        sys.exit(f"0 passed, {tally.failed} failed")
+    for name, results in groups.in_parallel(found, lambda *g: check(options, known, ours, *g), options.jobs):
+        before = tally.passed, tally.failed
+        for result in results:
+            tally.add(name, *result)
+        print(f"{name}: {tally.passed - before[0]} passed, {tally.failed - before[1]} failed", flush=True)
+    if options.write_ours:
+        write_ours(known, ours)
+    for case, reason in known.unrecorded.items():
+        print(f"not recorded: {case}: {reason}")
     print(f"conformance took {time.monotonic() - started:.0f} s")
-    print(f"{passed} passed, {differing} known differences, {failed} failed")
-    sys.exit(1 if failed else 0)
+    print(f"{tally.differing} known differences, {len(known.unrecorded)} cases not recorded")
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    sys.exit(1 if tally.failed else 0)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ TYPE_NAMES = {number: name for name, number in TYPES.items()}
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 
 
-def question(name, qtype, edns=0, ident=4711, recursion=True, subnet=None):
+def question(name, qtype, edns=0, ident=4711, recursion=True, subnet=None, edns_flags=0):
+    """`edns` is the size that is offered, `edns_flags` what EDNS keeps where a record has its time to live: extended rcode, version, flags."""
     flags = 0x0100 if recursion else 0
     packet = struct.pack("!HHHHHH", ident, flags, 1, 0, 0, 1 if edns else 0)
     for label in name.rstrip(".").split("."):
@@ -22,7 +23,7 @@ def question(name, qtype, edns=0, ident=4711, recursion=True, subnet=None):
             network = ipaddress.ip_network(subnet)
             data = network.network_address.packed[:(network.prefixlen + 7) // 8]
             options = struct.pack("!HHHBB", 8, 4 + len(data), 1, network.prefixlen, 0) + data
-        packet += b"\0" + struct.pack("!HHIH", TYPES["OPT"], edns, 0, len(options)) + options
+        packet += b"\0" + struct.pack("!HHIH", TYPES["OPT"], edns, edns_flags, len(options)) + options
     return packet
 
 
@@ -65,14 +66,19 @@ def read_data(packet, rtype, at, length):
     return packet[at:at + length].hex()
 
 
-def take_apart(packet):
+def class_of(number):
+    return {} if number == 1 else {"class": number}
+
+
+def take_apart(packet, asked_packet=b"\0\0"):
     """What an answer says, records sorted because servers shuffle them."""
     ident, flags, questions, *counts = struct.unpack_from("!HHHHHH", packet)
     at = 12
     asked = []
     for _ in range(questions):
         name, at = read_name(packet, at)
-        asked.append(f"{name} {TYPE_NAMES.get(struct.unpack_from('!H', packet, at)[0])}")
+        number, qclass = struct.unpack_from("!HH", packet, at)
+        asked.append(f"{name} {TYPE_NAMES.get(number, number)}" + ("" if qclass == 1 else f" class {qclass}"))
         at += 4
     sections = []
     for count in counts:
@@ -83,14 +89,17 @@ def take_apart(packet):
             at += 10
             rtype = TYPE_NAMES.get(number, str(number))
             if rtype == "OPT":
-                records.append({"type": rtype, "size": rclass, "data": packet[at:at + length].hex()})
+                records.append({"type": rtype, "name": name, "size": rclass, "rcode": ttl >> 24, "version": ttl >> 16 & 255,
+                                "flags": f"{ttl & 0xFFFF:04x}", "data": packet[at:at + length].hex()})
             else:
-                records.append({"name": name, "type": rtype, "ttl": ttl,
+                records.append({"name": name, "type": rtype, **class_of(rclass), "ttl": ttl,
                                 "data": read_data(packet, rtype, at, length)})
             at += length
         sections.append(sorted(records, key=str))
     set_flags = [name for bit, name in ((0x8000, "qr"), (0x0400, "aa"), (0x0200, "tc"), (0x0100, "rd"),
-                                        (0x0080, "ra")) if flags & bit]
-    return {"rcode": RCODES.get(flags & 15, str(flags & 15)), "flags": set_flags, "question": asked,
+                                        (0x0080, "ra"), (0x0040, "z"), (0x0020, "ad"), (0x0010, "cd")) if flags & bit]
+    wanted = struct.unpack_from("!H", asked_packet)[0]
+    return {"id": "as asked" if ident == wanted else f"{ident}, not {wanted}", "opcode": flags >> 11 & 15,
+            "rcode": RCODES.get(flags & 15, str(flags & 15)), "flags": set_flags, "question": asked,
             "answer": sections[0], "authority": sections[1], "additional": sections[2],
             "trailing": len(packet) - at}

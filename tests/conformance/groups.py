@@ -31,5 +31,8 @@ def in_parallel(groups, work, jobs):
     """Runs work(name, module, cases) for every group, a few at a time; the results come in the groups' order."""
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         futures = [pool.submit(work, *group) for group in groups]
-        for group, future in zip(groups, futures):
-            yield group[0], future.result()
+        try:
+            for group, future in zip(groups, futures):
+                yield group[0], future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # of those that have not begun, when this one was told to end

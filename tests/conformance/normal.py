@@ -1,7 +1,7 @@
 """Makes answers of two different servers comparable, and compares them.
 
-Indexes become their rank within one case, uuids their order of appearance, ports the name of the listener, and
-times a mask. Everything else, the order of JSON keys included, must be equal.
+Indexes become their rank within one case, uuids their order of appearance, ports the name of the listener, times and
+hashes their form. Everything else, the order of JSON keys included, must be equal.
 """
 
 import json
@@ -10,15 +10,15 @@ import re
 from server import NODE_ID
 
 INDEX_KEYS = {"CreateIndex", "ModifyIndex", "X-Consul-Index", "Index"}
-HASH_KEYS = {"X-Consul-Contenthash", "ContentHash"}  # over a server's own structures: that there is one is compared
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
-TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000)?(Z| UTC)?")
+TIME = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d:\d\d(\.\d+)?((?: \+0000)?(?:Z| UTC)?)")
 PORT = re.compile(r"(?<=[:=])\d{4,5}\b")
 LOCAL_PORT = re.compile(r"127\.0\.0\.1:\d{4,5}->")  # the client's own port in texts of the operating system
 MODIFY_INDEX = re.compile(r"(current modify index|ModifyIndex\s+|CreateIndex\s+) ?\d+")
 # The same two shown as JSON by the command line (0 means none, and stays), and what a failed index check had asked for.
 PRINTED_INDEX = re.compile(r'("(?:Create|Modify)Index": |current modify index <index> != )[1-9]\d*')
 RANK = re.compile(r"#\d+")
+ABSENT = "<absent>"
 
 
 class Masker:
@@ -31,7 +31,7 @@ class Masker:
 
     def text(self, value):
         value = UUID.sub(self._uuid, value)
-        value = TIME.sub("<time>", value)
+        value = TIME.sub(lambda m: f"<time{m.group(1)}{'.' if m.group(2) else ''}{m.group(3)}>", value)
         value = LOCAL_PORT.sub("127.0.0.1:<client>->", value)
         value = MODIFY_INDEX.sub(lambda m: m.group(1) + " <index>", value)
         value = PRINTED_INDEX.sub(r"\1<index>", value)
@@ -41,7 +41,8 @@ class Masker:
         found = match.group(0).lower()
         if found == NODE_ID or found.startswith("00000000-") or len(set(found)) < 4:
             return match.group(0)
-        return f"<uuid{self.uuids.setdefault(found, len(self.uuids) + 1)}>"
+        shown = f"uuid{self.uuids.setdefault(found, len(self.uuids) + 1)}"
+        return f"<{shown}>" if match.group(0) == found else f"<{shown} in capitals>"
 
     def _port(self, match):
         name = self.port_names.get(int(match.group(0)))
@@ -78,15 +79,6 @@ def put_ranks(value, ranks):
     return value
 
 
-def types_of(value):
-    """Only the shape: keys and types, for answers whose values belong to the machine."""
-    if isinstance(value, dict):
-        return {k: types_of(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [types_of(value[0])] if value else []
-    return f"<{type(value).__name__}>"
-
-
 def drop(value, names):
     if isinstance(value, dict):
         return {k: drop(v, names) for k, v in value.items() if k not in names}
@@ -101,32 +93,38 @@ def normalise(answers, ports):
     return put_ranks(masked, masker.ranks())
 
 
-def differences(want, got, where="", rank_slack=0):
-    """Sentences that say where two normalised answers differ; empty when they are equal. Ranks may be off by the slack."""
+def deviations(want, got, where="", rank_slack=0):
+    """[(path, want, got)] of where two normalised answers differ; ABSENT stands for what is not there. Ranks may be off by the slack."""
     if isinstance(want, dict) and isinstance(got, dict):
         found = []
         for key in want:
-            if key not in got:
-                found.append(f"{where}/{key}: missing, want {short(want[key])}")
-            elif key not in HASH_KEYS:
-                found += differences(want[key], got[key], f"{where}/{key}", rank_slack)
-        found += [f"{where}/{key}: not wanted, got {short(got[key])}" for key in got if key not in want]
+            found += deviations(want[key], got.get(key, ABSENT), f"{where}/{key}", rank_slack)
+        found += [(f"{where}/{key}", ABSENT, got[key]) for key in got if key not in want]
         if not found and list(want) != list(got):
-            found.append(f"{where}: order of keys, want {list(want)}, got {list(got)}")
+            found.append((f"{where} order of keys", list(want), list(got)))
         return found
-    if isinstance(want, list) and isinstance(got, list):
-        found = []
-        if len(want) != len(got):
-            found.append(f"{where}: {len(want)} elements wanted, got {len(got)}: {short(got)}")
-        for number, (left, right) in enumerate(zip(want, got)):
-            found += differences(left, right, f"{where}/{number}", rank_slack)
-        return found
+    if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
+        return [each for number, (left, right) in enumerate(zip(want, got)) for each in deviations(left, right, f"{where}/{number}", rank_slack)]
     if rank_slack and isinstance(want, str) and isinstance(got, str) and RANK.fullmatch(want) and RANK.fullmatch(got):
         if abs(int(want[1:]) - int(got[1:])) <= rank_slack:
             return []
-    if type(want) is not type(got) or want != got:
-        return [f"{where}: want {short(want)}, got {short(got)}"]
-    return []
+    return [] if same(want, got) else [(where, want, got)]
+
+
+def same(want, got):
+    """Equal in every type: in Python 1 is True, and 1.0."""
+    return json.dumps(want) == json.dumps(got)
+
+
+def answer_deviations(want, got, rank_slack=0):
+    """As deviations(), of whole answers. That there is no answer is never equal to anything."""
+    if isinstance(got, dict) and "failed" in got:
+        return [("no answer", want, got["failed"])]
+    return deviations(want, got, "", rank_slack)
+
+
+def in_words(found):
+    return [f"{where}: want {short(want)}, got {short(got)}" for where, want, got in found]
 
 
 def short(value):

@@ -2,7 +2,6 @@
 
 import gzip
 import http.client
-import json
 import os
 import re
 import socket
@@ -12,13 +11,30 @@ import threading
 import time
 
 import dns_packet
-from normal import drop, types_of
+import kinds
+from layout import layout, parse
+from normal import drop
+from server import children, patience
 
-HEADERS = ("Allow", "Cache-Control", "Content-Encoding", "Content-Security-Policy", "Content-Type", "Location",
-           "Retry-After", "Vary", "X-Cache", "X-Consul-Contenthash", "X-Consul-Effective-Consistency",
-           "X-Consul-Index", "X-Consul-Knownleader", "X-Consul-Lastcontact", "X-Consul-Reason",
-           "X-Consul-Token", "X-Consul-Translate-Addresses", "X-Content-Type-Options", "X-Conformance")
-UNTIL_SECONDS = 8.0
+# How a body is framed is the connection's affair; that it is framed well, the client sees to.
+FRAMING = ("content-length", "transfer-encoding")
+DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
+UNTIL_SECONDS = patience(8.0)
+
+
+def compared_headers(pairs):
+    """{name as sent: value, or all its values}. A good Date is left out; one that is not, or none, is told."""
+    found, dated = {}, False
+    for name, value in pairs:
+        if name.lower() == "date" and not dated:
+            dated = True
+            if not DATE.fullmatch(value):
+                found[name] = value
+        elif name.lower() not in FRAMING:
+            found.setdefault(name, []).append(int(value) if name == "X-Consul-Index" and value.isdigit() else value)
+    if not dated:
+        found["no Date"] = True
+    return {name: values[0] if isinstance(values, list) and len(values) == 1 else values for name, values in sorted(found.items())}
 
 
 class Player:
@@ -33,7 +49,7 @@ class Player:
         for step in steps:
             try:
                 answer = getattr(self, "play_" + step["kind"])(step)
-            except (OSError, http.client.HTTPException, ValueError, IndexError, KeyError) as error:
+            except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
                 answer = {"failed": f"{type(error).__name__}: {error}"}
             if answer is not None:
                 answers.append(answer)
@@ -49,7 +65,7 @@ class Player:
     # ---- HTTP
 
     def play_http(self, step):
-        deadline = time.monotonic() + UNTIL_SECONDS
+        deadline = time.monotonic() + patience(step.get("seconds", UNTIL_SECONDS))
         while True:
             answer, body = self.ask(step)
             wanted = step.get("until")
@@ -61,7 +77,7 @@ class Player:
             time.sleep(0.1)
 
     def ask(self, step):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.ports["http"], timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.ports["http"], timeout=patience(30))
         try:
             started = time.monotonic()
             body = self.fill(step["body"])
@@ -85,15 +101,7 @@ class Player:
 
     @staticmethod
     def headers(response):
-        found = {}
-        for name, value in response.getheaders():
-            for wanted in HEADERS:
-                if name.lower() == wanted.lower():
-                    found[name] = value
-        for name in found:
-            if name == "X-Consul-Index" and found[name].isdigit():
-                found[name] = int(found[name])
-        return dict(sorted(found.items()))
+        return compared_headers(response.getheaders())
 
     def answer(self, step, response, content, took):
         headers = self.headers(response)
@@ -124,7 +132,7 @@ class Player:
     def shape(step, content, answer):
         text = content.decode(errors="backslashreplace")
         try:
-            parsed = json.loads(text)
+            parsed = parse(text)
         except ValueError:
             parsed = None
         if isinstance(parsed, (dict, list)):
@@ -132,18 +140,14 @@ class Player:
             if "/v1/catalog/services" in step["path"] and isinstance(shown, dict):
                 # The order of the tags is that of a Go map: any.
                 shown = {name: sorted(tags) if isinstance(tags, list) else tags for name, tags in shown.items()}
-            answer["json"] = types_of(shown) if step.get("types") else shown
-            # The layout itself (indentation, escapes, final newline) is part of the answer.
-            dumped = json.dumps(parsed, separators=(",", ":"))
-            answer["layout"] = "compact" if len(text.split("\n")) == 1 else f"lines, ends {text[-2:]!r}"
-            if "\\u003c" in text:
-                answer["layout"] += ", escapes HTML"
-            if text.endswith("\n") and len(dumped.split("\n")) == 1 and answer["layout"] == "compact":
-                answer["layout"] = "compact, newline"
+            if "sort" in step and isinstance(shown, list):
+                shown = sorted(shown, key=lambda row: str(row.get(step["sort"])) if isinstance(row, dict) else str(row))
+            if "metrics" in step and isinstance(shown, dict):
+                shown = kinds.metrics(shown, step["metrics"])
+            answer["json"] = kinds.by_kind(shown, step.get("kinds", {}))
+            answer["layout"] = layout(text)
         else:
             length = step.get("prefix")
-            if step.get("types"):
-                text = "<text>" if text else ""
             answer["text"] = text if length is None else text[:length]
         return parsed
 
@@ -163,7 +167,7 @@ class Player:
 
     def play_join(self, step):
         thread, done = self.running.pop(step["name"])
-        thread.join(30)
+        thread.join(patience(30) + 1)
         return done.get("answer", {"failed": "no answer within 30 s"})
 
     def play_pause(self, step):
@@ -173,7 +177,7 @@ class Player:
 
     def play_raw(self, step):
         answers, ended = [], False
-        with socket.create_connection(("127.0.0.1", self.server.ports["http"]), timeout=5) as connection:
+        with socket.create_connection(("127.0.0.1", self.server.ports["http"]), timeout=patience(5)) as connection:
             try:
                 for number, chunk in enumerate(step["chunks"]):
                     if number:
@@ -181,7 +185,7 @@ class Player:
                     connection.sendall(chunk.replace(b"<<host>>", self.fill("<<host>>").encode()))
             except OSError:
                 pass  # the server may have closed already; its answer is still read
-            connection.settimeout(step["wait"])
+            connection.settimeout(patience(step["wait"]))
             received = b""
             while True:
                 answers, rest = split_answers(received)
@@ -209,15 +213,13 @@ class Player:
     def play_dns(self, step):
         deadline = time.monotonic() + UNTIL_SECONDS
         while True:
-            answer = dns_packet.take_apart(self.exchange(step))
+            answer = dns_packet.take_apart(*self.exchange(step))
             wanted = step.get("until")
             if wanted is None or time.monotonic() > deadline:
                 break
             if wanted == answer["rcode"] or (wanted == "answers" and answer["answer"]):
                 break
             time.sleep(0.1)
-        if "sections" in step:
-            answer = {name: value for name, value in answer.items() if name in step["sections"]}
         if step.get("count_only"):
             for name in ("answer", "additional"):
                 if name in answer:
@@ -227,17 +229,17 @@ class Player:
     def exchange(self, step):
         packet = step.get("packet") or dns_packet.question(
             self.fill(step["qname"]), step["qtype"], step.get("edns", 0), subnet=step.get("subnet"),
-            recursion=step.get("recursion", True))
+            recursion=step.get("recursion", True), ident=step.get("ident", 4711), edns_flags=step.get("edns_flags", 0))
         address = ("127.0.0.1", self.server.ports["dns"])
         if step.get("tcp"):
-            with socket.create_connection(address, timeout=5) as connection:
+            with socket.create_connection(address, timeout=patience(5)) as connection:
                 connection.sendall(len(packet).to_bytes(2, "big") + packet)
                 stream = connection.makefile("rb")
-                return stream.read(int.from_bytes(stream.read(2), "big"))
+                return stream.read(int.from_bytes(stream.read(2), "big")), packet
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
-            connection.settimeout(5)
+            connection.settimeout(patience(5))
             connection.sendto(packet, address)
-            return connection.recv(65536)
+            return connection.recv(65536), packet
 
     # ---- CLI
 
@@ -247,17 +249,18 @@ class Player:
             for name, text in step.get("files", {}).items():
                 with open(os.path.join(folder, name), "w") as file:
                     file.write(text)
-            run = subprocess.Popen(self.command + [self.fill(a) for a in step["arguments"]], cwd=folder,
-                                   env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
+            run = children.start(self.command + [self.fill(a) for a in step["arguments"]], cwd=folder, env=environment,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             try:
-                out, err = run.communicate(step.get("stdin", "").encode(), timeout=step.get("seconds", 20))
+                out, err = run.communicate(step.get("stdin", "").encode(), timeout=patience(step.get("seconds", 20)))
                 code = run.returncode
             except subprocess.TimeoutExpired:
                 run.kill()
                 out, err = run.communicate()
                 code = "still running"
         answer = {"stdout": out.decode(errors="replace"), "stderr": err.decode(errors="replace"), "exit": code}
+        if "kinds" in step:
+            answer["stdout"] = kinds.by_kind(kinds.sections(answer["stdout"]), step["kinds"])
         for name in step.get("loose", ()):
             answer[name] = "<some text>" if answer[name] else ""
         if step.get("sorted"):
@@ -273,7 +276,8 @@ def split_answers(received, ended=False):
         if not found:
             return answers, received
         lines = head.decode("latin-1").split("\r\n")
-        fields = {line.partition(":")[0].lower(): line.partition(":")[2].strip() for line in lines[1:]}
+        pairs = [(line.partition(":")[0], line.partition(":")[2].strip()) for line in lines[1:]]
+        fields = {name.lower(): value for name, value in pairs}
         status = lines[0].split(" ")
         if len(status) < 2 or not status[1].isdigit():
             return answers, received
@@ -303,5 +307,4 @@ def split_answers(received, ended=False):
             body, received = rest, b""
         else:
             body, received = b"", rest
-        kept = {n: fields[n] for n in ("connection", "content-type", "allow") if n in fields}
-        answers.append({"status": int(status[1]), "headers": kept, "text": body.decode(errors="replace")})
+        answers.append({"line": lines[0], "headers": compared_headers(pairs), "text": body.decode(errors="replace")})

@@ -5,32 +5,18 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "support"))
+import children  # noqa: E402
+from patience import limit_time, patience  # noqa: E402,F401 (for those who include this)
+from ports import free_ports  # noqa: E402
+
 NODE_ID = "11111111-2222-3333-4444-555555555555"
 PORT_NAMES = ("http", "dns", "server", "serf_lan", "serf_wan")
-
-
-def free_ports(count):
-    """Ports that are free for TCP and UDP at this moment; all are held until the last one is found."""
-    held, ports = [], []
-    while len(ports) < count:
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        tcp.bind(("127.0.0.1", 0))
-        port = tcp.getsockname()[1]
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        held += [tcp, udp]
-        try:
-            udp.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        ports.append(port)
-    for each in held:
-        each.close()
-    return ports
 
 
 class Server:
@@ -41,7 +27,11 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix="conformance-")
         self.ports = dict(zip(PORT_NAMES, free_ports(len(PORT_NAMES))))
         self.process = None
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:
+            self.stop()
+            raise
 
     def known_ports(self):
         return self.ports
@@ -60,12 +50,11 @@ class Server:
             arguments += ["-hcl", self.hcl]
         with open(f"{self.folder}/log", "ab") as log:
             # A group of its own, so that stop() also reaches what script checks started.
-            self.process = subprocess.Popen(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                            start_new_session=True)
+            self.process = children.start(arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         self.wait_ready()
 
     def wait_ready(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patience(30, times=10)
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.binary} ended with {self.process.returncode}:\n{self.log()[-2000:]}")
@@ -81,12 +70,20 @@ class Server:
         raise RuntimeError(f"{self.binary} was not ready within 30 s:\n{self.log()[-2000:]}")
 
     def fetch(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"], timeout=patience(5))
         try:
             connection.request("GET", path)
             return connection.getresponse().read()
         finally:
             connection.close()
+
+    def entered_as_usual(self):
+        """The leader enters each node in the catalog, and then the agent changes its own entry. Under load an agent may be first; then nothing
+        changes, and all ranks differ from those that were recorded."""
+        try:
+            return all(row["ModifyIndex"] > row["CreateIndex"] for row in json.loads(self.fetch("/v1/catalog/nodes")))
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+            return True  # what plays to it will tell
 
     def log(self):
         with open(f"{self.folder}/log", "rb") as log:
@@ -105,17 +102,23 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def started(make):
+    """What make() starts, again where agent and leader entered it in the odd order."""
+    for _ in range(5):
+        server = make()
+        if server.entered_as_usual():
+            return server
+        server.stop()
+    return make()
+
+
 class Client(Server):
     """A client agent of a server that nobody asks directly. Both are of the one binary, or the server of another."""
 
     def __init__(self, binary, hcl="", server_binary=None):
         self.behind = None
         self.behind = Server(server_binary or binary, hcl, node="conf-server")
-        try:
-            super().__init__(binary, hcl)
-        except RuntimeError:
-            self.stop()
-            raise
+        super().__init__(binary, hcl)
 
     def known_ports(self):
         return {**self.ports, **{"server's " + name: port for name, port in self.behind.ports.items()}}
@@ -124,7 +127,7 @@ class Client(Server):
         return ["-node-id=22222222-3333-4444-5555-666666666666", f"-retry-join=127.0.0.1:{self.behind.ports['serf_lan']}", "-retry-interval=1s"]
 
     def wait_ready(self):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + patience(30, times=10)
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.binary} ended with {self.process.returncode}:\n{self.log()[-2000:]}")

@@ -31,7 +31,7 @@ struct small_directory : directory {
   std::string node_of_address(std::string_view) override { return {}; }
   std::string service_of_address(std::string_view) override { return "web"; }
   bool can_answer() override { return true; }
-  const std::vector<foreign_record>* resolved(std::string_view) override { return nullptr; }
+  const std::vector<foreign_record>* resolved(std::string_view, uint16_t) override { return nullptr; }
 };
 
 } // namespace

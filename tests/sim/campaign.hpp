@@ -18,6 +18,8 @@ campaign_result run_seeds(const run_options& first, uint64_t count, bool stop_at
 
 // The command line that replays one run.
 std::string replay_line(const run_options& o);
+// What the runs did, in words.
+std::string describe(const run_result& totals);
 
 struct mutation_row {
   raft::mutation broken;

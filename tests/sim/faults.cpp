@@ -8,7 +8,7 @@ void world::inject_fault() {
   const scenario& f = *options_.faults;
   schedule(random_.between(1, 2 * fault_every_), at(event_kind::fault, 0));
   const uint32_t weights[] = {f.partition, f.one_way, f.isolate_leader, f.kill, f.power_loss, f.pause, f.transfer,
-                              f.change};
+                              f.change,    f.damage};
   uint64_t sum = 0;
   for (uint32_t w : weights) sum += w;
   uint64_t dice = random_.below(sum);
@@ -38,8 +38,21 @@ void world::inject_fault() {
     }
     return;
   case 7: return change_members(victim);
+  case 8: return damage_log(random_.chance(0.5) ? victim : static_cast<uint32_t>(random_.below(servers_.size())));
   default: return;
   }
+}
+
+// A server stops, and its log is damaged when it comes back. Raft lives with a minority that forgets at a time.
+void world::damage_log(uint32_t n) {
+  size_t forgetful = 0;
+  for (auto& s : servers_) forgetful += s.forgot;
+  server& s = servers_[n];
+  if (!s.core || s.forgot || forgetful + 1 > (options_.nodes - 1) / 2) return;
+  crash(n, random_.chance(0.3));
+  s.store.lose_log(s.applied, std::make_shared<const kv_machine>(s.machine));
+  s.forgot = true;
+  schedule(random_.chance(0.6) ? random_.between(1, 15) : random_.between(15, 300), at(event_kind::restart, n));
 }
 
 // Somebody campaigns or has won: a moment later something happens to it, or to one of its voters.

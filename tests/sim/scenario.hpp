@@ -23,6 +23,7 @@ struct scenario {
   uint32_t pause = 0;         // the process stands still, then goes on
   uint32_t transfer = 0;      // leadership is handed over
   uint32_t change = 0;        // a server is added, promoted, demoted or removed
+  uint32_t damage = 0;        // a server forgets its log, though not its vote, at a restart
   size_t spares = 0;          // servers beside the first members, for changes
   bool hasty = false;         // every leader changes the members as soon as it leads, often cut off from some
   // Share of elections (at most; each run draws its own) that a fault hits: votes on their way to the disk, and leaders that have

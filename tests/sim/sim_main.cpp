@@ -51,11 +51,8 @@ bool parse_value(arguments& a, std::string_view flag, const char* value) {
 }
 
 int report(const arguments& a, const sim::campaign_result& r, double seconds) {
-  const auto& t = r.total;
-  fmt::print("{} runs of {} nodes, scenario {}: {} failed; {:.1f} s; {} entries committed, {} writes and {} reads "
-             "answered, {} terms led, {} crashes, {} snapshots installed, {} changes of the members, {} keys undecided\n",
-             r.runs, a.run.nodes, a.run.faults->name, r.failures, seconds, t.committed, t.acknowledged, t.reads,
-             t.elections, t.crashes, t.snapshots, t.changes, t.undecided);
+  fmt::print("{} runs of {} nodes, scenario {}: {} failed; {:.1f} s; {}\n", r.runs, a.run.nodes, a.run.faults->name, r.failures, seconds,
+             sim::describe(r.total));
   if (r.failures == 0) return 0;
   auto o = a.run;
   o.seed = r.first_failure;

@@ -76,6 +76,7 @@ TEST_CASE("production code that breaks its rules plainly is found out within thi
     run_options o;
     o.broken = m.broken;
     o.core_broken = m.core_broken;
+    o.must_say = m.found_as;
     CHECK(run_seeds(o, 30, true).failures > 0);
   }
 }

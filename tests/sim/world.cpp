@@ -177,6 +177,7 @@ void world::start(uint32_t n) {
   auto core = raft::raft_core::open(o, stored, s.store, prng(random_()));
   if (!core) return checks_.fail(s.name + " does not start: " + core.err().text);
   s.core = std::move(*core);
+  if (s.forgot) s.core->recover(random_() | 1);
   schedule(random_.between(1, s.tick_units), at(event_kind::tick, n));
   schedule_bootstrap(n);
   perform_effects(n);
@@ -224,6 +225,7 @@ void world::perform_effects(uint32_t n) {
     serve_reads(n);
     for (const auto& to : r.snapshots) send_snapshot(n, to);
   }
+  if (s.core && s.forgot) s.forgot = s.core->is_recovering();
 }
 
 void world::write_out(uint32_t n, raft::ready& r) {
@@ -232,7 +234,10 @@ void world::write_out(uint32_t n, raft::ready& r) {
   disk::write w;
   w.id = r.write_id;
   w.hard = r.hard;
-  if (r.restore) {
+  if (r.restore && !s.incoming) { // the term of the entry before a lost log was learned
+    w.restore.emplace(*r.restore, s.store.snapshot());
+    w.restore_members = std::move(r.restore_members);
+  } else if (r.restore) {
     ++result_.snapshots;
     s.machine = *s.incoming;
     s.applied = r.restore->index;

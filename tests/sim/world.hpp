@@ -40,6 +40,7 @@ struct server {
   std::vector<raft::read_state> reads;   // wait for the machine to get there
   bool syncing = false, applying = false;
   uint64_t paused_until = 0;
+  bool forgot = false;                   // its log was damaged, and it is not whole again: a mark on its disk
   uint64_t snapshot_every = 0, snapshot_keep = 0; // entries
   snapshot_ref incoming;                 // arrived with the message that is being stepped
 };
@@ -110,6 +111,7 @@ private:
   void disturb_election(uint32_t n);
   void cut_links(uint32_t kind, uint32_t leader);
   void hit_election(uint32_t n);
+  void damage_log(uint32_t n);
   void mend(uint64_t fault);
 
   run_options options_;

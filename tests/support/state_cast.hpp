@@ -1,8 +1,9 @@
 // A small world for actors that work on the state: a store in a folder of its own, a router that applies what is proposed to
 // it at once, and virtual time that only run() moves.
 #pragma once
-#include "actors/interfaces.hpp"
-#include "storage/state/store.hpp"
+#include "actors/messages/leader_messages.hpp"
+#include "storage/state/lock_delays.hpp"
+#include "storage/state/store_impl.hpp"
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
@@ -19,6 +20,7 @@ struct state_cast {
   uint64_t next_index = 10;
   std::vector<std::string> proposed;        // commands, in order
   std::vector<membership_change> changes;
+  uint64_t led_term = 0;                    // of the last leader_proposals
   error refuse;                             // set: nothing is applied, all are told so
   watch_handle watch;                       // told of changes when set
   caf::actor_system_config cfg;
@@ -36,7 +38,7 @@ struct state_cast {
     system = std::make_unique<caf::actor_system>(cfg);
     jobs = dynamic_cast<caf::scheduler::test_coordinator*>(&system->scheduler());
     REQUIRE(jobs);
-    router = system->spawn(applying_router, this);
+    router = caf::actor_cast<router_handle>(system->spawn(applying_router, this));
   }
   ~state_cast() {
     caf::anon_send_exit(router, caf::exit_reason::user_shutdown);
@@ -56,10 +58,11 @@ struct state_cast {
   apply_result apply(const std::string& command) {
     std::vector<apply_result> results;
     log_command c{raft_index{next_index++}, command};
+    store->internals().damaged = false; // a node would have started anew; a test writes on
     auto changed = store->apply({&c, 1}, results);
     REQUIRE(changed.ok());
     status->applied = c.index.v;
-    store->delays().note(changed->released, jobs->clock().now());
+    store->delays().note(changed->released, changed->index.v, jobs->clock().now());
     if (watch) caf::anon_send(watch, state_changed{std::make_shared<const change_set>(std::move(*changed))});
     return results[0];
   }
@@ -73,17 +76,23 @@ struct state_cast {
   }
 
 private:
-  static router_handle::behavior_type applying_router(router_handle::pointer, state_cast* cast) {
+  using inside = router_handle::extend<caf::reacts_to<leader_proposals>>;
+  static inside::behavior_type applying_router(inside::pointer, state_cast* cast) {
     auto one = [cast](const std::string& command) {
       cast->proposed.push_back(command);
       apply_result r;
       r.failure = cast->refuse;
       return cast->refuse.code == errc::none ? cast->apply(command) : r;
     };
-    return {[one](const proposals& p) {
-              proposals_done done;
-              for (auto& x : p.batch) done.outcomes.push_back({x.id, one(x.command)});
-              if (p.reply_to) caf::anon_send(caf::actor_cast<caf::actor>(p.reply_to), std::move(done));
+    auto all = [one](const proposals& p) {
+      proposals_done done;
+      for (auto& x : p.batch) done.outcomes.push_back({x.id, one(x.command)});
+      if (p.reply_to) caf::anon_send(caf::actor_cast<caf::actor>(p.reply_to), std::move(done));
+    };
+    return {all,
+            [all, cast](const leader_proposals& p) {
+              cast->led_term = p.term;
+              all(p.what);
             },
             [](const read_wanted&) {},
             [cast](const membership_change& c) {

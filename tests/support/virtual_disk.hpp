@@ -49,6 +49,19 @@ public:
 
   void drop_unsynced() { queue_.clear(); }
 
+  // The log is damaged, and a new one is begun after what the state machine holds (`s`, up to `applied`). Term, vote and
+  // configurations are kept twice; the term of the last entry applied is not.
+  void lose_log(raft_index applied, Snapshot s) {
+    std::optional<std::pair<raft_index, raft::membership>> newest;
+    for (auto& m : stored().memberships)
+      if (m.first <= applied) newest = m;
+    compacted_members_ = std::move(newest);
+    log_.clear();
+    queue_.clear();
+    compacted_ = snapshot_at_ = {applied, {}};
+    snapshot_ = std::move(s);
+  }
+
   // A snapshot is written and synced, then the log is cut up to `upto`, which is not beyond it.
   void save_snapshot(raft::log_point at, Snapshot s, raft::log_point upto) {
     snapshot_at_ = at;

@@ -21,6 +21,13 @@ bool same_check(const health_check& mine, const health_check& theirs, bool with_
          (!with_output || mine.output == theirs.output);
 }
 
+// About the bytes that it takes in a command.
+size_t weight_of(const health_check& c) {
+  size_t n = 256 + c.check_id.size() + c.name.size() + c.notes.size() + c.output.size() + c.definition.http.size() + c.definition.body.size();
+  for (auto& tag : c.service_tags) n += tag.size() + 8;
+  return n;
+}
+
 } // namespace
 
 anti_entropy::anti_entropy(node_identity self, anti_entropy_options o, prng random) : self_(std::move(self)), o_(o), random_(random) {}
@@ -53,6 +60,7 @@ bool anti_entropy::has_work(const local_state& s) const {
 
 void anti_entropy::add_command(std::vector<catalog_command>& out, catalog_command c, sent s) {
   c.number = ++numbers_;
+  s.upto = upto_;
   in_flight_.emplace(c.number, std::move(s));
   out.push_back(std::move(c));
 }
@@ -60,6 +68,7 @@ void anti_entropy::add_command(std::vector<catalog_command>& out, catalog_comman
 std::vector<catalog_command> anti_entropy::take_batch(local_state& s) {
   std::vector<catalog_command> out;
   if (!in_flight_.empty()) return out;
+  upto_ = s.changes();
   if (!node_in_sync_) send_node(out);
   // Services before checks, as Consul goes about it.
   send_service_removals(s, out);
@@ -136,13 +145,24 @@ void anti_entropy::send_services(local_state& s, std::vector<catalog_command>& o
     sent what;
     what.service = id;
     what.service_version = local.version;
+    std::vector<const local_check*> news;
     if (auto* checks = s.checks_of(id))
       for (auto& check : *checks) {
         const local_check& k = s.checks().find(check)->second;
-        if (k.in_sync || k.token != local.token) continue;
-        what.checks.emplace_back(check, k.version);
-        r.checks.push_back(*k.record);
+        if (!k.in_sync && k.token == local.token) news.push_back(&k);
       }
+    // With all its checks, so that it is never seen healthier than it is. Where these are more than a command holds, what is not passing
+    // goes with it and the others follow.
+    size_t bytes = 0;
+    for (auto* k : news) bytes += weight_of(*k->record);
+    if (bytes > o_.command_bytes)
+      std::stable_partition(news.begin(), news.end(), [](auto* k) { return k->record->status != health_passing; });
+    bytes = 0;
+    for (auto* k : news) {
+      if ((bytes += weight_of(*k->record)) > o_.command_bytes && !r.checks.empty()) break;
+      what.checks.emplace_back(k->record->check_id, k->version);
+      r.checks.push_back(*k->record);
+    }
     if (r.checks.size() == 1) { // as Consul does: a single check travels alone
       r.check = std::move(r.checks.front());
       r.checks.clear();
@@ -163,16 +183,17 @@ void anti_entropy::send_checks(local_state& s, std::vector<catalog_command>& out
       groups[{k.record->service_id, k.token}].push_back(&k);
     }
   for (auto& [key, group] : groups)
-    for (size_t at = 0; at < group.size(); at += 64) {
+    for (size_t at = 0; at < group.size();) {
       if (out.size() >= o_.batch_commands) return;
       catalog_command c;
       auto& r = c.add.emplace();
       r = base();
       r.token = key.second;
       sent what;
-      for (size_t i = at; i < std::min(group.size(), at + 64); ++i) {
-        r.checks.push_back(*group[i]->record);
-        what.checks.emplace_back(group[i]->record->check_id, group[i]->version);
+      for (size_t bytes = 0; at < group.size() && r.checks.size() < 64; ++at) {
+        if ((bytes += weight_of(*group[at]->record)) > o_.command_bytes && !r.checks.empty()) break;
+        r.checks.push_back(*group[at]->record);
+        what.checks.emplace_back(group[at]->record->check_id, group[at]->version);
       }
       if (r.checks.size() == 1) {
         r.check = std::move(r.checks.front());
@@ -198,6 +219,7 @@ void anti_entropy::finished(local_state& s, uint64_t number, bool done, nanos no
     return;
   }
   if (!batch_failed_) backoff_ = nanos(0);
+  note_told(what);
   if (what.node) {
     node_in_sync_ = true;
     log_.push_back("Synced node info");
@@ -222,6 +244,15 @@ void anti_entropy::finished(local_state& s, uint64_t number, bool done, nanos no
     if (what.removed_service.empty()) log_.push_back("Deregistered check: check=" + id);
   }
 }
+
+void anti_entropy::note_told(const sent& what) {
+  for (auto* id : {&what.service, &what.removed_service})
+    if (!id->empty()) told_.push_back({false, *id, what.upto});
+  for (auto& [id, version] : what.checks) told_.push_back({true, id, what.upto});
+  for (auto& id : what.removed_checks) told_.push_back({true, id, what.upto});
+}
+
+std::vector<catalog_change> anti_entropy::drain_told() { return std::exchange(told_, {}); }
 
 void anti_entropy::give_up(local_state& s, nanos now) {
   while (!in_flight_.empty()) finished(s, in_flight_.begin()->first, false, now);

@@ -27,6 +27,7 @@ struct anti_entropy_options {
   nanos retry_min = std::chrono::milliseconds(50), retry_max = std::chrono::seconds(15);
   bool compare_output = false; // check_update_interval is 0
   size_t batch_commands = 2048;
+  size_t command_bytes = 1 << 20; // of checks, about; the log takes 8 MiB
 };
 
 class anti_entropy {
@@ -39,6 +40,9 @@ public:
   std::vector<catalog_command> take_batch(local_state& s);
   // One outcome per command of the batch. `refused`: the state said no (or there was no leader); it is tried again.
   void finished(local_state& s, uint64_t number, bool done, nanos now);
+
+  // What the catalog was told since the last call, and up to which of our changes.
+  std::vector<catalog_change> drain_told();
 
   // Nobody answered for too long: what is under way counts as failed. Later answers are ignored.
   void give_up(local_state& s, nanos now);
@@ -66,9 +70,11 @@ private:
     std::vector<std::pair<std::string, uint64_t>> checks;
     std::string removed_service;
     std::vector<std::string> removed_checks;
+    uint64_t upto = 0; // of our changes, the last that it knew
   };
   register_request base() const;
   void add_command(std::vector<catalog_command>& out, catalog_command c, sent s);
+  void note_told(const sent& what);
   void send_node(std::vector<catalog_command>& out);
   void send_service_removals(local_state& s, std::vector<catalog_command>& out);
   void send_check_removals(local_state& s, std::vector<catalog_command>& out);
@@ -82,7 +88,8 @@ private:
   prng random_;
   bool node_in_sync_ = false;
   std::map<uint64_t, sent> in_flight_;
-  uint64_t numbers_ = 0;
+  uint64_t numbers_ = 0, upto_ = 0;
+  std::vector<catalog_change> told_;
   nanos retry_at_{0}, full_at_{0}, backoff_{0};
   int64_t scale_ = 1;
   bool batch_failed_ = false;

@@ -22,6 +22,7 @@ error local_state::ttl_update(const std::string& id, std::string_view status, st
   ttl_deadlines_.insert({c.ttl_deadline.count(), id});
   c.last_ttl_output = output;
   set_status(c, status, output, now);
+  still_untold(true, id);
   emit(effect_kind::save_check_state, id, std::move(output), unix_now + std::chrono::duration_cast<std::chrono::seconds>(c.how->ttl).count());
   settle_aliases(now);
   return {};
@@ -29,8 +30,16 @@ error local_state::ttl_update(const std::string& id, std::string_view status, st
 
 void local_state::check_ran(const std::string& id, std::string_view status, std::string_view output, nanos now) {
   auto it = checks_.find(id);
-  if (it == checks_.end()) return;
+  // It may have become another kind of check while it ran.
+  if (it == checks_.end() || !is_run(it->second)) return;
   set_status(it->second, status, std::string(output), now);
+  settle_aliases(now);
+}
+
+void local_state::alias_saw(const std::string& check_id, const alias_verdict& v, nanos now) {
+  auto it = checks_.find(check_id);
+  if (it == checks_.end() || it->second.record->type != "alias") return;
+  set_status(it->second, v.status, v.output, now);
   settle_aliases(now);
 }
 
@@ -66,6 +75,7 @@ void local_state::set_status(local_check& c, std::string_view status, std::strin
 // ---- time -------------------------------------------------------------------------------------------------------
 
 nanos local_state::next_deadline() const {
+  if (!restless_aliases_.empty()) return last_now_;
   nanos next = nanos::max();
   if (!ttl_deadlines_.empty()) next = std::min(next, nanos(ttl_deadlines_.begin()->first));
   if (!held_outputs_.empty()) next = std::min(next, nanos(held_outputs_.begin()->first));
@@ -89,8 +99,10 @@ void local_state::tick(nanos now) {
     checks_.find(id)->second.output_held_until = nanos(0);
     mark_check(id, false);
   }
+  const bool in_portions = !restless_aliases_.empty();
   if (now >= next_reap_) reap(now);
-  settle_aliases(now);
+  if (in_portions) settle_some_aliases(now);
+  else settle_aliases(now);
 }
 
 void local_state::reap(nanos now) {
@@ -127,9 +139,10 @@ void local_state::followers_look(const std::string& service_id, nanos) {
 
 // Takes the worst of the followed service's and the node's checks. An alias that belongs to the node does not look at
 // such aliases (itself among them): with Consul it would never leave critical.
-void local_state::follow(const std::string& alias_id, nanos now) {
+size_t local_state::follow(const std::string& alias_id, nanos now) {
   auto it = checks_.find(alias_id);
-  if (it == checks_.end() || !it->second.how) return;
+  if (it == checks_.end() || !it->second.how) return 0;
+  size_t looks = 0;
   const std::string target = it->second.how->alias_service;
   const bool of_node = it->second.record->service_id.empty();
   std::string status(health_passing), output = "No checks found.";
@@ -137,6 +150,7 @@ void local_state::follow(const std::string& alias_id, nanos now) {
     auto* ids = checks_of(of);
     if (!ids) return;
     for (auto& id : *ids) {
+      ++looks;
       const health_check& c = *checks_.find(id)->second.record;
       if (status == health_critical) return;
       if (id == alias_id || (of_node && of.empty() && c.type == "alias")) continue;
@@ -154,15 +168,24 @@ void local_state::follow(const std::string& alias_id, nanos now) {
     if (!target.empty()) look(target);
   }
   set_status(it->second, status, std::move(output), now);
+  return looks;
 }
 
 void local_state::settle_aliases(nanos now) {
-  last_now_ = now = std::max(now, last_now_);
   // Aliases of aliases settle in a few rounds; a ring of them may not keep us here.
-  for (size_t budget = 4 * checks_.size() + 16; budget > 0 && !restless_aliases_.empty(); --budget) {
+  alias_rounds_ = 4 * checks_.size() + 16;
+  settle_some_aliases(now);
+}
+
+// Thousands of aliases may each look at thousands of checks: what is left after so many looks has its time a little later.
+void local_state::settle_some_aliases(nanos now) {
+  constexpr size_t looks_at_once = 20000;
+  last_now_ = now = std::max(now, last_now_);
+  for (size_t looks = 0; alias_rounds_ > 0 && !restless_aliases_.empty(); --alias_rounds_) {
+    if (looks > looks_at_once) return;
     const std::string id = *restless_aliases_.begin();
     restless_aliases_.erase(restless_aliases_.begin());
-    follow(id, now);
+    looks += 1 + follow(id, now);
   }
   restless_aliases_.clear();
 }

@@ -59,7 +59,17 @@ void local_state::mark_service(const std::string& id, bool in_sync) {
   if (it == services_.end()) return;
   it->second.in_sync = in_sync;
   if (in_sync) dirty_services.erase(id);
-  else if (++it->second.version, dirty_services.insert(id).second) emit(effect_kind::catalog_differs, id);
+  else {
+    it->second.version = ++changes_;
+    dirty_services.insert(id);
+    untold.push_back({false, id, changes_});
+  }
+}
+
+// Asked for again: whoever asks waits for it as well.
+void local_state::still_untold(bool is_check, const std::string& id) {
+  const bool untold_yet = is_check ? dirty_checks.contains(id) || removed_checks.contains(id) : removed_services.contains(id);
+  if (untold_yet) untold.push_back({is_check, id, changes_});
 }
 
 void local_state::mark_check(const std::string& id, bool in_sync) {
@@ -67,7 +77,11 @@ void local_state::mark_check(const std::string& id, bool in_sync) {
   if (it == checks_.end()) return;
   it->second.in_sync = in_sync;
   if (in_sync) dirty_checks.erase(id);
-  else if (++it->second.version, dirty_checks.insert(id).second) emit(effect_kind::catalog_differs, id);
+  else {
+    it->second.version = ++changes_;
+    dirty_checks.insert(id);
+    untold.push_back({true, id, changes_});
+  }
 }
 
 void local_state::adopt_tags(const std::string& service, const string_slice& tags) {
@@ -86,6 +100,13 @@ error local_state::may_run(const check_registration& c, source from) const {
   if (from == source::file && !o_.local_scripts && !o_.remote_scripts)
     return {errc::internal, "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true"};
   return {};
+}
+
+// An id has one owner: who takes it over in silence leaves the other without a check, and so healthy. Consul lets it happen.
+error local_state::may_own(const std::string& check_id, const std::string& service) const {
+  auto it = checks_.find(check_id);
+  if (it == checks_.end() || it->second.record->service_id == service) return {};
+  return id_taken(check_id, it->second.record->service_id, service);
 }
 
 error local_state::prepare_sidecar(const service_definition& d, const node_service& parent, service_definition& side,
@@ -116,6 +137,21 @@ error local_state::add_service(const service_definition& d, source from, const s
   return e;
 }
 
+// Before anything is changed: the ids of all checks that the registration brings.
+error local_state::may_own_all(const node_service& own, const std::vector<check_registration>& checks, const node_service* side,
+                               const std::vector<check_registration>& side_checks) const {
+  const auto ids = check_ids(own, checks);
+  for (auto& id : ids)
+    if (auto e = may_own(id, own.id); e.code != errc::none) return e;
+  if (!side) return {};
+  const std::set<std::string_view> brought(ids.begin(), ids.end());
+  for (auto& id : check_ids(*side, side_checks)) {
+    if (brought.contains(id)) return id_taken(id, own.id, side->id);
+    if (auto e = may_own(id, side->id); e.code != errc::none) return e;
+  }
+  return {};
+}
+
 error local_state::add_service_and_sidecar(const service_definition& d, source from, const std::string& token, bool replace_checks, nanos now) {
   if (auto s = from == source::file ? validate_file_service(d) : validate_service(d); !s) return s.err();
   const node_service own = instance_of(d);
@@ -130,13 +166,12 @@ error local_state::add_service_and_sidecar(const service_definition& d, source f
     for (auto& c : side_checks)
       if (auto e = may_run(c, from); e.code != errc::none) return e;
   }
+  node_service beside = has_side ? instance_of(side) : node_service{};
+  beside.locally_registered_as_sidecar = true;
+  if (auto e = may_own_all(own, checks, has_side ? &beside : nullptr, side_checks); e.code != errc::none) return e;
   if (auto e = add_with_checks(own, checks, from, token, replace_checks, now); e.code != errc::none) return e;
-  if (has_side) {
-    node_service s = instance_of(side);
-    s.locally_registered_as_sidecar = true;
-    return add_with_checks(s, side_checks, from, side.token.empty() ? token : side.token, replace_checks, now);
-  }
-  return {};
+  if (!has_side) return {};
+  return add_with_checks(beside, side_checks, from, side.token.empty() ? token : side.token, replace_checks, now);
 }
 
 error local_state::add_with_checks(const node_service& s, const std::vector<check_registration>& checks, source from,
@@ -145,26 +180,20 @@ error local_state::add_with_checks(const node_service& s, const std::vector<chec
   put_service(s, from, token);
   if (from == source::api) emit(effect_kind::save_service, s.id);
   else emit(effect_kind::forget_service, s.id);
-  std::set<std::string> named;
-  int number = 0;
-  for (const check_registration& c : checks) {
-    ++number;
+  const auto ids = check_ids(s, checks);
+  for (size_t i = 0; i < checks.size(); ++i) {
+    const check_registration& c = checks[i];
     health_check record;
-    record.check_id = !c.id.empty() ? c.id : checks.size() > 1 ? "service:" + s.id + ":" + std::to_string(number) : "service:" + s.id;
+    record.check_id = ids[i];
     record.name = c.name.empty() ? "Service '" + s.service + "' check" : c.name;
     record.status = c.status.empty() ? health_critical : std::string_view(c.status);
     record.notes = c.notes;
     record.service_id = s.id;
     record.service_name = s.service;
     record.service_tags = s.tags;
-    // Registering again keeps what is known of the check, even against an initial status.
-    if (auto old = checks_.find(record.check_id); old != checks_.end()) {
-      record.status = old->second.record->status;
-      record.output = old->second.record->output;
-    }
-    named.insert(record.check_id);
     if (auto e = put_check(std::move(record), c, from, token, now); e.code != errc::none) return e;
   }
+  const std::set<std::string_view> brought(ids.begin(), ids.end());
   if (replace_checks)
     if (auto* mine = checks_of(s.id)) {
       const auto all = *mine;
@@ -172,7 +201,7 @@ error local_state::add_with_checks(const node_service& s, const std::vector<chec
         const auto& other = checks_.at(id);
         // A file replaces what it defined, and nothing else.
         const bool theirs = from == source::file && (other.from != source::file || other.stands_alone);
-        if (!named.contains(id) && !theirs && !id.starts_with(service_maintenance_prefix)) drop_check(id);
+        if (!brought.contains(id) && !theirs && !id.starts_with(service_maintenance_prefix)) drop_check(id);
       }
     }
   if (followers_.contains(s.id)) followers_look(s.id, now);
@@ -191,8 +220,8 @@ void local_state::drop_service(const std::string& id) {
   changed_services.insert(id);
   dirty_services.erase(id);
   removed_services.insert(id);
+  untold.push_back({false, id, ++changes_});
   if (from_api) emit(effect_kind::forget_service, id);
-  emit(effect_kind::catalog_differs, id);
   emit(effect_kind::log_info, id, "Deregistered service: service=" + id);
   if (auto f = followers_.find(id); f != followers_.end()) restless_aliases_.insert(f->second.begin(), f->second.end());
 }
@@ -201,6 +230,7 @@ error local_state::remove_service(const std::string& id) {
   if (id.empty()) return {errc::internal, "ServiceID missing"};
   if (!services_.contains(id)) {
     emit(effect_kind::log_warn, id, "Failed to deregister service: service=" + id + " error=\"Service does not exist\"");
+    still_untold(false, id);
     return {};
   }
   const std::string side = id + "-sidecar-proxy";
@@ -229,6 +259,7 @@ error local_state::add_check(const check_registration& c, source from, const std
   record.notes = c.notes;
   record.service_id = c.service_id;
   const std::string id = record.check_id;
+  if (auto e = may_own(id, c.service_id); e.code != errc::none) return e;
   error e = put_check(std::move(record), c, from, token, now);
   if (auto it = checks_.find(id); it != checks_.end() && e.code == errc::none) it->second.stands_alone = from == source::file;
   settle_aliases(now);
@@ -245,9 +276,17 @@ error local_state::put_check(health_check record, check_registration how, source
   }
   record.type = check_kind(how);
   const std::string id = record.check_id;
+  // Whoever registers it again, and as what: what is known of the check stays, even against an initial status, as in Consul.
+  if (auto old = checks_.find(id); old != checks_.end()) {
+    record.status = old->second.record->status;
+    record.output = old->second.record->output;
+  } else if (auto kept = learned_.find(id); kept != learned_.end()) {
+    record.status = kept->second->status;
+    record.output = kept->second->output;
+  }
   if (record.type != "ttl" && record.type != "alias" && how.interval < std::chrono::seconds(1)) how.interval = std::chrono::seconds(1);
   store_check(std::move(record), std::make_shared<const check_registration>(std::move(how)), from, token, now);
-  emit(from == source::file ? effect_kind::forget_check : effect_kind::save_check, id);
+  emit(from == source::file ? effect_kind::forget_check_definition : effect_kind::save_check, id);
   return {};
 }
 
@@ -287,7 +326,8 @@ void local_state::store_check(health_check record, std::shared_ptr<const check_r
   if (is_local_alias(c)) {
     followers_[c.how->alias_service].insert(id);
     restless_aliases_.insert(id);
-  } else if (c.how && c.record->type != "ttl" && c.record->type != "alias") emit(effect_kind::run_check, id);
+  } else if (is_run(c)) emit(effect_kind::run_check, id);
+  if (before.record && is_run(before) && !is_run(c)) emit(effect_kind::stop_check, id);
   followers_look(service, now);
 }
 
@@ -307,9 +347,9 @@ void local_state::drop_check(const std::string& id) {
   restless_aliases_.erase(id);
   dirty_checks.erase(id);
   removed_checks[id] = service;
-  if (gone.how && gone.record->type != "ttl" && gone.record->type != "alias") emit(effect_kind::stop_check, id);
+  if (is_run(gone)) emit(effect_kind::stop_check, id);
+  untold.push_back({true, id, ++changes_});
   if (gone.from != source::file) emit(effect_kind::forget_check, id);
-  emit(effect_kind::catalog_differs, id);
   if (service.empty())
     for (auto& [s, all] : followers_) restless_aliases_.insert(all.begin(), all.end());
   else if (auto f = followers_.find(service); f != followers_.end()) restless_aliases_.insert(f->second.begin(), f->second.end());
@@ -317,14 +357,24 @@ void local_state::drop_check(const std::string& id) {
 
 error local_state::remove_check(const std::string& id) {
   if (id.empty()) return {errc::internal, "CheckID missing"};
+  if (!checks_.contains(id)) still_untold(true, id);
   drop_check(id);
   settle_aliases(last_now_);
   return {};
 }
 
 bool local_state::restore_check(health_check c, boxed<check_registration> how, std::string token, source from, nanos now) {
-  if (c.check_id.empty() || checks_.contains(c.check_id)) return false;
-  if (!c.service_id.empty() && !services_.contains(c.service_id)) return false;
+  if (c.check_id.empty() || (!c.service_id.empty() && !services_.contains(c.service_id))) return false;
+  if (auto there = checks_.find(c.check_id); there != checks_.end()) {
+    const std::string& owner = there->second.record->service_id;
+    if (owner == c.service_id) return false;
+    // Of a file, which came later: it may not take what was promised. The kept one stays where it is, and nobody starts.
+    if (restore_refused_.code == errc::none) {
+      restore_refused_ = id_taken(c.check_id, c.service_id, owner);
+      restore_refused_.text.insert(0, "Failed to register check '" + there->second.record->name + "': ");
+    }
+    return true;
+  }
   if (how && may_run(*how, from).code != errc::none) return false;
   if (how) {
     if (!validate_check(*how)) return false;
@@ -364,7 +414,7 @@ void local_state::add_maintenance(std::string_view id, const node_service* of, s
 
 error local_state::set_node_maintenance(bool on, std::string_view reason) {
   const std::string id(node_maintenance_id);
-  if (on == checks_.contains(id)) return {};
+  if (on == checks_.contains(id)) return still_untold(true, id), error{};
   if (on) {
     add_maintenance(id, nullptr, "Node Maintenance Mode", std::string(reason.empty() ? default_node_reason : reason));
     emit(effect_kind::log_info, id, "Node entered maintenance mode");
@@ -380,7 +430,7 @@ error local_state::set_service_maintenance(const std::string& service, bool on, 
   auto it = services_.find(service);
   if (it == services_.end()) return {errc::not_found, "No service registered with ID \"" + service + "\""};
   const std::string id = std::string(service_maintenance_prefix) + service;
-  if (on == checks_.contains(id)) return {};
+  if (on == checks_.contains(id)) return still_untold(true, id), error{};
   if (on) {
     add_maintenance(id, it->second.record.get(), "Service Maintenance Mode", std::string(reason.empty() ? default_service_reason : reason));
     emit(effect_kind::log_info, id, "Service entered maintenance mode: service=" + service);
@@ -431,19 +481,39 @@ error local_state::replace_file_checks(const std::vector<check_registration>& ch
   std::set<std::string> before;
   for (auto& [id, c] : checks_) if (c.from == source::file && c.stands_alone) before.insert(id);
   for (auto& c : checks) {
-    const std::string id = c.id.empty() ? c.name : c.id;
-    before.erase(id);
-    check_registration again = c;
-    auto old = checks_.find(id);
-    std::string output;
-    if (old != checks_.end()) again.status = old->second.record->status, output = old->second.record->output;
-    if (auto e = add_check(again, source::file, c.token, now); e.code != errc::none && first.code == errc::none) first = of_check(c, std::move(e));
-    if (!output.empty())
-      if (auto it = checks_.find(id); it != checks_.end()) set_status(it->second, it->second.record->status, output, now);
+    before.erase(c.id.empty() ? c.name : c.id);
+    if (auto e = add_check(c, source::file, c.token, now); e.code != errc::none && first.code == errc::none) first = of_check(c, std::move(e));
   }
   for (auto& id : before) drop_check(id);
+  learned_.clear();
   settle_aliases(now);
   return first;
+}
+
+void local_state::release_file_checks(const std::vector<service_definition>& services, const std::vector<check_registration>& checks) {
+  std::map<std::string, std::string> owners; // check → service
+  auto owns = [&](const node_service& s, const std::vector<check_registration>& all) {
+    for (auto& id : check_ids(s, all)) owners.try_emplace(id, s.id);
+  };
+  for (auto& d : services) {
+    const node_service own = instance_of(d);
+    owns(own, agent::checks_of(d));
+    if (!d.connect || !d.connect->sidecar_service) continue;
+    const service_definition side = complete_sidecar(d, own);
+    const node_service beside = instance_of(side);
+    const auto given = agent::checks_of(side);
+    owns(beside, given.empty() ? default_sidecar_checks(beside, own.id) : given);
+  }
+  for (auto& c : checks) owners.try_emplace(c.id.empty() ? c.name : c.id, c.service_id);
+  std::vector<std::string> moved;
+  for (auto& [id, c] : checks_) {
+    auto to = c.from == source::file ? owners.find(id) : owners.end();
+    if (to != owners.end() && to->second != c.record->service_id) moved.push_back(id);
+  }
+  for (auto& id : moved) {
+    learned_[id] = checks_.at(id).record;
+    drop_check(id);
+  }
 }
 
 } // namespace actord::agent

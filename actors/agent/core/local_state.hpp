@@ -46,16 +46,25 @@ public:
   // ---- from the data directory: no file is written, a known id keeps what it has ----
   bool restore_service(node_service s, std::string token, bool from_file_source);
   bool restore_check(health_check c, boxed<check_registration> how, std::string token, source from, nanos now);
+  // A check of a file has the id of one that was kept for another owner: the agent must not start.
+  const error& restore_refused() const { return restore_refused_; }
   void restore_check_state(const std::string& id, std::string_view status, std::string_view output);
 
   // Services and checks from configuration files as they are now: those that went are removed, those that came are added,
   // checks that stay keep their state. The first error is returned, the rest is still done.
   error replace_file_services(const std::vector<service_definition>& services, nanos now);
   error replace_file_checks(const std::vector<check_registration>& checks, nanos now);
+  // Before both of these at a reload: a check that the files give to another owner leaves the one it had, and what is known of
+  // it waits for the new one.
+  void release_file_checks(const std::vector<service_definition>& services, const std::vector<check_registration>& checks);
+  // Refuses an id that another service's check, or one of the node, has.
+  error may_own(const std::string& check_id, const std::string& service) const;
+
+  void discard_output(bool discard) { o_.discard_output = discard; } // of checks, from now on
 
   // ---- running ----
   void check_ran(const std::string& id, std::string_view status, std::string_view output, nanos now);
-  void alias_saw(const std::string& check_id, const alias_verdict& v, nanos now) { check_ran(check_id, v.status, v.output, now); }
+  void alias_saw(const std::string& check_id, const alias_verdict& v, nanos now);
   void tick(nanos now);              // TTLs that expired, outputs held long enough, services critical for too long
   nanos next_deadline() const;       // when tick has something to do; nanos::max() for never
 
@@ -73,6 +82,8 @@ public:
   std::set<std::string, std::less<>> dirty_services, dirty_checks;                // changed here
   std::set<std::string, std::less<>> removed_services;                            // gone here, there in the catalog
   std::map<std::string, std::string, std::less<>> removed_checks;                 // check id → service id
+  std::vector<catalog_change> untold; // of all these what came since it was last cleared
+  uint64_t changes() const { return changes_; } // the number of the last
   void mark_service(const std::string& id, bool in_sync);
   void mark_check(const std::string& id, bool in_sync);
   void adopt_tags(const std::string& service, const string_slice& tags); // enable_tag_override: the catalog's tags count
@@ -80,6 +91,7 @@ public:
 
 private:
   void emit(effect_kind k, std::string id, std::string text = {}, int64_t expires = 0);
+  void still_untold(bool is_check, const std::string& id);
   void put_service(node_service s, source from, const std::string& token);
   error put_check(health_check record, check_registration how, source from, const std::string& token, nanos now);
   void store_check(health_check record, std::shared_ptr<const check_registration> how, source from, const std::string& token, nanos now);
@@ -93,10 +105,13 @@ private:
                         bool replace_checks, nanos now);
   error add_service_and_sidecar(const service_definition& d, source from, const std::string& token, bool replace_checks, nanos now);
   error may_run(const check_registration& c, source from) const;
+  error may_own_all(const node_service& own, const std::vector<check_registration>& checks, const node_service* side,
+                    const std::vector<check_registration>& side_checks) const;
   void warn_about_dns(const node_service& s);
-  void follow(const std::string& alias_id, nanos now);
+  size_t follow(const std::string& alias_id, nanos now); // how many checks it looked at
   void followers_look(const std::string& service_id, nanos now);
   void settle_aliases(nanos now);
+  void settle_some_aliases(nanos now);
   void reap(nanos now);
 
   local_state_options o_;
@@ -106,10 +121,14 @@ private:
   std::map<std::string, std::set<std::string, std::less<>>, std::less<>> checks_by_service_; // "" for the node's own
   std::map<std::string, std::set<std::string, std::less<>>, std::less<>> followers_;         // service → local alias checks
   std::set<std::string, std::less<>> restless_aliases_; // have to look again
+  size_t alias_rounds_ = 0;                             // that they may still take
   std::set<std::pair<int64_t, std::string>> ttl_deadlines_, held_outputs_;
   std::set<std::string, std::less<>> reapable_; // critical checks with deregister_critical_service_after
+  std::map<std::string, std::shared_ptr<const health_check>, std::less<>> learned_; // of checks on their way to another owner
+  error restore_refused_;
   nanos next_reap_{0}, last_now_{0};
   size_t ttl_checks_ = 0;
+  uint64_t changes_ = 0;
   std::vector<effect> effects_;
 };
 

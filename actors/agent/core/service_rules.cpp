@@ -132,16 +132,33 @@ std::string_view check_kind(const check_registration& c) {
 
 bool valid_check_status(std::string_view s) { return s == health_passing || s == health_warning || s == health_critical; }
 
+namespace {
+
+// The catalog has a service's tags once more with each of its checks, and a registration is one entry of the log.
+status validate_size(const service_definition& d) {
+  constexpr size_t most_bytes = 4 << 20;
+  size_t tags = 0;
+  for (auto& tag : d.tags) tags += tag.size() + 1;
+  const size_t checks = d.checks.size() + (d.check ? 1 : 0);
+  if (checks == 0 || tags <= most_bytes / checks) return {};
+  return refuse("Too many tags: " + std::to_string(tags) + " bytes of them with each of " + std::to_string(checks) + " checks are more than " +
+                std::to_string(most_bytes >> 20) + " MiB: give the service fewer tags or fewer checks");
+}
+
+} // namespace
+
 status validate_service(const service_definition& d) {
   if (d.name.empty()) return refuse("Missing service name");
   if (d.address == "0.0.0.0" || d.address == "::" || d.address == "[::]") return refuse("Invalid service address");
   if (d.weights)
     if (auto s = validate_weights(*d.weights); !s) return refuse("Invalid Weights: " + s.err().text);
   if (auto s = validate_meta(d.meta); !s) return refuse("Invalid Service Meta: " + s.err().text);
+  if (auto s = validate_size(d); !s) return s;
   if (auto s = validate_shape(d); !s) return s;
-  for (auto& c : checks_of(d))
+  const auto of = checks_of(d);
+  for (auto& c : of)
     if (auto s = validate_check(c); !s) return refuse("Invalid check: " + s.err().text);
-  for (auto& c : checks_of(d))
+  for (auto& c : of)
     if (!c.status.empty() && !valid_check_status(c.status)) return refuse("Status for checks must 'passing', 'warning', 'critical'");
   return {};
 }
@@ -171,6 +188,22 @@ std::vector<check_registration> checks_of(const service_definition& d) {
   if (d.check && !is_empty_check(*d.check)) out.push_back(*d.check);
   out.insert(out.end(), d.checks.begin(), d.checks.end());
   return out;
+}
+
+std::vector<std::string> check_ids(const node_service& s, const std::vector<check_registration>& checks) {
+  std::vector<std::string> out;
+  for (auto& c : checks) {
+    std::string own = "service:" + s.id;
+    if (checks.size() > 1) own += ":" + std::to_string(out.size() + 1);
+    out.push_back(c.id.empty() ? std::move(own) : c.id);
+  }
+  return out;
+}
+
+error id_taken(const std::string& check_id, const std::string& owner, const std::string& service) {
+  auto text = [](const std::string& of) { return of.empty() ? std::string("the node") : "service \"" + of + "\""; };
+  return refuse("CheckID \"" + check_id + "\" is taken by a check of " + text(owner) + ": give the check of " + text(service) +
+                " another CheckID, or deregister the other one first");
 }
 
 node_service instance_of(const service_definition& d) {

@@ -23,6 +23,10 @@ status validate_file_check(const check_registration& c);
 
 // The checks of a service registration that are not empty, the single one first.
 std::vector<check_registration> checks_of(const service_definition& d);
+// Their ids, given or made of the service's.
+std::vector<std::string> check_ids(const node_service& s, const std::vector<check_registration>& checks);
+// `service` may not have a check of this id, since `owner` has it; "" is the node.
+error id_taken(const std::string& check_id, const std::string& owner, const std::string& service);
 // The instance that goes into the catalog: default id, weights, and the IP families' tagged addresses.
 node_service instance_of(const service_definition& d);
 

@@ -21,7 +21,7 @@ struct local_service {
   std::shared_ptr<const node_service> record;
   std::string token;
   source from = source::api;
-  uint64_t version = 0; // grows with every change; tells an answer about an older version from one about this
+  uint64_t version = 0; // of the last change, no other has the same: tells an answer about an older one from one about this
   bool in_sync = false;
 };
 
@@ -39,6 +39,9 @@ struct local_check {
   std::string last_ttl_output;
 };
 
+// Somebody else than the agent itself finds out how it stands.
+inline bool is_run(const local_check& c) { return c.how && c.record->type != "ttl" && c.record->type != "alias"; }
+
 // What the owner of a local_state has to do, in this order.
 enum class effect_kind : uint8_t {
   run_check,          // start (or start again) to run the check
@@ -47,8 +50,8 @@ enum class effect_kind : uint8_t {
   forget_service,     // remove its file
   save_check,
   forget_check,       // and its state file
+  forget_check_definition, // its file: a configuration file has it; the state file stays
   save_check_state,   // `expires` says until when the state is worth something
-  catalog_differs,    // something is to be sent to the catalog
   log_info,           // `text`
   log_warn
 };
@@ -57,6 +60,13 @@ struct effect {
   std::string id;
   std::string text;
   int64_t expires = 0; // Unix seconds
+};
+
+// Of a service or a check: something that the catalog has to be told, or was. Later changes, of whatever, have higher numbers.
+struct catalog_change {
+  bool is_check = false;
+  std::string id;
+  uint64_t number = 0;
 };
 
 // What this node is in the catalog.

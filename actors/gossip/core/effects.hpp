@@ -46,6 +46,7 @@ struct tell_conflict {
 struct tell_user {
   std::string body;
   address from;
+  bool from_member = false; // somebody whom we know lives there
 };
 // A push/pull is over. Without an error the states are merged, and user_state is the other side's.
 struct tell_push_pull {

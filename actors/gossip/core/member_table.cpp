@@ -31,7 +31,13 @@ void member_table::move(member& m, const address& to) {
   if (!to.empty()) ++by_address_[key_of(to)];
 }
 
+void member_table::prove(member& m) {
+  proven_ += m.proven ? 0 : 1;
+  m.proven = true;
+}
+
 void member_table::erase(member& m) {
+  proven_ -= m.proven ? 1 : 0;
   move(m, {});
   all_.back()->place = m.place;
   all_[m.place] = all_.back();

@@ -19,6 +19,7 @@ struct member {
   std::unique_ptr<suspicion> suspected; // while suspect
   nanos answered{-1}, unanswered{-1}; // when a ping of ours was last answered, and when one was not; before the start: never
   nanos leapt{-1}; // when a packet took its incarnation far ahead, or never
+  bool proven = false; // it answered us once: somebody is there. Set by member_table::prove() only
   size_t place = 0; // in all()
 
   bool is_gone() const { return state == node_state::dead || state == node_state::left; }
@@ -37,6 +38,8 @@ public:
   member& insert(node_name name);
   void erase(member& m);
   void move(member& m, const address& to);
+  void prove(member& m);
+  size_t proven() const { return proven_; }
   // Does any member, in whatever state, live there?
   bool lives_at(const address& at) const { return by_address_.contains(key_of(at)); }
   size_t size() const { return all_.size(); }
@@ -61,6 +64,7 @@ private:
   static std::string key_of(const address& at) { return at.ip + static_cast<char>(at.port >> 8) + static_cast<char>(at.port); }
   std::unordered_map<std::string, size_t> by_address_; // how many live there
   std::vector<member*> all_;
+  size_t proven_ = 0;
 };
 
 } // namespace actord::gossip

@@ -39,6 +39,7 @@ settings settings::local() {
 settings settings::consul_lan() {
   settings s = lan();
   s.dead_node_reclaim_time = 30s;
+  s.retransmit_min = 8;
   return s;
 }
 
@@ -46,6 +47,7 @@ settings settings::consul_wan() {
   settings s = wan();
   s.gossip_nodes = 3;
   s.dead_node_reclaim_time = 30s;
+  s.retransmit_min = 8;
   return s;
 }
 
@@ -70,7 +72,7 @@ settings settings::without_lifeguard() const {
 }
 
 int settings::retransmit_limit(size_t n) const {
-  return retransmit_mult * static_cast<int>(std::ceil(std::log10(static_cast<double>(n + 1))));
+  return std::max(n > 1 ? retransmit_min : 0, retransmit_mult * static_cast<int>(std::ceil(std::log10(static_cast<double>(n + 1)))));
 }
 
 nanos settings::suspicion_min(size_t n) const {

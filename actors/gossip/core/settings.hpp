@@ -26,6 +26,7 @@ struct settings {
   nanos gossip_interval = std::chrono::milliseconds(200);
   int gossip_nodes = 3;               // told per round
   int retransmit_mult = 4;            // see retransmit_limit
+  int retransmit_min = 0;             // at least so often, however small the pool
   nanos gossip_to_the_dead_time = std::chrono::seconds(30); // how long the dead are still told, and then remembered
   nanos push_pull_interval = std::chrono::seconds(30); // zero: never
   size_t udp_buffer_size = 1400;      // bytes of a packet
@@ -36,6 +37,9 @@ struct settings {
   nanos dead_node_reclaim_time = nanos(0); // a dead name may come back elsewhere after this; zero: never
   nanos left_node_keep_time = std::chrono::hours(24);
   size_t members_max = 65536;         // what is announced beyond that is not taken in
+  // How many are taken in by others' word alone: as many, or unproven_ratio times those who have answered us, whichever is more.
+  // Whoever is beyond must answer first. The first answer to a join of ours is believed up to unproven_first.
+  size_t unproven_max = 1024, unproven_ratio = 4, unproven_first = 16384;
   size_t user_queue_max = 4096;       // broadcasts of the layer above, per urgency
 
   // ---- profiles ----

@@ -1,4 +1,5 @@
 #include "actors/gossip/core/swim_core.hpp"
+#include <algorithm>
 
 namespace actord::gossip {
 
@@ -115,6 +116,7 @@ void swim_core::tick(nanos now) {
 
 void swim_core::receive(message m, const address& from, nanos now) {
   pass(now);
+  room_to_wait_ = waiting_room::capacity;
   std::visit([&](auto& body) { handle(body, from); }, m);
 }
 
@@ -127,7 +129,7 @@ void swim_core::handle(alive& m, const address& from) {
   if (settings_.checks_claims && must_answer(m)) hear_of_stranger(std::move(m), from);
   else if (!settings_.checks_claims || !leaps_again(m)) on_alive(std::move(m), false);
 }
-void swim_core::handle(user& m, const address& from) { effects_.push_back(tell_user{std::move(m.body), from}); }
+void swim_core::handle(user& m, const address& from) { effects_.push_back(tell_user{std::move(m.body), from, members_.lives_at(from)}); }
 void swim_core::handle(failure& m, const address&) { log(importance::warning, "the other side refuses: " + m.text); }
 
 void swim_core::push_pull_arrived(stream_id id, push_pull theirs, const address& from, nanos now) {
@@ -147,7 +149,13 @@ void swim_core::push_pull_answered(stream_id id, push_pull theirs, nanos now) {
   exchanges_.erase(it);
   accused_answered_exchange(id, &theirs);
   theirs.join = join; // what we asked for decides whether the vetoes apply
+  first_answer_ = join && !has_met_;
   std::string error = merge(theirs, true);
+  first_answer_ = false;
+  set_right(theirs, with);
+  // It answered at its address; one of the names that it says live there.
+  const auto there = std::find_if(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return r.at == with && members_.find(r.name) != nullptr; });
+  if (there != theirs.nodes.end()) members_.prove(*members_.find(there->name));
   const bool met = std::any_of(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return !is_self(r.name); });
   has_met_ = has_met_ || met;
   effects_.push_back(tell_push_pull{id, join, true, met, with, std::move(error), std::move(theirs.user_state)});

@@ -102,6 +102,7 @@ public:
   int health_score() const { return awareness_.score(); } // 0 is healthy
   bool is_leaving() const { return leaving_; }
   size_t waiting() const { return strangers_.size(); }
+  size_t proven() const { return members_.proven(); } // members that have answered us
   size_t queued() const { return about_self_.size() + about_members_.size(); }
   size_t queued(urgency u) const { return from_above_[static_cast<size_t>(u)].size(); }
   const swim_figures& figures() const { return figures_; }
@@ -174,6 +175,10 @@ private:
   bool must_answer(const alive& a) const;
   void hear_of_stranger(alive a, const address& from);
   void ask_strangers();
+  bool must_wait(const alive& a);
+  void ask_for_proof();
+  bool gave_proof(sequence seq, const address& from);
+  size_t unproven() const { return members_.size() - members_.proven(); }
   bool stranger_answered(sequence seq, const address& from);
   bool leaps_again(const alive& a);
   void hear_of_death(const dead& d);
@@ -199,7 +204,7 @@ private:
   // swim_members.cpp: who is in which state
   void announce_self();
   void raise_incarnation(incarnation above);
-  void on_alive(alive a, bool own_announcement);
+  void on_alive(alive a, bool own_announcement, bool has_answered = false);
   member* admit(const alive& a, bool& moved);
   bool refuses(const alive& a);
   void on_suspect(const suspect& s);
@@ -222,6 +227,7 @@ private:
   void fill(std::vector<message>& out, size_t budget);
   push_pull state_of_all(bool join) const;
   void push_pull_round();
+  void set_right(const push_pull& theirs, const address& with);
   std::string merge(const push_pull& theirs, bool asked);
   std::string check_versions(const std::vector<node_report>& theirs) const;
 
@@ -236,7 +242,8 @@ private:
   incarnation own_inc_ = 0;
   bool leaving_ = false, left_told_ = false;
   bool has_met_ = false; // somebody else, whom we asked for the state
-  bool asked_for_ = false; // what is merged just now
+  bool asked_for_ = false, first_answer_ = false; // what is merged just now
+  size_t room_to_wait_ = waiting_room::capacity;  // for who is in it: the rest is not looked at
   nanos leave_until_{0};
 
   sequence sequence_ = 0;
@@ -251,6 +258,8 @@ private:
   nanos missed_at_{nanos::min()}, distrusted_at_{nanos::min()}; // when packets were last dropped, and held against ourselves
   allowance leaps_{16, 1.0 / 60}; // by which we may be accused of an incarnation far beyond our own
   waiting_room strangers_{4};
+  std::map<sequence, node_name> proofs_; // asked for since the last probe
+  size_t next_proof_ = 0;                // place in the table
 
   broadcast_queue about_self_, about_members_; // what is said of us goes first, however much there is to tell of others
   broadcast_queue from_above_[3]; // by urgency

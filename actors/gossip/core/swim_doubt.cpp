@@ -30,7 +30,42 @@ void swim_core::ask_strangers() {
 bool swim_core::stranger_answered(sequence seq, const address& from) {
   const auto* s = strangers_.find(seq);
   if (s == nullptr || s->asked == 0) return false;
-  if (s->claim.at.ip == from.ip) on_alive(strangers_.extract(seq), false);
+  if (s->claim.at.ip == from.ip) on_alive(strangers_.extract(seq), false, true);
+  return true;
+}
+
+// Others' word alone fills no table: it would be everybody's who can send us a state. Costly looks come after this.
+bool swim_core::must_wait(const alive& a) {
+  const size_t trusted = std::max(settings_.unproven_max, settings_.unproven_ratio * members_.proven());
+  if (!settings_.checks_claims || unproven() < (first_answer_ ? std::max(trusted, settings_.unproven_first) : trusted)) return false;
+  if (is_self(a.node) || members_.find(a.node) != nullptr) return false;
+  if (room_to_wait_ == 0) {
+    ++figures_.refused;
+    return true;
+  }
+  --room_to_wait_;
+  if (!refuses(a)) strangers_.take(a, random_, now_);
+  return true;
+}
+
+// After one exchange most of a large pool is known by hearsay. Probes would take a second each; small pools need nothing else.
+void swim_core::ask_for_proof() {
+  proofs_.clear();
+  if (!settings_.checks_claims || unproven() <= settings_.unproven_max / 4) return;
+  constexpr size_t looked_at_max = 256, asked_max = 32;
+  for (size_t looked = 0; looked < std::min(looked_at_max, members_.size()) && proofs_.size() < asked_max; ++looked) {
+    const auto& m = *members_.all()[next_proof_++ % members_.size()];
+    if (m.proven || m.is_gone() || is_self(m.name)) continue;
+    const auto seq = static_cast<sequence>(random_());
+    if (!proofs_.emplace(seq, m.name).second) continue;
+    effects_.push_back(send_packet{m.at, m.name, {ping{seq, m.name, self_.at, self_.name}}, m.checks_sums()});
+  }
+}
+
+bool swim_core::gave_proof(sequence seq, const address& from) {
+  const auto it = proofs_.find(seq);
+  if (it == proofs_.end()) return false;
+  if (auto* m = members_.find(it->second); m != nullptr && m->at.ip == from.ip) members_.prove(*m);
   return true;
 }
 
@@ -168,6 +203,7 @@ void swim_core::accused_answered_stream(sequence seq, stream_answer a) {
   if (a == stream_answer::yes && !says_it_leaves) {
     auto& m = *members_.find(name);
     m.answered = now_;
+    members_.prove(m);
     return acquit(m);
   }
   // Asked once more, now as one that leaves, or after a refusal.
@@ -194,6 +230,7 @@ bool swim_core::accused_answered(sequence seq, const address& from) {
     auto& m = *members_.find(name);
     if (m.at.ip != from.ip) return true;
     m.answered = now_;
+    members_.prove(m);
     if (s.what.from != name) acquit(m);
     return true;
   }

@@ -102,13 +102,15 @@ member* swim_core::admit(const alive& a, bool& moved) {
   return nullptr;
 }
 
-void swim_core::on_alive(alive a, bool own_announcement) {
+void swim_core::on_alive(alive a, bool own_announcement, bool has_answered) {
   const bool about_us = is_self(a.node);
   if (about_us && leaving_) return;
+  if (!own_announcement && !has_answered && must_wait(a)) return;
   if (!own_announcement && refuses(a)) return;
   bool moved = false;
   member* m = admit(a, moved);
   if (m == nullptr) return;
+  if (has_answered) members_.prove(*m);
   if (about_us ? a.inc < m->inc : a.inc <= m->inc && !moved) return;
   forget_suspicion(*m);
   sentences_.erase(m->name);

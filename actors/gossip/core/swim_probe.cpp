@@ -8,6 +8,7 @@ constexpr size_t relays_max = 1024; // pings on behalf of others at a time; more
 }
 
 void swim_core::probe_tick() {
+  ask_for_proof();
   if (probe_) probe_due_ = true;
   else begin_next_probe();
 }
@@ -71,7 +72,10 @@ void swim_core::ask_others() {
 void swim_core::end_probe(bool answered, bool host_spoke) {
   const probe p = std::move(*probe_);
   probe_.reset();
-  if (auto* m = members_.find(p.node); m != nullptr) (answered ? m->answered : m->unanswered) = answered ? p.sent : now_;
+  if (auto* m = members_.find(p.node); m != nullptr) {
+    (answered ? m->answered : m->unanswered) = answered ? p.sent : now_;
+    if (answered) members_.prove(*m);
+  }
   if (answered) {
     awareness_.apply(-1);
   } else {
@@ -136,7 +140,7 @@ void swim_core::handle(ack& m, const address& from) {
       effects_.push_back(tell_round_trip{probe_->node, now_ - probe_->sent, std::move(m.payload)});
     return end_probe(true);
   }
-  if (stranger_answered(m.seq, from) || accused_answered(m.seq, from)) return;
+  if (stranger_answered(m.seq, from) || accused_answered(m.seq, from) || gave_proof(m.seq, from)) return;
   for (auto& r : relays_) {
     if (r.seq != m.seq || r.answered) continue;
     r.answered = true;

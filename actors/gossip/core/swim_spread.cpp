@@ -1,5 +1,6 @@
 // swim_core, dissemination: gossip rounds and the exchange of whole states; reference gossip-wire.md, sections 6.2 and 9.
 #include "actors/gossip/core/swim_core.hpp"
+#include <algorithm>
 
 namespace actord::gossip {
 
@@ -85,6 +86,7 @@ std::string swim_core::merge(const push_pull& theirs, bool asked) {
     if (auto why = vetoes_.of_join(theirs.nodes)) return *why;
   }
   asked_for_ = asked;
+  room_to_wait_ = waiting_room::capacity;
   for (const auto& r : theirs.nodes) {
     if (asked && remembers_us_far_ahead(r)) continue;
     switch (r.state) {
@@ -96,7 +98,16 @@ std::string swim_core::merge(const push_pull& theirs, bool asked) {
     }
   }
   asked_for_ = false;
+  room_to_wait_ = waiting_room::capacity;
   return {};
+}
+
+// Whoever remembers of us what is no longer so is told at once: gossip in a small pool may go past it, and the next exchange is far.
+void swim_core::set_right(const push_pull& theirs, const address& with) {
+  if (!settings_.answer_accusers || leaving_) return;
+  const auto us = std::find_if(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return is_self(r.name); });
+  if (us == theirs.nodes.end() || (us->state == node_state::alive && us->inc >= own_inc_ && us->at == self_.at)) return;
+  effects_.push_back(send_packet{with, {}, {own_alive(own_inc_)}, false});
 }
 
 } // namespace actord::gossip

@@ -53,7 +53,7 @@ bool names_host_and_port(std::string_view text) {
 
 tag_table agent_tags(const agent_profile& p, bool wan) {
   tag_table t{{"role", p.server ? "consul" : "node"}, {"dc", p.datacenter}, {"segment", p.segment}, {"id", p.id},
-              {"vsn", "2"}, {"vsn_min", "2"}, {"vsn_max", "3"}, {"build", p.build}, {"acls", p.acls}};
+              {"vsn", std::to_string(p.protocol)}, {"vsn_min", "2"}, {"vsn_max", "3"}, {"build", p.build}, {"acls", p.acls}};
   if (!p.server) return t;
   t["port"] = std::to_string(p.rpc_port);
   t["raft_vsn"] = "3";

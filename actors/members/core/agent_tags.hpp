@@ -8,6 +8,7 @@ struct agent_profile {
   bool server = false;
   std::string datacenter, segment, id;
   std::string build = "1.8.7:";     // version and, after the colon, revision
+  int protocol = 2;                 // Consul's, of those between 2 and 3
   std::string acls = "0";           // 0 off, 1 on, 2 legacy, 3 unknown
   // ---- servers
   uint16_t rpc_port = 8300;

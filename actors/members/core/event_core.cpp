@@ -28,6 +28,7 @@ status event_core::fire(std::string name, std::string payload, bool coalesce) {
 }
 
 bool event_core::take(const user_event& e) {
+  if (!in_reach(clock_, e.time)) return false;
   clock_.witness(e.time);
   if (e.time < least_) return false;
   const auto now = clock_.time();
@@ -59,7 +60,8 @@ void event_core::fill(pool_state& s) const {
     if (!slot.events.empty()) s.events.push_back(slot);
 }
 
-void event_core::merge(const pool_state& s, bool ignore_old) {
+void event_core::merge(const pool_state& s, bool ignore_old, bool asked) {
+  if (!asked && !in_reach(clock_, s.event_time)) return;
   if (s.event_time > 0) clock_.witness(s.event_time - 1);
   if (ignore_old) least_ = std::max(least_, s.event_time);
   for (const auto& slot : s.events)

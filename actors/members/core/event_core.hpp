@@ -25,7 +25,8 @@ public:
 
   void fill(pool_state& s) const;
   // `ignore_old`: this is a join, and what happened before it does not concern us.
-  void merge(const pool_state& s, bool ignore_old);
+  // `asked`: by us; else it moves the clock little.
+  void merge(const pool_state& s, bool ignore_old, bool asked);
 
 private:
   event_options options_;

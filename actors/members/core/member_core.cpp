@@ -36,7 +36,7 @@ void member_core::tell(member_change c, const entry& m) { out_.push_back(tell_me
 
 // ---- what gossip saw --------------------------------------------------------------------------------------------
 
-void member_core::joined(nanos, const gossip::node_report& n) {
+void member_core::joined(nanos now, const gossip::node_report& n) {
   auto [it, fresh] = members_.try_emplace(n.name);
   auto& m = it->second;
   describe_node(m, n);
@@ -46,7 +46,12 @@ void member_core::joined(nanos, const gossip::node_report& n) {
   if (fresh) {
     if (const auto i = intents_.find(n.name); i != intents_.end()) {
       m.status_time = i->second.time;
-      if (i->second.what == intent::leave) set_status(m, member_status::leaving);
+      if (i->second.what == intent::leave) {
+        set_status(m, member_status::leaving);
+        m.leaving_since = now;
+        // Anybody may have said so before it was here to contradict.
+        if (n.name != options_.self) out_.push_back(send_direct{m.at, n.name, encode(leave_intent{i->second.time, n.name, false})});
+      }
       intents_.erase(i);
     }
   }
@@ -62,6 +67,7 @@ void member_core::gone(nanos now, const node_name& n) {
   set_status(m, on_purpose ? member_status::left : member_status::failed);
   m.gone_since = now;
   tell(on_purpose ? member_change::leave : member_change::failed, m);
+  if (m.erase_at >= nanos{0} && now >= m.erase_at) erase(n);
 }
 
 void member_core::updated(const gossip::node_report& n) {
@@ -85,7 +91,8 @@ bool member_core::remember(nanos now, const node_name& n, intent what, lamport_t
   return true;
 }
 
-bool member_core::take(nanos now, const leave_intent& i) {
+bool member_core::take(nanos now, const leave_intent& i, bool asks) {
+  if (!in_reach(clock_, i.time)) return false;
   clock_.witness(i.time);
   const auto it = members_.find(i.node);
   if (it == members_.end()) return remember(now, i.node, intent::leave, i.time);
@@ -98,6 +105,8 @@ bool member_core::take(nanos now, const leave_intent& i) {
   m.status_time = i.time;
   if (m.status == member_status::alive) {
     set_status(m, member_status::leaving);
+    m.leaving_since = now;
+    if (asks && i.node != options_.self) out_.push_back(send_direct{m.at, i.node, encode(i)}); // who stays says so
   } else if (m.status == member_status::failed) {
     set_status(m, member_status::left);
     tell(member_change::leave, m);
@@ -109,17 +118,24 @@ bool member_core::take(nanos now, const leave_intent& i) {
 }
 
 bool member_core::take(nanos now, const join_intent& i) {
+  if (!in_reach(clock_, i.time)) return false;
   clock_.witness(i.time);
   const auto it = members_.find(i.node);
   if (it == members_.end()) return remember(now, i.node, intent::join, i.time);
   auto& m = it->second;
   if (i.time <= m.status_time) return false;
   m.status_time = i.time;
-  if (m.status == member_status::leaving) set_status(m, member_status::alive);
+  stay(m);
   return true;
 }
 
-// A member that is still leaving is given the time to be gone first.
+// It changed its mind, or somebody else had spoken for it: nothing of that is left.
+void member_core::stay(entry& m) {
+  if (m.status == member_status::leaving) set_status(m, member_status::alive);
+  m.erase_at = nanos{-1};
+}
+
+// A member that is still leaving is given the time to be gone first, and one that does not go is not forgotten.
 void member_core::prune(nanos now, entry& m) {
   if (m.status != member_status::leaving) return erase(node_name(m.name)); // by value: the entry goes
   m.erase_at = now + options_.broadcast_timeout + options_.leave_propagate_delay;
@@ -215,16 +231,23 @@ nanos member_core::wake_at() const {
 }
 
 void member_core::reap(nanos now) {
-  std::vector<node_name> going;
+  std::vector<node_name> going, staying;
   next_erase_ = nanos::max();
   for (const auto& [name, m] : members_) {
+    if (m.status == member_status::leaving && name != options_.self && now - m.leaving_since > options_.intent_timeout) staying.push_back(name);
     if (m.erase_at >= nanos{0} && now < m.erase_at) next_erase_ = std::min(next_erase_, m.erase_at);
-    if (m.erase_at >= nanos{0} && now >= m.erase_at) going.push_back(name);
+    if (m.erase_at >= nanos{0} && now >= m.erase_at && m.status != member_status::leaving) going.push_back(name);
     else if (m.status == member_status::failed && now - m.gone_since > options_.reconnect_timeout) going.push_back(name);
     else if (m.status == member_status::left && now - m.gone_since > options_.tombstone_timeout) going.push_back(name);
   }
   std::sort(going.begin(), going.end());
+  std::sort(staying.begin(), staying.end());
   for (const auto& name : going) erase(name);
+  for (const auto& name : staying) { // said to leave long ago, and gossip sees it all the same
+    auto& m = members_.at(name);
+    stay(m);
+    tell(member_change::update, m);
+  }
   std::erase_if(intents_, [&](const auto& i) { return now - i.second.heard > options_.intent_timeout; });
 }
 
@@ -255,8 +278,8 @@ void member_core::fill(pool_state& s) const {
 }
 
 // The left ones first, with a time above the one that they left at: a join that is as old must not undo it.
-void member_core::merge(nanos now, const pool_state& s) {
-  if (s.member_time > 0) clock_.witness(s.member_time - 1);
+void member_core::merge(nanos now, const pool_state& s, bool asked) {
+  if (s.member_time > 0 && (asked || in_reach(clock_, s.member_time))) clock_.witness(s.member_time - 1);
   std::unordered_set<std::string_view> left;
   for (const auto& name : s.left) {
     left.insert(name);

@@ -15,7 +15,7 @@ struct member_options {
   nanos reconnect_interval = std::chrono::seconds(30);
   nanos reconnect_timeout = std::chrono::hours(72); // failed members are kept so long
   nanos tombstone_timeout = std::chrono::hours(24); // left ones
-  nanos intent_timeout = std::chrono::minutes(5);   // intents of nodes that never came
+  nanos intent_timeout = std::chrono::minutes(5);   // intents of nodes that never came, or never left
   nanos broadcast_timeout = std::chrono::seconds(5);
   nanos leave_propagate_delay = std::chrono::seconds(3);
   size_t most_intents = 4096; // of unknown nodes, beside twice the number of members
@@ -32,8 +32,8 @@ public:
   void gone(nanos now, const node_name& n); // failed or left
   void updated(const gossip::node_report& n);
 
-  // ---- what members say; true: not heard before, spread the same bytes
-  bool take(nanos now, const leave_intent& m);
+  // ---- what members say; true: not heard before, spread the same bytes. `asks`: whether its subject is to be asked, when it is here.
+  bool take(nanos now, const leave_intent& m, bool asks = false);
   bool take(nanos now, const join_intent& m);
 
   // ---- what is asked for
@@ -52,13 +52,14 @@ public:
 
   // ---- push/pull
   void fill(pool_state& s) const;
-  void merge(nanos now, const pool_state& s);
+  void merge(nanos now, const pool_state& s, bool asked = true); // by us: else it moves the clock little
 
   // ---- views
   struct entry : member {
     lamport_time status_time = 0;
     nanos gone_since{0}; // when left or failed
-    nanos erase_at{-1};  // pruned while leaving
+    nanos leaving_since{0};
+    nanos erase_at{-1};  // pruned while leaving: when gone, but not before this
   };
   const std::unordered_map<node_name, entry>& all() const { return members_; }
   const entry* find(const node_name& n) const;
@@ -76,6 +77,7 @@ private:
   bool remember(nanos now, const node_name& n, intent what, lamport_time time);
   void set_status(entry& m, member_status s);
   void prune(nanos now, entry& m);
+  void stay(entry& m);
   void erase(const node_name& n);
   void tell(member_change c, const entry& m);
   void next_leave_step(nanos now);

@@ -32,14 +32,14 @@ void pool_core::conflict(nanos now, const gossip::node_report& known, const goss
     tallies_.emplace(*number, vote{known.at});
 }
 
-void pool_core::deliver(nanos now, std::string_view body) {
+void pool_core::deliver(nanos now, std::string_view body, bool from_member) {
   const auto m = decode(body);
   if (!m) {
     out_.push_back(write_log{false, m.err().text});
     return;
   }
   if (const auto* x = std::get_if<leave_intent>(&*m)) {
-    if (members_.take(now, *x)) out_.push_back(broadcast{lane::intents, std::string(body)});
+    if (members_.take(now, *x, !from_member || x->prune)) out_.push_back(broadcast{lane::intents, std::string(body)});
   } else if (const auto* j = std::get_if<join_intent>(&*m)) {
     if (members_.take(now, *j)) out_.push_back(broadcast{lane::intents, std::string(body)});
   } else if (const auto* e = std::get_if<user_event>(&*m)) {
@@ -68,8 +68,8 @@ void pool_core::merge(nanos now, std::string_view user_state, bool join, bool as
     out_.push_back(write_log{true, s.err().text});
     return;
   }
-  members_.merge(now, *s);
-  events_.merge(*s, join && options_.ignore_old_on_join);
+  members_.merge(now, *s, asked);
+  events_.merge(*s, join && options_.ignore_old_on_join, asked);
   queries_.merge(*s, asked);
 }
 

@@ -36,8 +36,9 @@ public:
   void updated(const gossip::node_report& n) { members_.updated(n); }
   void gone(nanos now, const node_name& n) { members_.gone(now, n); }
   void conflict(nanos now, const gossip::node_report& known, const gossip::node_report& claimant);
-  // The body of a user message. Malformed ones are dropped, which write_log mentions.
-  void deliver(nanos now, std::string_view body);
+  // The body of a user message. Malformed ones are dropped, which write_log mentions. Anybody can say that a live member leaves: when it
+  // does not come from a member's address, or is about to make us forget it, its subject is asked.
+  void deliver(nanos now, std::string_view body, bool from_member = true);
   // Our part of a push/pull, and the other side's. `join`: it was made to join, by whoever. `asked`: we have asked somebody else for it.
   std::string state() const;
   void merge(nanos now, std::string_view user_state, bool join, bool asked);

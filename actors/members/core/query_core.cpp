@@ -87,6 +87,7 @@ bool query_core::matches(const query& q) const {
 }
 
 bool query_core::take(nanos now, const query& q) {
+  if (!in_reach(clock_, q.time)) return false;
   clock_.witness(q.time);
   if (!is_new(q)) return false;
   if (matches(q)) deliver(now, q, false);
@@ -96,7 +97,7 @@ bool query_core::take(nanos now, const query& q) {
 // What was asked before we met the others is not for us: somebody may send it again, and an old order to change keys would cut us off.
 // What others bring unasked may be as old.
 void query_core::merge(const pool_state& s, bool wanted) {
-  if (s.query_time > 0) clock_.witness(s.query_time - 1);
+  if (s.query_time > 0 && (wanted || in_reach(clock_, s.query_time))) clock_.witness(s.query_time - 1);
   if (wanted && !std::exchange(has_met_, true)) least_ = std::max(least_, s.query_time);
 }
 

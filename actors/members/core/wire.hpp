@@ -17,6 +17,9 @@ constexpr size_t name_limit = 512;             // of nodes
 constexpr size_t event_limit = 9 * 1024;       // name and payload of a user event
 constexpr size_t filters_limit = 64;           // of one query
 constexpr lamport_time time_limit = lamport_time{1} << 62; // no honest clock gets there; a hostile one would stop ours
+// Nobody misses so much between two exchanges of states. What comes unasked moves no clock further: one forged message must not use up
+// the counter, since nobody's word could be newer than it.
+inline bool in_reach(const lamport_clock& clock, lamport_time t) { return t < clock.time() || t - clock.time() <= lamport_time{1} << 24; }
 constexpr size_t event_slots = 512;            // of the ring of events in a push/pull
 
 std::string encode(const serf_message& m);

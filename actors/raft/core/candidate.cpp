@@ -70,7 +70,8 @@ void raft_core::handle_vote_request(const message& m) {
   message reply;
   reply.kind = pre ? message_kind::pre_vote_reply : message_kind::vote_reply;
   reply.to = m.from;
-  reply.reject = !(free && up_to_date);
+  const bool whole = !is_recovering() || broken(recovering_votes);
+  reply.reject = !(free && up_to_date && whole);
   // A granted pre-vote names the term it was asked for; a refused one the own term, for the asker to catch up.
   reply.term = pre && !reply.reject ? m.term : hard_.term;
   if (!pre && !reply.reject) {

@@ -6,7 +6,7 @@
 namespace actord::raft {
 
 void raft_core::bootstrap(membership initial) {
-  if (halted_ || !members().empty() || log_.last_index().v > 0 || !is_sound(initial)) return;
+  if (halted_ || is_recovering() || !members().empty() || log_.last_index().v > 0 || !is_sound(initial)) return;
   config_.set_bootstrap(std::move(initial));
   members_changed();
   if (alone()) campaign();
@@ -16,6 +16,7 @@ void raft_core::bootstrap(membership initial) {
 // may be the only one that holds the entry which others need. Its own vote does not count. All but the newest
 // configuration are committed, whatever the commit index that is known here.
 bool raft_core::may_campaign() const {
+  if (is_recovering() && !broken(recovering_votes)) return false;
   if (members().is_voter(options_.self)) return true;
   return members_index() > commit_ && config_.before(members_index().prev()).is_voter(options_.self);
 }

@@ -15,6 +15,8 @@ bool raft_core::accept_leader(const message& m) {
 }
 
 void raft_core::acknowledge(const server_id& leader, raft_index match) {
+  recovery_.matched(hard_.term, match);
+  maybe_recovered();
   message reply;
   reply.kind = message_kind::append_reply;
   reply.to = leader;
@@ -23,10 +25,28 @@ void raft_core::acknowledge(const server_id& leader, raft_index match) {
   send(std::move(reply), broken(mutation::ack_before_sync) ? 0 : write_covering(match));
 }
 
+// What the state machine has applied was committed, so the leader's entry there is the same one, and its term is what a log that
+// goes on from there lacks.
+void raft_core::learn_cut_term(const message& m) {
+  const auto cut = log_.compacted();
+  if (!is_recovering() || cut.term.v != 0 || cut.index.v == 0 || m.log_index != cut.index || log_.last_index() != cut.index) return;
+  restore_ = log_point{cut.index, m.log_term};
+  if (const auto* known = config_.at(cut.index)) restore_members_ = *known;
+  log_.reset(*restore_);
+  cut_writes(cut.index.prev());
+}
+
+// Called when more is known to match, or more is durable.
+void raft_core::maybe_recovered() {
+  if (recovery_.ends(hard_.term, log_.stable_index())) draw_timeout();
+}
+
 void raft_core::handle_append(message& m) {
   if (!accept_leader(m)) return;
+  if (broken(recovered_when_heard)) recovery_.end();
   // A late copy of what is committed already: nothing in it can be news.
   if (m.log_index < commit_) return acknowledge(m.from, commit_);
+  learn_cut_term(m);
   auto fits = log_.matches(m.log_index, m.log_term);
   if (!fits) return halt(std::move(fits.err()));
   if (!*fits) return refuse(m);
@@ -89,6 +109,7 @@ void raft_core::refuse(const message& m) {
   reply.rejected_prev = m.log_index;
   reply.log_index = *hint;
   reply.log_term = *hint_term;
+  set_recovery_number(reply, recovery_.number());
   send(std::move(reply));
 }
 
@@ -101,6 +122,9 @@ void raft_core::handle_heartbeat(const message& m) {
   reply.to = m.from;
   reply.term = hard_.term;
   reply.round = m.round;
+  recovery_.named(hard_.term, echoed_number(m), m.log_index);
+  maybe_recovered();
+  set_recovery_number(reply, recovery_.number());
   send(std::move(reply));
 }
 

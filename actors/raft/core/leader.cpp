@@ -122,6 +122,7 @@ void raft_core::broadcast_heartbeat() {
     m.term = hard_.term;
     m.commit = std::min(commit_, p.match);
     m.round = round_;
+    if (p.recovering != 0) set_echo(m, p.recovering, log_.last_index());
     send(std::move(m));
   }
   if (alone()) release_reads();
@@ -154,6 +155,16 @@ bool raft_core::has_lease() const {
   return alone() || (lease_known_ && now_ - lease_tick_ < options_.election_ticks);
 }
 
+// A follower whose disk forgot a part of its log: what it acknowledged before does not count, and is to be sent again. One more
+// late acknowledgement shows in its next refusal.
+void raft_core::note_recovery(const message& reply, progress& p) {
+  const auto number = recovery_number(reply);
+  const bool fresh = number != 0 && number != p.recovering;
+  const bool again = number != 0 && reply.reject && reply.rejected_prev <= p.match;
+  p.recovering = number;
+  if ((fresh || again) && !broken(leader_trusts_forgotten)) p.forgotten();
+}
+
 void raft_core::handle_heartbeat_reply(const message& m) {
   auto it = progress_.find(m.from);
   if (!is_leader() || it == progress_.end() || m.round > round_) return;
@@ -161,6 +172,7 @@ void raft_core::handle_heartbeat_reply(const message& m) {
   p.active = true;
   p.heard_tick = now_;
   p.round = std::max(p.round, m.round);
+  note_recovery(m, p);
   release_reads();
   if (p.mode == progress::state::probe) {
     p.probe_sent = false;
@@ -179,6 +191,7 @@ void raft_core::handle_append_reply(const message& m) {
   p.active = true;
   p.heard_tick = now_;
   if (m.reject) {
+    note_recovery(m, p);
     auto hint = log_.floor_of(m.log_index, m.log_term);
     if (!hint) return halt(std::move(hint.err()));
     if (p.refused(m.rejected_prev, *hint)) send_appends(m.from, p, true);

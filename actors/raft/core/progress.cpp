@@ -55,6 +55,11 @@ void progress::to_probe(raft_index next_index) {
   inflight_.clear();
 }
 
+void progress::forgotten() {
+  match = {};
+  if (mode != state::snapshot) to_probe(next);
+}
+
 void progress::to_snapshot(raft_index at) {
   mode = state::snapshot;
   snapshot_at = at;

@@ -17,6 +17,7 @@ public:
   bool active = false;        // was heard of since the last quorum check
   uint64_t heard_tick = 0;    // the leader's now_ticks() when it was last heard of; 0: not since this leader began
   uint64_t round = 0;         // highest heartbeat round answered
+  uint64_t recovering = 0;    // the number that it sends while it recovers (recovery.hpp)
   raft_index told_commit;     // the commit index last sent to it
   raft_index snapshot_at;     // snapshot: the log's first entry was after this when the snapshot was asked for
 
@@ -29,6 +30,8 @@ public:
   // The follower refused an append after `prev` and points at `hint`. False when the refusal is out of date.
   bool refused(raft_index prev, raft_index hint);
   void to_probe(raft_index next_index);
+  // What it acknowledged is not there any more.
+  void forgotten();
   void to_snapshot(raft_index at);
   size_t inflight() const { return inflight_.size(); }
 

@@ -145,6 +145,7 @@ void raft_core::hold(message m, uint64_t after) {
       if (h.after == after && h.m.kind == m.kind && h.m.to == m.to && !h.m.reject) {
         h.m.log_index = std::max(h.m.log_index, m.log_index);
         h.m.round = std::max(h.m.round, m.round);
+        h.m.commit = m.commit;
         return;
       }
     }
@@ -176,6 +177,7 @@ void raft_core::synced(uint64_t write_id) {
     writes_.pop_front();
   }
   release_held();
+  maybe_recovered();
   if (!is_leader()) return;
   if (auto it = progress_.find(options_.self); it != progress_.end()) it->second.acknowledged(log_.stable_index());
   maybe_commit();

@@ -13,6 +13,7 @@
 #include "actors/raft/core/progress.hpp"
 #include "actors/raft/core/quorum.hpp"
 #include "actors/raft/core/read_index.hpp"
+#include "actors/raft/core/recovery.hpp"
 #include "actors/raft/core/types.hpp"
 #include "runtime/base/prng.hpp"
 #include <deque>
@@ -26,6 +27,11 @@ public:
   // (applied beyond the log's end) is an error. A cluster of one campaigns at once: drain right after.
   static result<std::unique_ptr<raft_core>> open(options o, const stored_state& stored, log_reader& reader,
                                                  prng random);
+
+  // Right after open(): the log lacks what this server may have acknowledged (recovery.hpp). `number` is not 0 and was drawn for
+  // this start. The point before the log's first entry may be the state machine's index, with term 0 when that is unknown.
+  void recover(uint64_t number) { recovery_.begin(number); }
+  bool is_recovering() const { return recovery_.active(); } // false once it is whole
 
   // ---- facts ---------------------------------------------------------------------------------------------------
   void tick();                  // one unit of time has passed
@@ -134,6 +140,8 @@ private:
   void handle_install_snapshot(const message& m);
   void restore_members(const message& m);
   void acknowledge(const server_id& leader, raft_index match);
+  void learn_cut_term(const message& m);
+  void maybe_recovered();
 
   // leader.cpp
   void become_leader();
@@ -145,6 +153,7 @@ private:
   void handle_heartbeat_reply(const message& m);
   void send_appends(const server_id& to, progress& p, bool even_empty);
   bool send_one_append(const server_id& to, progress& p, size_t max_entries, bool even_empty);
+  void note_recovery(const message& reply, progress& p);
   void finish_transfer();
   void broadcast_heartbeat();
   void maybe_commit();
@@ -167,6 +176,7 @@ private:
   bool config_open_ = false; // leader: the newest configuration is of this term and not committed yet
   prng random_;
   entry_log log_;
+  recovery recovery_;
   hard_state hard_;
   raft::role role_ = raft::role::follower;
   server_id leader_;

@@ -1,5 +1,6 @@
 #include "actors/rpc/core/call.hpp"
 #include "runtime/base/msgpack.hpp"
+#include <utility>
 
 namespace actord::rpc {
 
@@ -84,18 +85,17 @@ result<answer_header> decode_answer_header(std::string_view value) {
 }
 
 status pair_reader::feed(std::string_view in, const std::function<bool(std::string_view, std::string_view)>& take) {
+  // Moved to the front only when as much has been handed over: a pair taken does not cost the bytes of all behind it.
+  if (!in.empty() && start_ > held_.size() / 2) held_.erase(0, std::exchange(start_, 0));
   held_ += in;
-  size_t start = 0; // of the pair at hand
   bool go_on = true;
-  while (go_on && start < held_.size()) {
-    auto rest = std::string_view(held_).substr(start);
+  while (go_on && start_ < held_.size()) {
+    auto rest = std::string_view(held_).substr(start_);
     const auto verdict = extent_.scan(in_body_ ? rest.substr(header_end_) : rest);
     if (verdict == value_extent::verdict::unfinished) break;
-    if (verdict != value_extent::verdict::whole) {
-      held_.erase(0, start);
-      if (verdict == value_extent::verdict::malformed) return error(errc::corrupt, "msgpack decode error: not msgpack");
+    if (verdict == value_extent::verdict::malformed) return error(errc::corrupt, "msgpack decode error: not msgpack");
+    if (verdict == value_extent::verdict::too_large)
       return error(errc::too_large, std::string(in_body_ ? "a body" : "a header") + " of more than " + std::to_string(in_body_ ? body_limit_ : header_limit) + " bytes, or of too many values");
-    }
     if (!in_body_) {
       header_end_ = extent_.end();
       in_body_ = true;
@@ -104,12 +104,11 @@ status pair_reader::feed(std::string_view in, const std::function<bool(std::stri
     }
     const auto size = extent_.end();
     go_on = take(rest.substr(0, header_end_), rest.substr(header_end_, size));
-    start += header_end_ + size;
+    start_ += header_end_ + size;
     in_body_ = false;
     extent_ = value_extent(header_limit, header_values);
   }
-  if (start == held_.size()) held_ = {}; // an idle stream holds nothing
-  else held_.erase(0, start);
+  if (start_ == held_.size()) held_ = {}, start_ = 0; // an idle stream holds nothing
   return {};
 }
 

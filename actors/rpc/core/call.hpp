@@ -41,15 +41,16 @@ public:
   // Hands over each whole pair, by views that last for that call; false from `take` makes the pairs behind wait for the next feed()
   // (of nothing, perhaps). An error, errc::corrupt or errc::too_large, is final: there is no telling where the next value starts.
   status feed(std::string_view in, const std::function<bool(std::string_view header, std::string_view body)>& take);
-  size_t held() const { return held_.size(); } // bytes of what is not whole, or waits
+  size_t held() const { return held_.size() - start_; } // bytes of what is not whole, or waits
   // Of an error: the header, when that had come whole.
-  std::string_view header_so_far() const { return in_body_ ? std::string_view(held_).substr(0, header_end_) : std::string_view{}; }
+  std::string_view header_so_far() const { return in_body_ ? std::string_view(held_).substr(start_, header_end_) : std::string_view{}; }
 
 private:
   static constexpr size_t header_values = 64;
   size_t body_limit_, most_values_;
   value_extent extent_;
   std::string held_;
+  size_t start_ = 0; // of the pair at hand; what is before was handed over
   size_t header_end_ = 0;
   bool in_body_ = false;
 };

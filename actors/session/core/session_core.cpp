@@ -30,7 +30,10 @@ void session_core::observe(const std::vector<timed_session>& all, nanos now) {
 
 void session_core::renewed(std::string_view id, nanos now) {
   auto at = all_.find(id);
-  if (at == all_.end() || at->second.ending) return;
+  if (at == all_.end()) return;
+  at->second.renewed = now;
+  at->second.retry = nanos(0);
+  if (at->second.ending) return; // too late, unless its end cannot be written
   place(at->first, at->second, now + ttl_multiplier * at->second.ttl);
 }
 
@@ -44,7 +47,9 @@ std::vector<std::string> session_core::expired(nanos now) {
   while (!by_time_.empty() && by_time_.begin()->first <= now) {
     out.push_back(by_time_.begin()->second);
     by_time_.erase(by_time_.begin());
-    all_.find(out.back())->second.ending = true;
+    auto& t = all_.find(out.back())->second;
+    t.ending = true;
+    t.renewed = nanos(0);
   }
   return out;
 }
@@ -55,7 +60,7 @@ void session_core::failed(std::string_view id, nanos now) {
   auto& t = at->second;
   t.ending = false;
   t.retry = std::clamp(t.retry * 2, least_retry, longest_retry);
-  place(at->first, t, now + t.retry);
+  place(at->first, t, std::max(now + t.retry, t.renewed + ttl_multiplier * t.ttl));
 }
 
 nanos session_core::next_deadline() const { return by_time_.empty() ? nanos::max() : by_time_.begin()->first; }

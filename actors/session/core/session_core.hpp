@@ -32,6 +32,7 @@ public:
 private:
   struct timer {
     nanos ttl{0}, until{0}, retry{0};
+    nanos renewed{0}; // last; 0: not since it was about to end
     bool ending = false;
   };
   void place(const std::string& id, timer& t, nanos until);

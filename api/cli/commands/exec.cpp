@@ -5,6 +5,7 @@
 #include "api/cli/kv_access.hpp"
 #include "api/cli/signal_watch.hpp"
 #include "runtime/base/json_writer.hpp"
+#include "runtime/base/thread_start.hpp"
 #include <algorithm>
 #include <deque>
 #include <fmt/format.h>
@@ -237,7 +238,9 @@ int fire_and_print(invocation& in, const exec_job& job, http_client& client, htt
     auto doc = read_answer(fired->body, json_shape::object);
     in.line("Fired remote execution event: " + (doc ? text(doc->root(), "ID") : std::string()));
   }
-  std::thread results([&, folder = join_path(job.prefix, session.id()) + "/"] { read_results(reader, in.query(), folder, job.wait, found); });
+  auto started = start_thread("results", [&, folder = join_path(job.prefix, session.id()) + "/"] { read_results(reader, in.query(), folder, job.wait, found); });
+  if (!started) return in.fail(started.err().text);
+  std::thread results = std::move(*started);
   const int code = print_until_quiet(in, job, found);
   {
     std::lock_guard hold(found.lock);

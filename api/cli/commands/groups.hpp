@@ -7,6 +7,7 @@ namespace actord::cli {
 using command_list = std::vector<command>;
 
 void add_local_commands(command_list& to);    // agent, version, validate, keygen
+void add_cluster_commands(command_list& to);  // cluster init, cluster join
 void add_agent_commands(command_list& to);    // members, info, join, force-leave, leave, reload
 void add_monitor_command(command_list& to);
 void add_maint_command(command_list& to);

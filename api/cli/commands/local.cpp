@@ -4,6 +4,20 @@
 #include <sys/random.h>
 
 namespace actord::cli {
+
+result<std::string> fresh_gossip_key() {
+  char key[32];
+  size_t have = 0;
+  while (have < sizeof key) {
+    auto n = ::getrandom(key + have, sizeof key - have, 0);
+    if (n < 0) return error{errc::internal, "Error reading random data: the kernel gave none"};
+    have += static_cast<size_t>(n);
+  }
+  std::string text;
+  append_base64(text, {key, sizeof key});
+  return text;
+}
+
 namespace {
 
 constexpr const char* consul_version = "1.8.7"; // whose behaviour this is; clients parse it
@@ -36,16 +50,9 @@ int run_validate(invocation& in) {
 }
 
 int run_keygen(invocation& in) {
-  char key[32];
-  size_t have = 0;
-  while (have < sizeof key) {
-    auto n = ::getrandom(key + have, sizeof key - have, 0);
-    if (n < 0) return in.fail("Error reading random data: the kernel gave none");
-    have += static_cast<size_t>(n);
-  }
-  std::string text;
-  append_base64(text, {key, sizeof key});
-  in.line(text);
+  auto key = fresh_gossip_key();
+  if (!key) return in.fail(key.err().text);
+  in.line(*key);
   return 0;
 }
 
@@ -68,7 +75,8 @@ void add_local_commands(command_list& to) {
                 "  Reads configuration files as the agent would, in the order given, and says what\n"
                 "  is wrong with them. Give everything that the agent is to be started with:\n"
                 "  settings that only make sense together are checked together.\n\n"
-                "  Exits with 0 when the agent would start with them, with 1 otherwise.",
+                "  Exits with 0 when they are valid, with 1 otherwise. Valid settings that this\n"
+                "  version cannot keep are warned about; with some an agent does not start.",
                 no_flags,
                 {text_flag("config-format", "Read every file as 'hcl' or 'json', whatever its name ends with."),
                  bool_flag("quiet", "Print nothing when all is well.")},

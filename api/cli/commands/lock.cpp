@@ -2,6 +2,7 @@
 #include "api/cli/commands/groups.hpp"
 #include "api/cli/held_lock.hpp"
 #include "api/cli/signal_watch.hpp"
+#include "runtime/base/thread_start.hpp"
 #include "runtime/net/child.hpp"
 #include <csignal>
 #include <sys/wait.h>
@@ -52,7 +53,7 @@ result<pid_t> start_handler(lock_run& r) {
     streams.input = STDIN_FILENO;
   }
   auto& args = r.in.args();
-  return net::start_child({{args.begin() + 1, args.end()}, f.boolean("shell", true)}, {"CONSUL_LOCK_HELD=true"}, streams);
+  return net::start_child({{args.begin() + 1, args.end()}, f.boolean("shell", true)}, {"CONSUL_LOCK_HELD=true"}, streams, [&r] { return r.stop.load(); });
 }
 
 void kill_child(lock_run& r, pid_t pid) {
@@ -76,7 +77,7 @@ int hold_and_run(lock_run& r) {
     r.say("Child terminated, releasing lock");
     return 2;
   }
-  std::thread waiter([&r, pid = *pid] {
+  auto waiter = start_thread("waiter", [&r, pid = *pid] {
     // Its number stays its own until nobody can signal it any more.
     siginfo_t how{};
     while (::waitid(P_PID, static_cast<id_t>(pid), &how, WEXITED | WNOWAIT) < 0 && errno == EINTR) {}
@@ -85,11 +86,21 @@ int hold_and_run(lock_run& r) {
     while (::waitpid(pid, &state, 0) < 0 && errno == EINTR) {}
     r.now.end = state;
   });
-  std::thread monitor([&r, id = r.session->id(), more = r.in.query()] {
+  if (!waiter) {
+    ::kill(*pid, SIGKILL);
+    ::waitpid(*pid, nullptr, 0);
+    r.in.error(waiter.err().text);
+    return 2;
+  }
+  auto monitor = start_thread("monitor", [&r, id = r.session->id(), more = r.in.query()] {
     kv_access kv(*r.monitor_client, more);
     r.lock->await_loss(kv, id, r.stop);
     r.now.note(&happenings::lost);
   });
+  if (!monitor) {
+    r.in.error(monitor.err().text);
+    r.now.note(&happenings::lost); // nobody would see it
+  }
   bool ended_by_itself = false;
   {
     std::unique_lock hold(r.now.lock);
@@ -98,10 +109,10 @@ int hold_and_run(lock_run& r) {
     if (!ended_by_itself) r.say(r.now.shutdown ? "Shutdown triggered, killing child" : "Lock lost, killing child");
   }
   if (!ended_by_itself) kill_child(r, *pid);
-  waiter.join();
+  waiter->join();
   r.stop = true;
   r.monitor_client->interrupt();
-  monitor.join();
+  if (monitor) monitor->join();
   auto end = net::end_of_child(r.now.end);
   if (!end.empty()) r.in.error("Error running handler: " + end);
   if (!ended_by_itself) return 0;

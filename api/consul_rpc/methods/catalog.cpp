@@ -1,4 +1,5 @@
 // Catalog.*: nodes and services, read and registered.
+#include "actors/coordinate/datacenter_maps.hpp"
 #include "api/consul_rpc/methods.hpp"
 #include "api/consul_rpc/rows.hpp"
 #include "storage/command/registration_rules.hpp"
@@ -27,7 +28,8 @@ void list_datacenters(call& c) {
   rpc::options_request r;
   if (!c.decode(r)) return;
   string_slice out;
-  out.push_back(c.env.config.datacenter);
+  const auto wan = c.env.cluster.wan_members ? c.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
+  for (auto& datacenter : coordinate::nearest_datacenters(*wan, c.env.config.datacenter)) out.push_back(datacenter);
   c.reply(out);
 }
 

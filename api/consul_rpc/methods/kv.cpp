@@ -3,6 +3,7 @@
 #include "storage/command/registration_rules.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"
+#include "storage/state/read_view_long.hpp"
 
 namespace actord::consul_rpc {
 namespace {
@@ -16,14 +17,22 @@ status get(const rpc::key_request& q, look& at, rpc::entries_reply& r) {
 }
 
 status list(const rpc::key_request& q, look& at, rpc::entries_reply& r) {
+  size_t bytes = 0;
   at.view.kv_list(q.key, at.meta, [&](const kv_entry& e) {
     r.entries.push_back(e);
-    return true;
+    return !bounded_read::stops_at(r.entries.size(), bytes += e.value.size());
   });
   return {};
 }
 
 status list_keys(const rpc::key_list_request& q, look& at, rpc::keys_reply& r) {
+  if (bounded_read::on()) {
+    query_meta apart;
+    size_t rows = 0, bytes = 0;
+    bool much = false;
+    at.view.kv_list(q.prefix, apart, [&](const kv_entry& e) { return !(much = bounded_read::stops_at(++rows, bytes += e.value.size())); });
+    if (much) return {};
+  }
   r.keys = at.view.kv_keys(q.prefix, q.separator, at.meta);
   if (r.keys.empty()) r.keys.set = false;
   return {};

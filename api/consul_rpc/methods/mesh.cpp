@@ -1,6 +1,7 @@
 // Configuration entries, intentions, prepared queries and federation states of a cluster in which there are none yet: reads say so as
 // Consul does, what would change one that is not there is refused in its words, and what would make the first one is refused too.
 #include "api/consul_rpc/methods.hpp"
+#include "storage/model/config_entry.hpp"
 #include "storage/model/rpc_mesh.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"
@@ -12,6 +13,9 @@ namespace {
 constexpr std::string_view no_mesh = "Connect must be enabled in order to use this endpoint";
 
 void refuse(call& c) { c.fail(std::string(no_mesh)); }
+// What Consul does whatever is turned on.
+void no_entries(call& c) { c.fail("Configuration entries are not supported by this server"); }
+void no_federation(call& c) { c.fail("Federation states are not supported by this server"); }
 
 // ---- configuration entries -----------------------------------------------------------------------------------------
 
@@ -87,8 +91,15 @@ void resolve_service(call& c) {
   });
 }
 
-// Whatever is to be deleted is gone.
-void entry_delete(call& c) { c.reply(rpc::nothing{}); }
+// What is to be deleted is not there, as long as it is something that could be. The arguments are a text that holds them. Whatever
+// datacenter they name, the primary one is meant.
+void entry_delete(call& c) {
+  msgpack_reader outer(c.arguments);
+  const auto r = decode_config_entry(outer.raw());
+  if (!r && r.err().code == errc::bad_request) return c.fail(r.err().text);
+  if (!r || !outer.ok()) return c.malformed("msgpack decode error: the arguments of " + c.method + " do not decode");
+  c.reply(rpc::nothing{});
+}
 
 // ---- intentions ----------------------------------------------------------------------------------------------------
 
@@ -174,13 +185,13 @@ void federation_state(call& c) {
 
 std::span<const method> mesh_methods() {
   static constexpr method rows[] = {
-      {"ConfigEntry.Apply", refuse},
+      {"ConfigEntry.Apply", no_entries},
       {"ConfigEntry.Delete", entry_delete},
       {"ConfigEntry.Get", entry_get},
       {"ConfigEntry.List", entry_list},
       {"ConfigEntry.ListAll", entry_list_all},
       {"ConfigEntry.ResolveServiceConfig", resolve_service},
-      {"FederationState.Apply", refuse},
+      {"FederationState.Apply", no_federation},
       {"FederationState.Get", federation_state},
       {"FederationState.List", reads<federation_states>},
       {"FederationState.ListMeshGateways", reads<mesh_gateways>},

@@ -1,6 +1,6 @@
 // Operator.*: the Raft configuration, and autopilot.
-#include "actors/agent/agent_actor.hpp"
 #include "actors/autopilot/autopilot_board.hpp"
+#include "actors/members/pool_server.hpp"
 #include "api/consul_rpc/methods.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/model/rpc_replies.hpp"
@@ -9,10 +9,10 @@
 namespace actord::consul_rpc {
 namespace {
 
-rpc::raft_configuration_reply shape(const leader_info& i) {
+rpc::raft_configuration_reply shape(const leader_info& i, const cluster_links& cluster) {
   rpc::raft_configuration_reply out;
   out.index = i.configuration_index;
-  for (auto& s : i.servers) out.servers.push_back({s.id, s.name.empty() ? "(unknown)" : s.name, s.address, s.leader, "3", s.voter});
+  for (auto& s : i.servers) out.servers.push_back({s.id, s.name.empty() ? "(unknown)" : s.name, s.address, s.leader, members::server_by_id(cluster.lan_members, s.id).raft_protocol, s.voter});
   return out;
 }
 
@@ -23,7 +23,7 @@ void raft_configuration(call& c) {
   c.env.self->request(c.env.router, caf::infinite, leader_query{ask_leader})
       .then([who = c.shared_from_this(), ask_leader](leader_info& i) {
               if (ask_leader && i.leader_id.empty()) who->fail("No cluster leader");
-              else who->reply(shape(i));
+              else who->reply(shape(i, who->env.cluster));
             },
             [who = c.shared_from_this()](caf::error&) { who->fail("No cluster leader"); });
 }
@@ -81,10 +81,11 @@ void server_health(call& c) {
     o.id = s.id;
     o.name = s.name;
     o.address = s.address;
-    o.serf_status = s.alive ? 1 : 4;
-    o.version = consul_version;
+    const auto known = members::server_by_id(c.env.cluster.lan_members, s.id);
+    o.serf_status = static_cast<int64_t>(known.status);
+    o.version = known.version;
     o.leader = s.leader;
-    o.last_contact = std::chrono::milliseconds(std::max<int64_t>(s.last_contact_ms, 0));
+    o.last_contact = s.last_contact_ms < 0 ? nanos(-1) : nanos(std::chrono::milliseconds(s.last_contact_ms)); // as Consul says "never"
     o.last_term = s.last_term;
     o.last_index = s.last_index;
     o.healthy = s.healthy;

@@ -46,7 +46,8 @@ void say_renewed(call& c, const apply_result& r) {
   out.meta.index = r.index;
   out.meta.known_leader = true;
   session_record s;
-  if (r.value && from_msgpack(r.body, s)) out.sessions.push_back(std::move(s));
+  if (r.value && !from_msgpack(r.body, s)) return c.fail("the leader's answer could not be read");
+  if (r.value) out.sessions.push_back(std::move(s));
   c.reply(out);
 }
 

@@ -6,7 +6,7 @@ namespace actord::dns {
 namespace {
 
 constexpr int names_followed = 3;        // as Consul: the depth to which an alias inside the domain is resolved
-constexpr size_t alias_records = 5;      // of what an alias resolves to, for askers without EDNS
+constexpr size_t alias_records = 5;      // addresses that an alias resolves to, for askers without EDNS
 constexpr size_t no_limit = ~size_t{0};
 
 bool same_text(std::string_view a, std::string_view lower) {
@@ -63,7 +63,9 @@ void responder::use(const settings& s) {
   make_name(ns_, "ns." + s.domain);
 }
 
-void responder::reset(uint32_t now) {
+void responder::reset(const query& q, uint32_t now) {
+  question_ = &q;
+  path_.clear();
   answer_.clear();
   authority_.clear();
   additional_.clear();
@@ -80,8 +82,17 @@ void responder::refuse(const query& q, rcode code, writer& out) {
 }
 
 outcome responder::respond(const query& q, bool udp, uint32_t now, writer& out) {
+  const auto how = compose(q, udp, now, out);
+  if (!directory_.take_failure()) return how;
+  reset(q, now);
+  code_ = rcode::server_failure;
+  trim_and_write(q, udp, out);
+  return outcome::answered;
+}
+
+outcome responder::compose(const query& q, bool udp, uint32_t now, writer& out) {
   using k = wanted::kind;
-  reset(now);
+  reset(q, now);
   interpret(q, *settings_, wanted_);
   const auto& w = wanted_;
   if (w.what == k::foreign) {
@@ -163,10 +174,10 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
   for (size_t i; out.size() - start < r.limit && next.next(i);) {
     const endpoint& e = all[i];
     if (!eligible(e, tag)) continue;
-    const address_set& set = e.address.text.empty() ? e.node.address : e.address;
+    const address_set& set = address_of(e);
     const ip_address& ip = address_for(set, r.qtype);
     if (ip.family == 0) {
-      if (!aliased && !set.text.empty()) aliased = &e;
+      if (!aliased && !set.text.empty() && !leads_back(set.text)) aliased = &e;
       continue;
     }
     if (!wants(r.qtype, ip)) continue;
@@ -176,7 +187,7 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
     if (!known) add_address(ip, r, out);
   }
   if (out.size() > start || !aliased) return;
-  alias(aliased->address.text.empty() ? aliased->node.address.text : aliased->address.text, r, true, out);
+  alias(address_of(*aliased).text, r, true, out);
 }
 
 // SRV records, each node, address and port once, with what their targets' addresses are.
@@ -205,17 +216,18 @@ void responder::service_targets(const query& q, const std::vector<endpoint>& all
 bool responder::target_of(const endpoint& e, uint32_t ttl, size_t alias_limit, record& srv) {
   address_request r{{}, type::srv, ttl, no_limit, alias_limit, names_followed};
   const ip_address* ip = nullptr;
-  if (e.address.text.empty() && e.node.address.ip.family != 0) {
+  const address_set& set = address_of(e);
+  if (&set == &e.node.address && set.ip.family != 0) {
     if (e.node.labels.empty()) return false;
     r.name = {false, e.node.labels, node_suffix_};
     ip = &e.node.address.ip;
-  } else if (e.address.ip.family != 0) {
-    r.name = {false, hex_label(e.address.ip), addr_suffix_};
-    ip = &e.address.ip;
+  } else if (set.ip.family != 0) {
+    r.name = {false, hex_label(set.ip), addr_suffix_};
+    ip = &set.ip;
   } else {
-    r.name = {false, {}, keep_name(e.address.text.empty() ? e.node.address.text : e.address.text)};
+    r.name = {false, {}, keep_name(set.text)};
     if (r.name.suffix.empty()) return false;
-    follow(r.name.suffix, r, true, additional_);
+    if (!leads_back(set.text)) follow(r.name.suffix, r, true, additional_);
   }
   if (ip) add_address(*ip, r, additional_);
   srv.target_prefix = r.name.prefix;
@@ -239,8 +251,8 @@ void responder::node_answer(const query& q, const wanted& w) {
 
 void responder::node_addresses(const node_facts& n, const address_request& r, records& out) {
   const ip_address& ip = address_for(n.address, r.qtype);
-  if (ip.family == 0) alias(n.address.text, r, false, out);
-  else if (wants(r.qtype, ip)) add_address(ip, r, out);
+  if (ip.family == 0 && !leads_back(n.address.text)) alias(n.address.text, r, false, out);
+  else if (ip.family != 0 && wants(r.qtype, ip)) add_address(ip, r, out);
 }
 
 // The name comes back in lower case and under the first domain, as Consul gives it.
@@ -311,23 +323,58 @@ void responder::follow(std::string_view wire_name, const address_request& r, boo
   const size_t start = out.size();
   if (w.what != wanted::kind::foreign && w.what != wanted::kind::reverse) {
     if (r.depth < 1) return;
+    path_.push_back(keep({inner.lower.data(), wire_name.size()}));
     resolve_own(w, {{false, {}, wire_name}, type::any, r.ttl, no_limit, alias_records, r.depth - 1}, out);
+    path_.pop_back();
   } else if (settings_->have_recursors) {
-    auto* known = directory_.resolved(wire_name);
-    if (!known) {
-      unresolved_ = true;
-      wanted_name_ = wire_name;
-      return;
-    }
-    for (auto& f : *known) {
-      record one{.type = f.type, .ttl = f.ttl, .owner_suffix = keep(f.owner)};
-      (f.type == type::cname ? one.target_suffix : one.bytes) = keep(f.rdata);
-      out.push_back(one);
-    }
+    follow_outside(wire_name, out);
   }
   if (set_ttl)
     for (size_t i = start; i < out.size(); ++i) out[i].ttl = r.ttl;
-  if (out.size() - start > r.alias_limit) out.resize(start + r.alias_limit);
+  size_t addresses = 0, kept = start; // names on the way to them do not count
+  for (size_t i = start; i < out.size(); ++i)
+    if (out[i].type == type::cname || ++addresses <= r.alias_limit) out[kept++] = out[i];
+  out.resize(kept);
+}
+
+const std::vector<foreign_record>* responder::from_outside(std::string_view wire_name, uint16_t qtype) {
+  auto* known = directory_.resolved(wire_name, qtype);
+  if (known) return known;
+  unresolved_ = true;
+  wanted_name_ = wire_name;
+  wanted_type_ = qtype;
+  return nullptr;
+}
+
+// Addresses of the family that was asked for; where either will do, IPv6 when there is nothing else.
+void responder::follow_outside(std::string_view wire_name, records& out) {
+  const auto asked = question_->qtype;
+  auto* known = from_outside(wire_name, asked == type::aaaa ? type::aaaa : type::a);
+  if (!known) return;
+  const bool has_address = std::any_of(known->begin(), known->end(), [](auto& f) { return f.type != type::cname; });
+  if (!has_address && asked != type::a && asked != type::aaaa) {
+    known = from_outside(wire_name, type::aaaa);
+    if (!known) return;
+  }
+  for (auto& f : *known) {
+    record one{.type = f.type, .ttl = f.ttl, .owner_suffix = keep(f.owner)};
+    (f.type == type::cname ? one.target_suffix : one.bytes) = keep(f.rdata);
+    out.push_back(one);
+  }
+}
+
+// To the name that was asked for, or to one on the way from there.
+bool responder::leads_back(std::string_view dotted) const {
+  std::string wire;
+  if (dotted.empty() || !make_name(wire, dotted)) return false;
+  return same_text(wire, {question_->lower.data(), question_->name.size()}) ||
+         std::any_of(path_.begin(), path_.end(), [&](auto& p) { return same_text(wire, p); });
+}
+
+// The node's where the service has none of its own, or one that only leads back.
+const address_set& responder::address_of(const endpoint& e) const {
+  if (e.address.text.empty()) return e.node.address;
+  return e.address.ip.family == 0 && leads_back(e.address.text) ? e.node.address : e.address;
 }
 
 void responder::resolve_own(const wanted& w, const address_request& r, records& out) {

@@ -20,14 +20,16 @@ public:
   virtual std::string service_of_address(std::string_view address) = 0;
   // False when nothing may be answered from the state (no leader and stale reads not allowed): SERVFAIL.
   virtual bool can_answer() = 0;
-  // What recursors said of a name outside our domains; null when it was not asked yet.
-  virtual const std::vector<foreign_record>* resolved(std::string_view wire_name) = 0;
+  // Whether facts could not be read since this was last asked: what was given out then as absent may be there.
+  virtual bool take_failure() { return false; }
+  // What recursors said of a name outside our domains, asked for records of that type; null when it was not asked yet.
+  virtual const std::vector<foreign_record>* resolved(std::string_view wire_name, uint16_t qtype) = 0;
 };
 
 enum class outcome {
   answered, // the writer holds the message
   forward,  // not ours: a recursor's business (only when there are recursors)
-  resolve,  // answer again when directory::resolved() knows `wanted_name`
+  resolve,  // answer again when directory::resolved() knows `wanted_name` for `wanted_type`
 };
 
 class responder {
@@ -41,6 +43,7 @@ public:
   // An answer without records: for what is not a question that could be read.
   void refuse(const query& q, rcode code, writer& out);
   const std::string& wanted_name() const { return wanted_name_; } // complete wire name, after outcome::resolve
+  uint16_t wanted_type() const { return wanted_type_; }
 
 private:
   // One record to be written. Views point into endpoints, settings or texts_, which live as long as the question.
@@ -63,10 +66,11 @@ private:
     uint16_t qtype = 0;
     uint32_t ttl = 0;
     size_t limit = 0;        // stop after so many records
-    size_t alias_limit = 0;  // of what an alias resolves to
+    size_t alias_limit = 0;  // of the addresses that an alias resolves to
     int depth = 0;           // how many names may still be followed
   };
 
+  outcome compose(const query& q, bool udp, uint32_t now, writer& out);
   void service_answer(const query& q, const wanted& w, size_t enough);
   void service_addresses(const std::vector<endpoint>& all, std::string_view tag, const address_request& r, records& out);
   void service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough);
@@ -79,6 +83,10 @@ private:
   void not_found();
   void alias(std::string_view dotted, const address_request& r, bool set_ttl, records& out);
   void follow(std::string_view wire_name, const address_request& r, bool set_ttl, records& out);
+  void follow_outside(std::string_view wire_name, records& out);
+  const std::vector<foreign_record>* from_outside(std::string_view wire_name, uint16_t qtype);
+  bool leads_back(std::string_view dotted) const;
+  const address_set& address_of(const endpoint& e) const;
   void resolve_own(const wanted& w, const address_request& r, records& out);
   bool add_address(const ip_address& ip, const address_request& r, records& out);
   void add_txt(const node_facts& n, const owner& o, uint32_t ttl, records& out);
@@ -88,7 +96,8 @@ private:
   std::string_view keep_name(std::string_view dotted); // complete wire name; empty when DNS cannot carry it
   std::string_view hex_label(const ip_address& ip);
 
-  void reset(uint32_t now);
+  void reset(const query& q, uint32_t now);
+  size_t addresses_in(size_t answers) const;
   size_t measure(const query& q, size_t answers, bool trimmed, bool compress, writer& out);
   void write(const query& q, size_t answers, bool trimmed, bool compress, bool with_opt, writer& out);
   void write_record(const record& r, writer::section s, writer& out);
@@ -107,11 +116,14 @@ private:
   records answer_, authority_, additional_;
   std::vector<std::shared_ptr<const void>> held_;
   std::deque<std::string> texts_;
+  const query* question_ = nullptr;
+  std::vector<std::string_view> path_; // aliases that are being followed, complete wire names in lower case
   std::vector<uint32_t> order_;
   bool soa_in_answer_ = false, soa_in_authority_ = false, unresolved_ = false;
   rcode code_ = rcode::no_error;
   uint32_t now_ = 0;
   std::string wanted_name_;
+  uint16_t wanted_type_ = type::a;
 };
 
 } // namespace actord::dns

@@ -64,7 +64,13 @@ void responder::write(const query& q, size_t answers, bool trimmed, bool compres
   for (auto& r : authority_) write_record(r, writer::section::authority, out);
   write_additional(answers, trimmed, out);
   if (with_opt && q.has_edns) out.put_opt(q);
-  out.set_flags(true, trimmed && settings_->enable_truncate, settings_->have_recursors, code_);
+  // Without its addresses an answer is of no use, so that one is to be asked for by TCP in any case.
+  const bool truncated = trimmed && (settings_->enable_truncate || addresses_in(answers) == 0);
+  out.set_flags(true, truncated, settings_->have_recursors, code_);
+}
+
+size_t responder::addresses_in(size_t answers) const {
+  return static_cast<size_t>(std::count_if(answer_.begin(), answer_.begin() + static_cast<ptrdiff_t>(answers), [](auto& r) { return r.type != type::cname; }));
 }
 
 size_t responder::measure(const query& q, size_t answers, bool trimmed, bool compress, writer& out) {
@@ -91,9 +97,10 @@ void responder::trim_and_write(const query& q, bool udp, writer& out) {
     const size_t largest = std::max<size_t>(plain_udp_size, q.edns_size);
     limit = largest - udp_slack;
     const auto most = static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8));
-    // Instances are counted; what one node has is told whole.
-    if (wanted_.what == wanted::kind::service && largest == plain_udp_size && answers > most) {
-      answers = most;
+    // Instances are counted; what one node has is told whole, and so are the names on the way to an address.
+    const size_t addresses = addresses_in(answers);
+    if (wanted_.what == wanted::kind::service && largest == plain_udp_size && addresses > most) {
+      answers -= addresses - most; // names come first
       compressed_size = false; // so that the asker may unpack it into 512 bytes
     }
   } else {

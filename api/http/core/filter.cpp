@@ -1,6 +1,7 @@
 #include "api/http/core/filter.hpp"
 #include "api/http/core/filter_syntax.hpp"
 #include "runtime/base/pattern.hpp"
+#include "runtime/base/quote.hpp"
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
@@ -58,7 +59,7 @@ result<const shape*> resolve(const shape& start, const std::vector<std::string>&
       next = &unboxed(at->element());
     }
     if (!next || next->what == kind::none)
-      return error{errc::internal, "Selector " + syntax::quoted(joined(selector, i + 1)) + " is not valid"};
+      return error{errc::internal, "Selector " + quote(joined(selector, i + 1)) + " is not valid"};
     at = next;
   }
   return at;
@@ -155,25 +156,38 @@ status coerce(filter::compiled& c, kind k) {
     function = "ParseBool";
   }
   if (fault == number_fault::none) return {};
-  auto value = syntax::quoted(c.text);
-  return error{errc::internal, "Failed to coerce value " + value + " for selector " + syntax::quoted(joined(c.selector, c.selector.size())) +
+  auto value = quote(c.text);
+  return error{errc::internal, "Failed to coerce value " + value + " for selector " + quote(joined(c.selector, c.selector.size())) +
                                    ": strconv." + std::string(function) + ": parsing " + value + ": " +
                                    (fault == number_fault::syntax ? "invalid syntax" : "value out of range")};
 }
 
-status compile_match(const shape& record, syntax::node& n, filter::compiled& out) {
+// What the regular expressions of a filter may come to, since compiling them takes 20 microseconds each and as many again per thousand
+// steps. What a person writes has a few, of fifty steps.
+struct pattern_budget {
+  size_t patterns = 64, steps = 20000;
+  bool take(const pattern& p) {
+    if (patterns == 0 || p.size() > steps) return false;
+    --patterns;
+    steps -= p.size();
+    return true;
+  }
+};
+
+status compile_match(const shape& record, syntax::node& n, filter::compiled& out, pattern_budget& left) {
   auto end = resolve(record, n.selector);
   if (!end) return end.err();
   if (!supports(**end, n.operation))
     return error{errc::internal, "Invalid match operator \"" + std::string(name_of(n.operation)) + "\" for selector " +
-                                     syntax::quoted(joined(n.selector, n.selector.size()))};
+                                     quote(joined(n.selector, n.selector.size()))};
   out.record = &record;
   out.operation = n.operation;
   out.selector = std::move(n.selector);
   out.text = std::move(n.value);
   if (n.operation == op::matches || n.operation == op::not_matches) {
     auto compiled = pattern::compile(out.text);
-    if (!compiled) return error{errc::internal, "Failed to compile regular expression " + syntax::quoted(out.text) + ": " + compiled.err().text};
+    if (!compiled) return error{errc::internal, "Failed to compile regular expression " + quote(out.text) + ": " + compiled.err().text};
+    if (!left.take(*compiled)) return error{errc::internal, "Failed to compile regular expression " + quote(out.text) + ": all of the filter together are too large"};
     out.expression = std::move(*compiled);
     return {};
   }
@@ -182,11 +196,11 @@ status compile_match(const shape& record, syntax::node& n, filter::compiled& out
   return coerce(out, compared.what);
 }
 
-status compile_node(const shape& record, syntax::node& n, filter::compiled& out) {
+status compile_node(const shape& record, syntax::node& n, filter::compiled& out, pattern_budget& left) {
   out.what = n.what;
-  if (n.what == syntax::node::kind::match) return compile_match(record, n, out);
+  if (n.what == syntax::node::kind::match) return compile_match(record, n, out, left);
   for (auto& child : n.children)
-    if (auto s = compile_node(record, child, out.children.emplace_back()); !s) return s;
+    if (auto s = compile_node(record, child, out.children.emplace_back(), left); !s) return s;
   return {};
 }
 
@@ -284,7 +298,8 @@ result<filter> filter::compile_for(const shape& s, std::string_view expression) 
   auto tree = syntax::parse(expression);
   if (!tree) return error{errc::internal, prefix + tree.err().text};
   auto root = std::make_shared<compiled>();
-  if (auto done = compile_node(s, *tree, *root); !done) return error{errc::internal, prefix + done.err().text};
+  pattern_budget left;
+  if (auto done = compile_node(s, *tree, *root, left); !done) return error{errc::internal, prefix + done.err().text};
   out.root_ = std::move(root);
   return out;
 }

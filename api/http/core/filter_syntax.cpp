@@ -1,4 +1,5 @@
 #include "api/http/core/filter_syntax.hpp"
+#include "runtime/base/quote.hpp"
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -284,7 +285,7 @@ private:
       at_ += word.size();
       return true;
     }
-    expect(at_, quoted(word));
+    expect(at_, quote(word));
     return false;
   }
   template <class F> bool one(std::string_view shown, F accepts) {
@@ -353,64 +354,6 @@ private:
   std::vector<std::string> errors_;
 };
 
-void append_utf8(std::string& out, uint32_t c) {
-  if (c < 0x80) out += static_cast<char>(c);
-  else if (c < 0x800) {
-    out += static_cast<char>(0xc0 | (c >> 6));
-    out += static_cast<char>(0x80 | (c & 0x3f));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xe0 | (c >> 12));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (c & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | (c >> 18));
-    out += static_cast<char>(0x80 | ((c >> 12) & 0x3f));
-    out += static_cast<char>(0x80 | ((c >> 6) & 0x3f));
-    out += static_cast<char>(0x80 | (c & 0x3f));
-  }
-}
-
-bool read_number(std::string_view& s, size_t digits, uint32_t base, uint32_t& out) {
-  if (s.size() < digits) return false;
-  out = 0;
-  for (size_t i = 0; i < digits; ++i) {
-    char c = s[i];
-    uint32_t d = is_digit(c) ? static_cast<uint32_t>(c - '0') : is_letter(c) ? static_cast<uint32_t>((c | 0x20) - 'a' + 10) : 99;
-    if (d >= base) return false;
-    out = out * base + d;
-  }
-  s.remove_prefix(digits);
-  return true;
-}
-
-// After the backslash: one escape of a double-quoted Go literal.
-bool unescape(std::string_view& s, std::string& out) {
-  if (s.empty()) return false;
-  static constexpr std::string_view letters = "abfnrtv\\\"", meant = "\a\b\f\n\r\t\v\\\"";
-  char c = s.front();
-  if (auto i = letters.find(c); i != letters.npos) {
-    out += meant[i];
-    s.remove_prefix(1);
-    return true;
-  }
-  uint32_t code = 0;
-  if (c >= '0' && c <= '7') {
-    if (!read_number(s, 3, 8, code) || code > 255) return false;
-    out += static_cast<char>(code);
-    return true;
-  }
-  s.remove_prefix(1);
-  if (c == 'x') {
-    if (!read_number(s, 2, 16, code)) return false;
-    out += static_cast<char>(code);
-    return true;
-  }
-  if (c != 'u' && c != 'U') return false;
-  if (!read_number(s, c == 'u' ? 4 : 8, 16, code) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-  append_utf8(out, code);
-  return true;
-}
-
 } // namespace
 
 std::string_view name_of(op o) {
@@ -430,48 +373,6 @@ std::string_view name_of(op o) {
 result<node> parse(std::string_view text) {
   if (text.size() > max_expression_bytes) return error{errc::internal, "Expression is too long"};
   return parser(text).run();
-}
-
-bool unquote(std::string_view literal, std::string& out) {
-  out.clear();
-  if (literal.size() < 2) return false;
-  auto body = literal.substr(1, literal.size() - 2);
-  if (literal.front() == '`') {
-    for (char c : body)
-      if (c != '\r') out += c;
-    return true;
-  }
-  while (!body.empty()) {
-    char c = body.front();
-    body.remove_prefix(1);
-    if (c == '\n' || c == '"') return false;
-    if (c != '\\') out += c;
-    else if (!unescape(body, out)) return false;
-  }
-  return true;
-}
-
-std::string quoted(std::string_view s) {
-  static constexpr std::string_view controls = "\a\b\f\n\r\t\v", letters = "abfnrtv";
-  static constexpr char hex[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (char c : s) {
-    auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (auto i = controls.find(c); c != 0 && i != controls.npos) {
-      out += '\\';
-      out += letters[i];
-    } else if (u < 0x20 || u == 0x7f) {
-      out += "\\x";
-      out += hex[u >> 4];
-      out += hex[u & 15];
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
 }
 
 } // namespace actord::filter_syntax

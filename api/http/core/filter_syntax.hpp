@@ -25,9 +25,4 @@ inline constexpr int max_nesting = 100; // parentheses and `not`, so that the st
 
 result<node> parse(std::string_view text);
 
-// Go's %q.
-std::string quoted(std::string_view s);
-// Go's strconv.Unquote of a "…" or `…` literal; false when it is none.
-bool unquote(std::string_view literal, std::string& out);
-
 } // namespace actord::filter_syntax

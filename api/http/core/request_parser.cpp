@@ -1,13 +1,17 @@
 #include "api/http/core/request_parser.hpp"
 #include "api/http/core/uri.hpp"
 #include "runtime/base/json_codec.hpp"
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace actord::http {
 namespace {
 
 using namespace std::string_view_literals;
+
+constexpr size_t max_query_bytes = 128 << 10; // Go has no bound but that of the head
 
 constexpr std::array<bool, 256> token_table = [] {
   std::array<bool, 256> t{};
@@ -15,6 +19,21 @@ constexpr std::array<bool, 256> token_table = [] {
     t[static_cast<unsigned char>(c)] = true;
   return t;
 }();
+
+constexpr std::array<bool, 256> table_of(std::string_view others) {
+  std::array<bool, 256> t{};
+  for (auto part : {"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._~!$&'()*+,;=%:"sv, others})
+    for (char c : part) t[static_cast<unsigned char>(c)] = true;
+  return t;
+}
+// What Go takes in a Host header, in the host of an absolute URI and in the user's name before it.
+constexpr auto host_table = table_of("[]"), authority_table = table_of("[]<>\""), user_table = table_of("@");
+
+bool all_in(const std::array<bool, 256>& table, std::string_view s) {
+  for (char c : s)
+    if (!table[static_cast<unsigned char>(c)]) return false;
+  return true;
+}
 
 bool is_token(std::string_view s) {
   for (char c : s)
@@ -46,17 +65,17 @@ std::string_view take_line(std::string_view& text) {
   return line;
 }
 
-// The end of the head (behind the empty line), or npos. Moves `scanned` to the last line's beginning.
-size_t find_head_end(std::string_view buffer, size_t& scanned) {
-  size_t line = scanned;
+// The end of the head (behind the empty line), or npos.
+size_t find_head_end(std::string_view buffer, parse_progress& p) {
   for (;;) {
-    size_t nl = buffer.find('\n', line);
+    const size_t nl = buffer.find('\n', p.scanned);
+    p.examined += (nl == buffer.npos ? buffer.size() : nl + 1) - p.scanned;
     if (nl == buffer.npos) break;
-    std::string_view text = buffer.substr(line, nl - line);
+    std::string_view text = buffer.substr(p.line_at, nl - p.line_at);
     if (text.empty() || text == "\r") return nl + 1;
-    line = nl + 1;
+    p.line_at = p.scanned = nl + 1;
   }
-  scanned = line;
+  p.scanned = buffer.size();
   return std::string_view::npos;
 }
 
@@ -68,6 +87,35 @@ verb verb_of(std::string_view m) {
   if (m == "HEAD") return verb::head;
   if (m == "OPTIONS") return verb::options;
   return verb::other;
+}
+
+// "user@host:80", "[::1]:80": as Go's net/url takes it.
+bool valid_authority(std::string_view a) {
+  if (const auto at = a.rfind('@'); at != a.npos) {
+    if (!all_in(user_table, a.substr(0, at))) return false;
+    a.remove_prefix(at + 1);
+  }
+  size_t host = a.rfind(':');
+  if (a.starts_with('[')) {
+    host = a.rfind(']');
+    if (host == a.npos) return false;
+    ++host;
+  }
+  std::string_view port = host < a.size() ? a.substr(host) : std::string_view();
+  for (size_t i = 0; i < port.size(); ++i)
+    if (i == 0 ? port[i] != ':' : port[i] < '0' || port[i] > '9') return false;
+  // A percent sign stands for a zone's, or for a byte beyond ASCII, which no name has that we would answer to.
+  a = a.substr(0, host);
+  const auto zone = a.starts_with('[') ? a.find("%25") : a.npos;
+  return a.substr(0, zone).find('%') == a.npos && all_in(authority_table, a);
+}
+
+bool valid_scheme(std::string_view s) {
+  for (size_t i = 0; i < s.size(); ++i) {
+    const bool letter = (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'z';
+    if (!letter && (i == 0 || "0123456789+-."sv.find(s[i]) == std::string_view::npos)) return false;
+  }
+  return !s.empty();
 }
 
 bool parse_target(request& r) {
@@ -83,11 +131,12 @@ bool parse_target(request& r) {
   if (!t.starts_with('/')) {
     if (r.method == "CONNECT") {
       r.path = "";
-      return !t.empty();
+      return !t.empty() && valid_authority(t.substr(0, t.find_first_of("/?")));
     }
     size_t scheme = t.find("://");
-    if (scheme == t.npos || scheme == 0 || t.find('/') < scheme) return false;
+    if (scheme == t.npos || !valid_scheme(t.substr(0, scheme))) return false;
     size_t slash = t.find_first_of("/?", scheme + 3);
+    if (!valid_authority(t.substr(scheme + 3, slash == t.npos ? slash : slash - scheme - 3))) return false;
     t = slash == t.npos ? std::string_view("/") : t.substr(slash);
     if (t.starts_with('?')) return false;
   }
@@ -97,6 +146,7 @@ bool parse_target(request& r) {
 }
 
 bool parse_number(std::string_view s, uint64_t& out) {
+  while (s.size() > 1 && s.front() == '0') s.remove_prefix(1);
   if (s.empty() || s.size() > 18) return false;
   out = 0;
   for (char c : s) {
@@ -107,8 +157,9 @@ bool parse_number(std::string_view s, uint64_t& out) {
 }
 
 struct head_facts {
-  int hosts = 0, lengths = 0;
-  bool close = false, keep = false, bad_encoding = false;
+  int hosts = 0, encodings = 0;
+  std::string_view length, encoding; // the first of each
+  bool has_length = false, close = false, keep = false, lengths_differ = false, bad_host = false;
 };
 
 // False: refused; `why` says how.
@@ -116,14 +167,12 @@ bool take_field(request& r, head_facts& f, std::string_view name, std::string_vi
   // Told apart by length first: these few names decide about every request.
   if (name.size() == 4 && equal_fold(name, "host")) {
     ++f.hosts;
+    f.bad_host |= !all_in(host_table, value);
   } else if (name.size() == 14 && equal_fold(name, "content-length")) {
-    uint64_t n = 0;
-    if (!parse_number(value, n) || (f.lengths > 0 && n != r.content_length)) return false;
-    ++f.lengths;
-    r.content_length = n;
+    if (!std::exchange(f.has_length, true)) f.length = value;
+    else if (f.length != value) f.lengths_differ = true;
   } else if (name.size() == 17 && equal_fold(name, "transfer-encoding")) {
-    if (equal_fold(value, "chunked")) r.chunked = true;
-    else if (!equal_fold(value, "identity")) f.bad_encoding = true;
+    if (++f.encodings == 1) f.encoding = value;
   } else if (name.size() == 10 && equal_fold(name, "connection")) {
     while (!value.empty()) {
       size_t comma = value.find(',');
@@ -137,6 +186,17 @@ bool take_field(request& r, head_facts& f, std::string_view name, std::string_vi
     r.expect_continue = true;
   }
   return true;
+}
+
+// Where the body ends, decided as Go's server does, so that a proxy and we do not see different requests in the same bytes:
+// HTTP/1.0 knows no encodings; later, one and only `chunked` is known, which makes any length meaningless.
+bool decide_body(request& r, const head_facts& f, refusal& why) {
+  if (f.encodings > 0 && r.minor_version > 0) {
+    if (f.encodings > 1 || !equal_fold(f.encoding, "chunked")) return why = {501, "Unsupported transfer encoding"}, false;
+    return r.chunked = true;
+  }
+  if (!f.has_length) return true;
+  return !f.lengths_differ && parse_number(f.length, r.content_length);
 }
 
 void reset(request& r) {
@@ -162,6 +222,7 @@ bool parse_request_line(std::string_view line, request& r, refusal& why) {
     return false;
   if (!parse_target(r)) return false;
   if (version[5] != '1') return why.text = ": unsupported protocol version", false;
+  if (r.raw_query.size() > max_query_bytes) return why = {414, ""}, false;
   r.minor_version = version[7] - '0';
   r.method_verb = verb_of(r.method);
   return true;
@@ -191,7 +252,7 @@ std::string_view request::header(std::string_view name) const {
 }
 
 parse_outcome parse_head(std::string_view buffer, parse_progress& p, request& r, size_t& head_length, refusal& why) {
-  size_t end = find_head_end(buffer, p.scanned);
+  size_t end = find_head_end(buffer, p);
   why = {};
   if ((end == buffer.npos ? buffer.size() : end) > max_head_bytes) return why = {431, ""}, parse_outcome::failed;
   if (end == buffer.npos) return parse_outcome::incomplete;
@@ -200,77 +261,131 @@ parse_outcome parse_head(std::string_view buffer, parse_progress& p, request& r,
   if (!parse_request_line(take_line(text), r, why)) return parse_outcome::failed;
   head_facts f;
   if (!parse_fields(text, r, f, why)) return parse_outcome::failed;
-  if (f.bad_encoding) return why = {501, "Unsupported transfer encoding"}, parse_outcome::failed;
+  if (!decide_body(r, f, why)) return parse_outcome::failed;
   if (f.hosts == 0 && r.minor_version > 0) return why.text = ": missing required Host header", parse_outcome::failed;
   if (f.hosts > 1) return why.text = ": too many Host headers", parse_outcome::failed;
-  if (r.chunked) r.content_length = 0;
+  if (f.bad_host) return why.text = ": malformed Host header", parse_outcome::failed;
   r.keep_alive = !f.close && (r.minor_version > 0 || f.keep);
   r.bad_query = !parse_query(r.raw_query, r.params, r.arena);
-  head_length = end;
+  p.examined += end;
+  p.head = head_length = end;
   return parse_outcome::complete;
 }
 
 namespace {
 
 constexpr size_t max_chunk_line = 4096, max_trailer = 8192;
+// Size lines and their extensions may be this much longer than what they announce: a byte of content does not buy kilobytes of memory.
+constexpr int64_t max_overhead = 16384, overhead_of_chunk = 16;
 
-// The size line at `at`: its value and where the chunk's bytes begin.
-parse_outcome chunk_size(std::string_view b, size_t at, uint64_t& size, size_t& from) {
-  size_t nl = b.find('\n', at);
-  if (nl == b.npos) return b.size() - at > max_chunk_line ? parse_outcome::failed : parse_outcome::incomplete;
-  if (nl - at > max_chunk_line) return parse_outcome::failed;
-  std::string_view line = trim(b.substr(at, nl - at));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  line = trim(line.substr(0, line.find(';')));
-  if (line.empty() || line.size() > 15) return parse_outcome::failed;
-  size = 0;
-  for (char c : line) {
-    int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    if (d < 0) return parse_outcome::failed;
-    size = size * 16 + static_cast<uint64_t>(d);
-  }
-  from = nl + 1;
+parse_outcome fail(parse_progress& p, std::string_view why) {
+  p.why = why;
+  return parse_outcome::failed;
+}
+
+// The line that begins at p.chunk_at, without its end; p.chunk_scanned is behind it then. Incomplete: it has none yet.
+parse_outcome body_line(std::string_view b, parse_progress& p, std::string_view& line) {
+  const size_t from = std::max(p.chunk_scanned, p.chunk_at), nl = b.find('\n', from);
+  p.examined += (nl == b.npos ? b.size() : nl + 1) - std::min(from, b.size());
+  p.chunk_scanned = nl == b.npos ? b.size() : nl + 1;
+  if (p.chunk_scanned - p.chunk_at > max_chunk_line) return fail(p, "header line too long");
+  if (nl == b.npos) return parse_outcome::incomplete;
+  line = b.substr(p.chunk_at, nl - p.chunk_at);
   return parse_outcome::complete;
 }
 
+// What the size line at p.chunk_at says: p.chunk_end is set, or p.in_trailer.
+parse_outcome take_chunk_size(std::string_view b, parse_progress& p) {
+  std::string_view line;
+  if (auto o = body_line(b, p, line); o != parse_outcome::complete) return o;
+  p.overhead += static_cast<int64_t>(line.size()) + 3;
+  while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) line.remove_suffix(1);
+  line = line.substr(0, line.find(';'));
+  if (line.empty()) return fail(p, "invalid byte in chunk length");
+  uint64_t size = 0;
+  for (char c : line) {
+    int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    if (d < 0) return fail(p, "invalid byte in chunk length");
+    size = size * 16 + static_cast<uint64_t>(d);
+  }
+  if (line.size() > 16) return fail(p, "http chunk length too large");
+  if (size > p.limit || p.chunk_total + size > p.limit) return parse_outcome::too_large;
+  p.overhead = std::max<int64_t>(0, p.overhead - overhead_of_chunk - 2 * static_cast<int64_t>(size));
+  if (p.overhead > max_overhead) return fail(p, "chunked encoding contains too much non-data");
+  p.chunk_total += size;
+  if (size > 0) p.chunk_end = p.chunk_scanned + size;
+  else p.in_trailer = true, p.chunk_at = p.trailer_at = p.chunk_scanned;
+  return parse_outcome::complete;
+}
+
+// Header lines behind the last chunk, which are not looked into, until an empty one.
+parse_outcome take_trailer(std::string_view b, parse_progress& p) {
+  for (;;) {
+    std::string_view line;
+    auto o = body_line(b, p, line);
+    if (p.chunk_scanned - p.trailer_at > max_trailer) return fail(p, "http: suspiciously long trailer after chunked body");
+    if (o != parse_outcome::complete) return o;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    p.chunk_at = p.chunk_scanned;
+    if (line.empty()) return parse_outcome::complete;
+    const size_t colon = line.find(':');
+    if (colon == line.npos || !is_token(line.substr(0, colon))) return fail(p, "malformed MIME header line");
+  }
+}
+
+parse_outcome move_on(std::string_view b, parse_progress& p) {
+  while (!p.in_trailer) {
+    if (p.chunk_end == 0)
+      if (auto o = take_chunk_size(b, p); o != parse_outcome::complete) return o;
+    if (p.in_trailer) break;
+    const std::string_view end = p.chunk_end <= b.size() ? b.substr(p.chunk_end, 2) : std::string_view{};
+    if (!std::string_view("\r\n").starts_with(end)) return fail(p, "malformed chunked encoding");
+    if (end.size() < 2) return parse_outcome::incomplete;
+    p.chunk_at = p.chunk_end + 2;
+    p.chunk_end = 0;
+  }
+  return take_trailer(b, p);
+}
+
+// Moves over what is there. Complete: p.chunk_at is the body's end.
+parse_outcome scan_chunks(std::string_view b, parse_progress& p) {
+  if (p.settled == parse_outcome::incomplete) p.settled = move_on(b, p);
+  return p.settled;
+}
+
+// Of chunks that were scanned.
 void join_chunks(std::string_view b, request& r) {
   r.chunks.clear();
-  uint64_t size = 0;
-  size_t at = 0, from = 0;
-  while (chunk_size(b, at, size, from) == parse_outcome::complete && size > 0) {
-    r.chunks.append(b.substr(from, size));
-    at = from + size;
-    at += b.substr(at).starts_with("\r\n") ? 2 : 1;
+  parse_progress p;
+  p.limit = b.size();
+  while (take_chunk_size(b, p) == parse_outcome::complete && !p.in_trailer) {
+    r.chunks.append(b.substr(p.chunk_scanned, p.chunk_end - p.chunk_scanned));
+    p.chunk_at = p.chunk_end + 2;
+    p.chunk_end = 0;
+    p.chunk_scanned = p.chunk_at;
   }
   r.body = r.chunks;
 }
 
-parse_outcome parse_chunks(std::string_view b, parse_progress& p, request& r, uint64_t limit, size_t& used) {
-  for (;;) {
-    uint64_t size = 0;
-    size_t from = 0;
-    if (auto o = chunk_size(b, p.chunk_at, size, from); o != parse_outcome::complete) return o;
-    if (size > limit || p.chunk_total + size > limit) return parse_outcome::too_large;
-    if (size == 0) {
-      size_t scanned = 0;
-      size_t end = find_head_end(b.substr(from), scanned);
-      if (end == b.npos) return b.size() - from > max_trailer ? parse_outcome::failed : parse_outcome::incomplete;
-      used = from + end;
-      join_chunks(b, r);
-      return parse_outcome::complete;
-    }
-    std::string_view tail = from + size <= b.size() ? b.substr(from + size) : std::string_view{};
-    if (tail.empty() || tail == "\r") return parse_outcome::incomplete;
-    if (!tail.starts_with("\r\n") && !tail.starts_with('\n')) return parse_outcome::failed;
-    p.chunk_total += size;
-    p.chunk_at = from + size + (tail[0] == '\r' ? 2 : 1);
-  }
-}
-
 } // namespace
 
+bool awaits_body(std::string_view buffer, parse_progress& p) {
+  if (p.head == 0) return false;
+  if (!p.chunked) return buffer.size() - p.head < p.length;
+  return scan_chunks(buffer.substr(p.head), p) == parse_outcome::incomplete;
+}
+
 parse_outcome parse_body(std::string_view buffer, parse_progress& p, request& r, uint64_t limit, size_t& body_length) {
-  if (r.chunked) return parse_chunks(buffer, p, r, limit, body_length);
+  p.chunked = r.chunked;
+  p.length = r.content_length;
+  p.limit = limit;
+  if (r.chunked) {
+    if (auto o = scan_chunks(buffer, p); o != parse_outcome::complete) return o;
+    join_chunks(buffer.substr(0, p.chunk_at), r);
+    p.examined += p.chunk_at;
+    body_length = p.chunk_at;
+    return parse_outcome::complete;
+  }
   if (r.content_length > limit) return parse_outcome::too_large;
   if (buffer.size() < r.content_length) return parse_outcome::incomplete;
   r.body = buffer.substr(0, r.content_length);

@@ -4,6 +4,9 @@
 namespace actord::http {
 namespace {
 
+// Each handler looks through them: more are refused as what does not decode is.
+constexpr size_t most_params = 1000;
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -113,6 +116,7 @@ bool parse_query(std::string_view q, std::vector<std::pair<std::string_view, std
     if (pair.empty()) continue;
     size_t eq = pair.find('=');
     std::string_view name, value;
+    if (params.size() == most_params) return false;
     if (!decode(pair.substr(0, eq), name) || (eq != pair.npos && !decode(pair.substr(eq + 1), value))) {
       good = false;
       continue;

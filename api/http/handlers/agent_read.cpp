@@ -1,5 +1,8 @@
+#include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_board.hpp"
 #include "api/http/core/filter.hpp"
+#include "api/http/core/laborious.hpp"
+#include "api/http/elsewhere.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 
 namespace actord::http {
@@ -7,10 +10,10 @@ namespace actord::http {
 namespace {
 
 // Compiles ?filter= for the record; false when the answer is its error.
-template <class Record> bool filter_of(exchange& x, filter& f) {
-  auto made = filter::compile<Record>(x.req.param("filter"));
+template <class Record> bool filter_of(std::string_view expression, response& out, filter& f) {
+  auto made = filter::compile<Record>(expression);
   if (!made) {
-    x.out.fail(made.err());
+    out.fail(made.err());
     return false;
   }
   f = std::move(*made);
@@ -83,34 +86,34 @@ void service_health_json(std::string& out, const node_service& s, std::string_vi
   out += '}';
 }
 
-void answer_health(exchange& x, int code, std::string_view status, std::string json) {
-  x.out.header("X-Consul-Reason", std::string(status));
-  if (wants_text(x.req)) {
-    x.out.kind = body_kind::other;
-    x.out.content_type = "text/plain";
-    x.out.body = status;
-  } else x.out.json(std::move(json));
-  x.out.status = code;
+void answer_health(response& out, bool as_text, int code, std::string_view status, std::string json) {
+  out.header("X-Consul-Reason", std::string(status));
+  if (as_text) {
+    out.kind = body_kind::other;
+    out.content_type = "text/plain";
+    out.body = status;
+  } else out.json(std::move(json));
+  out.status = code;
 }
 
 // Of a service that is not here. Text asked for is a JSON string when it was asked for by id, as Consul has it.
-void answer_unknown(exchange& x, std::string reason, bool by_id) {
-  if (!wants_text(x.req)) {
-    x.out.json(by_id ? R"({"AggregatedStatus":"critical","Service":null,"Checks":null})" : "[]");
+void answer_unknown(response& out, bool as_text, std::string reason, bool by_id) {
+  if (!as_text) {
+    out.json(by_id ? R"({"AggregatedStatus":"critical","Service":null,"Checks":null})" : "[]");
   } else {
-    x.out.kind = body_kind::other;
-    x.out.content_type = by_id ? "application/json" : "text/plain";
-    if (by_id) json_writer::append_string(x.out.body, reason);
-    else x.out.body = reason;
+    out.kind = body_kind::other;
+    out.content_type = by_id ? "application/json" : "text/plain";
+    if (by_id) json_writer::append_string(out.body, reason);
+    else out.body = reason;
   }
-  x.out.header("X-Consul-Reason", std::move(reason));
-  x.out.status = 404;
+  out.header("X-Consul-Reason", std::move(reason));
+  out.status = 404;
 }
 
 void write_service(response& out, const agent_board& board, const std::string& id) {
   auto s = board.service(id);
   if (!s) return out.text(404, "unknown service ID: " + id);
-  const std::string hash = content_hash(*s);
+  const std::string hash = agent::content_hash(*s);
   std::string body;
   agent_service_json(body, *s, hash);
   out.json(std::move(body));
@@ -119,37 +122,62 @@ void write_service(response& out, const agent_board& board, const std::string& i
 
 } // namespace
 
-void agent_services(exchange& x) {
+namespace {
+
+constexpr size_t many_entries = 250; // more takes longer than others should wait
+
+// Answers by `f(const agent_board&, response&)`, which holds what it needs: here, or in another thread when it is much.
+template <class F> void answer_from_board(exchange& x, bool much, F f) {
+  if (!much) return f(*x.env.board, x.out);
+  x.out.answered = true;
+  make_elsewhere(x.env, x.defer(), [f, board = x.env.board](response& out) { f(*board, out); });
+}
+
+using lister = void (*)(const agent_board&, std::string_view, response&);
+
+void list_filtered(exchange& x, lister list) {
+  const auto [services, checks] = x.env.board->size();
+  const std::string expression(x.req.param("filter"));
+  const bool much = is_laborious(expression) || services + checks > many_entries;
+  answer_from_board(x, much, [list, expression](const agent_board& board, response& out) { list(board, expression, out); });
+}
+
+void list_services(const agent_board& board, std::string_view expression, response& out) {
   filter f;
-  if (!filter_of<node_service>(x, f)) return;
+  if (!filter_of<node_service>(expression, out, f)) return;
   std::string body = "{";
-  for (auto& s : x.env.board->services()) {
+  for (auto& s : board.services()) {
     if (!f.matches(*s)) continue;
     if (body.size() > 1) body += ',';
     json_writer::append_string(body, s->id);
     body += ':';
     agent_service_json(body, *s);
   }
-  x.out.json(std::move(body += '}'));
+  out.json(std::move(body += '}'));
 }
 
-void agent_checks(exchange& x) {
+void list_checks(const agent_board& board, std::string_view expression, response& out) {
   filter f;
-  if (!filter_of<health_check>(x, f)) {
+  if (!filter_of<health_check>(expression, out, f)) {
     // Here Consul tells the bare reason.
     constexpr std::string_view preamble = "Failed to create boolean expression evaluator: ";
-    if (x.out.body.starts_with(preamble)) x.out.body.erase(0, preamble.size());
+    if (out.body.starts_with(preamble)) out.body.erase(0, preamble.size());
     return;
   }
-  auto w = x.out.begin_json();
+  auto w = out.begin_json();
   w.begin_object();
-  for (auto& c : x.env.board->checks())
+  for (auto& c : board.checks())
     if (f.matches(*c)) {
       w.key(c->check_id);
       check_json(w, *c);
     }
   w.end_object();
 }
+
+} // namespace
+
+void agent_services(exchange& x) { list_filtered(x, list_services); }
+void agent_checks(exchange& x) { list_filtered(x, list_checks); }
 
 void agent_service(exchange& x) {
   std::string id(x.req.tail), hash(x.req.param("hash"));
@@ -167,33 +195,53 @@ void agent_service(exchange& x) {
             [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
 }
 
-void agent_health_by_id(exchange& x) {
-  const std::string id(x.req.tail);
-  if (id.empty()) return x.out.text(500, "Bad request: Missing serviceID");
-  auto s = x.env.board->service(id);
-  if (!s) return answer_unknown(x, "ServiceId " + id + " not found", true);
-  const auto checks = x.env.board->checks_for(id);
+namespace {
+
+void health_of_id(const agent_board& board, const std::string& id, bool as_text, response& out) {
+  auto s = board.service(id);
+  if (!s) return answer_unknown(out, as_text, "ServiceId " + id + " not found", true);
+  const auto checks = board.checks_for(id);
   const std::string_view status = worst_of(checks);
   std::string body;
-  service_health_json(body, *s, status, checks);
-  answer_health(x, code_of(status), status, std::move(body));
+  if (!as_text) service_health_json(body, *s, status, checks);
+  answer_health(out, as_text, code_of(status), status, std::move(body));
+}
+
+void health_of_name(const agent_board& board, const std::string& name, bool as_text, response& out) {
+  std::string body = "[";
+  std::string_view worst = health_passing;
+  bool any = false;
+  for (auto& s : board.services()) {
+    if (s->service != name) continue;
+    const auto checks = board.checks_for(s->id);
+    const std::string_view status = worst_of(checks);
+    if (rank(status) > rank(worst)) worst = status;
+    if (std::exchange(any, true)) body += ',';
+    if (!as_text) service_health_json(body, *s, status, checks);
+  }
+  if (!any) return answer_unknown(out, as_text, "ServiceName " + name + " Not Found", false);
+  answer_health(out, as_text, code_of(worst), worst, std::move(body += ']'));
+}
+
+using teller = void (*)(const agent_board&, const std::string&, bool as_text, response&);
+
+void tell_health(exchange& x, teller tell) {
+  const auto [services, checks] = x.env.board->size();
+  answer_from_board(x, services + checks > many_entries, [tell, of = std::string(x.req.tail), as_text = wants_text(x.req)](const agent_board& board, response& out) {
+    tell(board, of, as_text, out);
+  });
+}
+
+} // namespace
+
+void agent_health_by_id(exchange& x) {
+  if (x.req.tail.empty()) return x.out.text(500, "Bad request: Missing serviceID");
+  tell_health(x, health_of_id);
 }
 
 void agent_health_by_name(exchange& x) {
-  const std::string_view name = x.req.tail;
-  if (name.empty()) return x.out.text(500, "Bad request: Missing service Name");
-  std::string body = "[";
-  std::string_view worst = health_passing;
-  for (auto& s : x.env.board->services()) {
-    if (s->service != name) continue;
-    const auto checks = x.env.board->checks_for(s->id);
-    const std::string_view status = worst_of(checks);
-    if (rank(status) > rank(worst)) worst = status;
-    if (body.size() > 1) body += ',';
-    service_health_json(body, *s, status, checks);
-  }
-  if (body.size() == 1) return answer_unknown(x, "ServiceName " + std::string(name) + " Not Found", false);
-  answer_health(x, code_of(worst), worst, std::move(body += ']'));
+  if (x.req.tail.empty()) return x.out.text(500, "Bad request: Missing service Name");
+  tell_health(x, health_of_name);
 }
 
 } // namespace actord::http

@@ -1,5 +1,6 @@
 // What this agent is: self, metrics.
 #include "actors/agent/agent_actor.hpp"
+#include "actors/coordinate/datacenter_maps.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 #include "runtime/config/loader.hpp"
 #include "runtime/telemetry/metrics.hpp"
@@ -43,17 +44,30 @@ int64_t process_status(std::string_view field) {
   return 0;
 }
 
-// Raft's own numbers, and the versions of Consul's Raft that they stand for.
-string_pairs raft_stats(const environment& env, const leader_info& leader) {
-  string_pairs all = leader.stats;
-  if (all.empty()) return all;
-  all.insert(all.end(), {{"protocol_version", "3"}, {"protocol_version_max", "3"}, {"protocol_version_min", "0"},
-                         {"snapshot_version_max", "1"}, {"snapshot_version_min", "0"}});
-  // Of other servers only the addresses are known here.
-  if (leader.peers.size() == 1)
-    all.insert(all.end(), {{"latest_configuration", "[{Suffrage:Voter ID:" + env.config.node_id + " Address:" + leader.peers.front() + "}]"},
-                           {"latest_configuration_index", "0"}});
-  return all;
+// What Go calls the machine that this program was built for.
+constexpr std::string_view architecture =
+#if defined(__x86_64__)
+    "amd64";
+#elif defined(__aarch64__)
+    "arm64";
+#elif defined(__i386__)
+    "386";
+#elif defined(__arm__)
+    "arm";
+#elif defined(__riscv)
+    "riscv64";
+#elif defined(__powerpc64__)
+    "ppc64le";
+#elif defined(__s390x__)
+    "s390x";
+#else
+    "unknown";
+#endif
+
+// Datacenters of which the WAN pool knows a server.
+size_t known_datacenters(const environment& env) {
+  const auto wan = env.cluster.wan_members ? env.cluster.wan_members->look() : std::make_shared<const pool_view>();
+  return coordinate::nearest_datacenters(*wan, env.config.datacenter).size();
 }
 
 // Servers of this datacenter that a client agent can ask.
@@ -86,12 +100,12 @@ void stats_json(json_writer& w, const environment& env, const leader_info& leade
   else
     group("consul", {{"acl", "disabled"},
                      {"bootstrap", flag(env.config.bootstrap)},
-                     {"known_datacenters", "1"},
+                     {"known_datacenters", std::to_string(known_datacenters(env))},
                      {"leader", flag(env.status.leader)},
                      {"leader_addr", leader.address},
                      {"server", flag(env.config.server)}});
-  if (env.config.server) group("raft", raft_stats(env, leader));
-  group("runtime", {{"arch", "amd64"}, {"cpu_count", cpus}, {"goroutines", std::to_string(process_status("Threads"))},
+  if (env.config.server) group("raft", leader.stats);
+  group("runtime", {{"arch", std::string(architecture)}, {"cpu_count", cpus}, {"goroutines", std::to_string(process_status("Threads"))},
                     {"max_procs", cpus}, {"os", "linux"}, {"version", "consul-actord"}});
   if (env.cluster.lan_members) group("serf_lan", env.cluster.lan_members->look()->stats);
   if (env.cluster.wan) group("serf_wan", env.cluster.wan_members->look()->stats);

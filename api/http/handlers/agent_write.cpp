@@ -1,3 +1,5 @@
+#include "actors/agent/core/service_rules.hpp"
+#include "api/http/body_work.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 
 namespace actord::http {
@@ -19,10 +21,9 @@ template <class Message> void ask(exchange& x, Message m) {
 }
 
 // False when the body was answered with Consul's 400.
-template <class Record> bool decode(exchange& x, Record& r) {
-  auto s = from_json(x.req.body, r);
-  if (s) return true;
-  x.out.text(400, "Request decode failed: " + s.err().text);
+template <class Record> bool decoded(exchange& x, const decoded_body<Record>& d) {
+  if (d.outcome) return true;
+  x.out.text(400, "Request decode failed: " + d.outcome.err().text);
   return false;
 }
 
@@ -53,22 +54,35 @@ struct ttl_body {
 
 } // namespace
 
+// What is long and will be refused does not come to the agent.
 void agent_service_register(exchange& x) {
-  service_add m;
-  if (!decode(x, m.service)) return;
-  m.token = parse_token(x.req);
-  const std::string_view replace = x.req.param("replace-existing-checks");
-  m.replace_existing_checks = x.req.has_param("replace-existing-checks") && (replace.empty() || replace == "true");
-  ask(x, std::move(m));
+  struct registration : decoded_body<service_definition> {
+    status allowed;
+  };
+  auto read = [](std::string_view body) {
+    registration r;
+    r.outcome = decode_body(body, r.record);
+    if (r.outcome && body.size() > long_body) r.allowed = agent::validate_service(r.record);
+    return r;
+  };
+  with_body(x, read, [](exchange& y, registration& d) {
+    if (!decoded(y, d)) return;
+    if (!d.allowed) return y.out.fail(d.allowed.err());
+    service_add m;
+    m.service = std::move(d.record);
+    m.token = parse_token(y.req);
+    const std::string_view replace = y.req.param("replace-existing-checks");
+    m.replace_existing_checks = y.req.has_param("replace-existing-checks") && (replace.empty() || replace == "true");
+    ask(y, std::move(m));
+  });
 }
 
 void agent_service_deregister(exchange& x) { ask(x, service_remove{std::string(x.req.tail)}); }
 
 void agent_check_register(exchange& x) {
-  check_add m;
-  if (!decode(x, m.check)) return;
-  m.token = parse_token(x.req);
-  ask(x, std::move(m));
+  with_record<check_registration>(x, [](exchange& y, decoded_body<check_registration>& d) {
+    if (decoded(y, d)) ask(y, check_add{std::move(d.record), std::string(parse_token(y.req))});
+  });
 }
 
 void agent_check_deregister(exchange& x) { ask(x, check_remove{std::string(x.req.tail)}); }
@@ -77,9 +91,9 @@ void agent_check_warn(exchange& x) { update_ttl(x, health_warning); }
 void agent_check_fail(exchange& x) { update_ttl(x, health_critical); }
 
 void agent_check_update(exchange& x) {
-  ttl_body body;
-  if (!decode(x, body)) return;
-  ask(x, check_ttl_update{std::string(x.req.tail), std::move(body.status), std::move(body.output)});
+  with_record<ttl_body>(x, [](exchange& y, decoded_body<ttl_body>& d) {
+    if (decoded(y, d)) ask(y, check_ttl_update{std::string(y.req.tail), std::move(d.record.status), std::move(d.record.output)});
+  });
 }
 
 void agent_maintenance(exchange& x) {

@@ -1,4 +1,5 @@
 // /v1/catalog/: nodes, services and their instances, read.
+#include "actors/coordinate/datacenter_maps.hpp"
 #include "api/http/handlers/catalog_rows.hpp"
 #include "api/http/routes.hpp"
 
@@ -125,7 +126,7 @@ void ask_datacenters(exchange& x) {
               later.answer([&](response& out) {
                 string_slice names;
                 if (a.failure.code != errc::none) return out.fail(a.failure);
-                from_msgpack(a.body, names);
+                if (!from_msgpack(a.body, names)) return out.text(500, "the answer to Catalog.ListDatacenters does not decode");
                 auto w = out.begin_json();
                 w.begin_array();
                 for (auto& n : names) w.string(n);
@@ -141,9 +142,10 @@ void catalog_datacenters(exchange& x) {
   query_options o;
   if (!x.options(o)) return;
   if (!x.env.views.has_store()) return ask_datacenters(x);
+  const auto wan = x.env.cluster.wan_members ? x.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
   auto w = x.out.begin_json();
   w.begin_array();
-  w.string(x.env.config.datacenter);
+  for (auto& datacenter : coordinate::nearest_datacenters(*wan, x.env.config.datacenter)) w.string(datacenter);
   w.end_array();
 }
 void catalog_nodes(exchange& x) { x.read(nodes); }

@@ -1,6 +1,8 @@
 // /v1/coordinate/: where nodes are on the network.
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/coordinate/datacenter_maps.hpp"
+#include "api/http/body_work.hpp"
+#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/rpc_replies.hpp"
@@ -35,7 +37,11 @@ void write_rows(query& q, const std::vector<coordinate_record>& rows) {
 void all_nodes(query& q) { write_rows(q, rows_of(q.req, q.view, {}, q.meta)); }
 void one_node(query& q) {
   auto rows = rows_of(q.req, q.view, q.req.tail, q.meta);
-  if (rows.empty()) return q.out.empty(404);
+  if (rows.empty()) { // Consul's 404 tells nothing of the state
+    q.out.empty(404);
+    q.out.meta.with_index = false;
+    return;
+  }
   for (auto& r : rows) r.node = q.req.tail; // as it was asked for
   write_rows(q, rows);
 }
@@ -94,25 +100,34 @@ void coordinate_nodes(exchange& x) {
 void coordinate_node(exchange& x) {
   if (!enabled(x)) return;
   if (x.req.tail.empty()) return x.out.empty(404);
-  query_meta ignored; // Consul's 404 tells nothing of the state, and is not waited for
-  if (x.env.config.server && rows_of(x.req, x.env.views.open(), x.req.tail, ignored).empty()) return x.out.empty(404);
+  if (x.env.config.server && !x.env.status.catching_up.load(std::memory_order_relaxed)) { // Consul's 404 tells nothing of the state, and is not waited for
+    query_meta ignored;
+    auto view = x.env.views.open();
+    if (rows_of(x.req, view, x.req.tail, ignored).empty() && !view.failed()) return x.out.empty(404);
+  }
   x.read(node);
 }
 
-void coordinate_update(exchange& x) {
-  if (!enabled(x)) return;
-  update_body body;
-  if (auto decoded = from_json(x.req.body, body); !decoded) return x.out.text(400, "Request decode failed: " + decoded.err().text);
+namespace {
+void take_update(exchange& x, decoded_body<update_body>& d) {
+  if (!d.outcome) return x.out.text(400, "Request decode failed: " + d.outcome.err().text);
+  const auto& body = d.record;
   query_options o;
   if (!x.options(o)) return;
   const auto datacenter = body.datacenter.empty() ? o.datacenter : std::string_view(body.datacenter);
-  if (!datacenter.empty() && datacenter != x.env.config.datacenter) return x.out.text(500, "No path to datacenter");
+  if (!datacenter.empty() && datacenter != x.env.config.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
   auto actor = caf::actor_cast<coordinate_handle>(x.env.system.registry().get<caf::strong_actor_ptr>(coordinate_registry_name));
   if (!body.coord || !actor) return x.out.empty();
   auto later = x.defer();
   x.env.self->request(actor, caf::infinite, coordinate_heard{{body.node, body.segment, *body.coord}}).then(
-      [later](const agent_done& d) { later.answer([&](response& out) { d.failure.code == errc::none ? out.empty() : out.fail(d.failure); }); },
+      [later](const agent_done& done) { later.answer([&](response& out) { done.failure.code == errc::none ? out.empty() : out.fail(done.failure); }); },
       [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+} // namespace
+
+void coordinate_update(exchange& x) {
+  if (!enabled(x)) return;
+  with_record<update_body>(x, take_update);
 }
 
 } // namespace actord::http

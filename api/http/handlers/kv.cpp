@@ -2,6 +2,7 @@
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
+#include "storage/state/read_view_long.hpp"
 #include <algorithm>
 #include <charconv>
 
@@ -30,17 +31,23 @@ void get_one(query& q) {
 void get_tree(query& q) {
   auto w = q.out.begin_json();
   w.begin_array();
-  bool any = false;
+  size_t rows = 0;
   q.view.kv_list(q.req.tail, q.meta, [&](const kv_entry& e) {
-    any = true;
     write_entry(w, e);
-    return true;
+    return !bounded_read::stops_at(++rows, q.out.body.size());
   });
   w.end_array();
-  if (!any) q.out.empty(404);
+  if (rows == 0) q.out.empty(404);
 }
 
 void get_keys(query& q) {
+  if (bounded_read::on()) {
+    query_meta apart;
+    size_t rows = 0, bytes = 0;
+    bool much = false;
+    q.view.kv_list(q.req.tail, apart, [&](const kv_entry& e) { return !(much = bounded_read::stops_at(++rows, bytes += e.value.size())); });
+    if (much) return;
+  }
   std::string_view separator = q.req.param("separator");
   if (separator.empty()) separator = q.req.param("seperator"); // the old spelling
   auto keys = q.view.kv_keys(q.req.tail, separator, q.meta);

@@ -1,5 +1,6 @@
 // The gossip pools at /v1/agent/: members, join, force-leave.
 #include "actors/members/core/address_text.hpp"
+#include "api/http/elsewhere.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 #include <caf/send.hpp>
 
@@ -34,6 +35,10 @@ void member_json(json_writer& w, const members::member& m) {
   w.end_object();
 }
 
+namespace {
+constexpr size_t many_members = 500; // more take longer to write down than others should wait
+} // namespace
+
 void agent_members(exchange& x) {
   const bool wan = !x.req.param("wan").empty();
   const std::string_view segment = x.req.param("segment");
@@ -42,12 +47,16 @@ void agent_members(exchange& x) {
     return x.out.text(500, "segment \"" + std::string(segment) + "\" not found");
   if (!segment.empty() && segment != "_all") return x.out.text(500, "Network segments are not supported in this version of Consul");
   const auto& board = wan ? x.env.cluster.wan_members : x.env.cluster.lan_members;
-  auto w = x.out.begin_json();
-  if (!board || (wan && !x.env.config.server)) return w.null();
-  const auto view = board->look();
-  w.begin_array();
-  for (const auto& m : view->members) member_json(w, m);
-  w.end_array();
+  if (!board || (wan && !x.env.config.server)) return x.out.begin_json().null();
+  auto list = [view = board->look()](response& out) {
+    auto w = out.begin_json();
+    w.begin_array();
+    for (const auto& m : view->members) member_json(w, m);
+    w.end_array();
+  };
+  if (board->look()->members.size() <= many_members) return list(x.out);
+  x.out.answered = true;
+  make_elsewhere(x.env, x.defer(), list);
 }
 
 void agent_join(exchange& x) {

@@ -1,6 +1,7 @@
 // /v1/operator/autopilot/: its configuration, and what it thinks of the servers.
-#include "actors/agent/agent_actor.hpp"
 #include "actors/autopilot/autopilot_actor.hpp"
+#include "actors/members/pool_server.hpp"
+#include "api/http/body_work.hpp"
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
@@ -30,12 +31,12 @@ std::string as_go_says(std::string text) {
   return text;
 }
 
-void put_config(exchange& x) {
+void take_config(exchange& x, decoded_body<autopilot_config>& d) {
   query_options o;
   if (!x.options(o)) return;
+  if (!d.outcome) return x.out.text(400, "Bad request: Error parsing autopilot config: " + as_go_says(d.outcome.err().text));
   autopilot_request r;
-  if (auto s = from_json(x.req.body, r.config); !s)
-    return x.out.text(400, "Bad request: Error parsing autopilot config: " + as_go_says(s.err().text));
+  r.config = std::move(d.record);
   r.datacenter = x.env.config.datacenter;
   if (x.req.has_param("cas")) {
     std::string_view text = x.req.param("cas");
@@ -51,6 +52,8 @@ void put_config(exchange& x) {
   x.propose(encode_command(command_kind::autopilot_set, r), say_done);
 }
 
+void put_config(exchange& x) { with_record<autopilot_config>(x, take_config); }
+
 using autopilot::cluster_view;
 using autopilot::server_health;
 
@@ -65,8 +68,8 @@ std::shared_ptr<const cluster_view> last_view(exchange& x) {
 }
 
 std::string contact_text(const server_health& s) {
-  // Not heard of since this leader leads: longer than any threshold, which is what Consul's health says then, too.
-  return format_duration(std::chrono::milliseconds(std::max<int64_t>(s.last_contact_ms, 0)));
+  // Consul's word for one that was not heard of since this leader leads.
+  return format_duration(s.last_contact_ms < 0 ? nanos(-1) : nanos(std::chrono::milliseconds(s.last_contact_ms)));
 }
 
 std::string stable_text(const server_health& s) {
@@ -75,13 +78,22 @@ std::string stable_text(const server_health& s) {
   return format_wall_time(t);
 }
 
+using members::pool_server;
+
+// What gossip knows of the servers, in their order.
+std::vector<pool_server> known_to_pool(const environment& env, const std::vector<server_health>& servers) {
+  std::vector<pool_server> out;
+  for (auto& s : servers) out.push_back(members::server_by_id(env.cluster.lan_members, s.id));
+  return out;
+}
+
 // What both shapes have, up to StableSince.
-void write_server(json_writer& w, const server_health& s, std::string_view liveness, bool with_leader) {
+void write_server(json_writer& w, const server_health& s, const pool_server& known, std::string_view liveness, bool with_leader) {
   w.plain_key("ID"), w.string(s.id);
   w.plain_key("Name"), w.string(s.name);
   w.plain_key("Address"), w.string(s.address);
-  w.plain_key(liveness), w.string(s.alive ? "alive" : "failed");
-  w.plain_key("Version"), w.string(consul_version);
+  w.plain_key(liveness), w.string(members::status_text(known.status));
+  w.plain_key("Version"), w.string(known.version);
   if (with_leader) w.plain_key("Leader"), w.boolean(s.leader);
   w.plain_key("LastContact"), w.string(contact_text(s));
   w.plain_key("LastTerm"), w.number(s.last_term);
@@ -91,16 +103,16 @@ void write_server(json_writer& w, const server_health& s, std::string_view liven
   w.plain_key("StableSince"), w.string(stable_text(s));
 }
 
-void tell_health(const cluster_view& view, response& out) {
+void tell_health(const cluster_view& view, const std::vector<pool_server>& known, response& out) {
   auto w = out.begin_json();
   w.begin_object();
   w.plain_key("Healthy"), w.boolean(view.healthy);
   w.plain_key("FailureTolerance"), w.number(view.failure_tolerance);
   w.plain_key("Servers");
   w.begin_array();
-  for (auto& s : view.servers) {
+  for (size_t i = 0; i < view.servers.size(); ++i) {
     w.begin_object();
-    write_server(w, s, "SerfStatus", true);
+    write_server(w, view.servers[i], known[i], "SerfStatus", true);
     w.end_object();
   }
   w.end_array();
@@ -111,7 +123,7 @@ void tell_health(const cluster_view& view, response& out) {
 // A client agent's answer is that of Operator.ServerHealth.
 using remote_health = rpc::server_health_reply;
 
-cluster_view view_of(const remote_health& h) {
+cluster_view view_of(const remote_health& h, std::vector<pool_server>& known) {
   cluster_view out;
   out.known = true;
   out.healthy = h.healthy;
@@ -121,9 +133,9 @@ cluster_view view_of(const remote_health& h) {
     to.id = s.id;
     to.name = s.name;
     to.address = s.address;
-    to.alive = s.serf_status == 1;
+    known.push_back({s.version, {}, static_cast<members::member_status>(std::clamp<int64_t>(s.serf_status, 0, 4))});
     to.leader = s.leader;
-    to.last_contact_ms = s.last_contact.count() / 1000000;
+    to.last_contact_ms = s.last_contact.count() < 0 ? -1 : s.last_contact.count() / 1000000;
     to.last_term = s.last_term;
     to.last_index = s.last_index;
     to.healthy = s.healthy;
@@ -145,9 +157,13 @@ void ask_health(exchange& x) {
       .then([later](rpc_answer& a) {
               later.answer([&](response& out) {
                 remote_health h;
+                std::vector<pool_server> known;
                 if (a.failure.code != errc::none) out.fail(a.failure);
                 else if (!from_msgpack(a.body, h)) out.text(500, "a server's answer about its health is malformed");
-                else tell_health(view_of(h), out);
+                else {
+                  const auto view = view_of(h, known);
+                  tell_health(view, known, out);
+                }
               });
             },
             [later](caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
@@ -163,7 +179,7 @@ void operator_autopilot_configuration(exchange& x) {
 void operator_autopilot_health(exchange& x) {
   if (!x.env.views.has_store()) return ask_health(x);
   auto view = last_view(x);
-  if (view) tell_health(*view, x.out);
+  if (view) tell_health(*view, known_to_pool(x.env, view->servers), x.out);
 }
 
 // Of Consul 1.9 and later.
@@ -182,7 +198,7 @@ void operator_autopilot_state(exchange& x) {
   for (auto& s : servers) {
     w.key(s.id);
     w.begin_object();
-    write_server(w, s, "NodeStatus", false);
+    write_server(w, s, members::server_by_id(x.env.cluster.lan_members, s.id), "NodeStatus", false);
     w.plain_key("ReadReplica"), w.boolean(s.never_votes);
     w.plain_key("Status"), w.string(s.leader ? "leader" : s.voter ? "voter" : "non-voter");
     w.plain_key("Meta"), w.begin_object(), w.end_object();

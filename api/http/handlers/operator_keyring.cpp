@@ -1,4 +1,5 @@
 // /v1/operator/keyring: the keys with which gossip is encrypted, in the pool of servers and in our own.
+#include "api/http/body_work.hpp"
 #include "api/http/routes.hpp"
 #include <charconv>
 
@@ -126,12 +127,8 @@ std::optional<pool_keys> parse(exchange& x, bool& local_only) {
   return keys;
 }
 
-} // namespace
-
-void operator_keyring(exchange& x) {
-  key_body body;
-  if (x.req.method != "GET")
-    if (auto s = from_json(x.req.body, body); !s) return x.out.text(400, "Bad request: Request decode failed: " + s.err().text);
+void change_keys(exchange& x, decoded_body<key_body>& d) {
+  if (!d.outcome) return x.out.text(400, "Bad request: Request decode failed: " + d.outcome.err().text);
   bool local_only = false;
   auto keys = parse(x, local_only);
   if (!keys) return;
@@ -140,7 +137,7 @@ void operator_keyring(exchange& x) {
   g->datacenter = x.env.config.datacenter;
   g->lists = keys->what == members::key_operation::list;
   const bool wan = x.env.cluster.wan && !local_only;
-  if (!decode_base64(body.key, keys->key)) {
+  if (!decode_base64(d.record.key, keys->key)) {
     if (wan) g->answers.push_back({true, {}});
     g->answers.push_back({false, {}});
     for (auto& a : g->answers) a.outcome.error = "illegal base64 data at input byte 0";
@@ -149,6 +146,14 @@ void operator_keyring(exchange& x) {
   auto later = x.defer();
   if (wan) ask(x, later, g, true, *keys);
   ask(x, later, g, false, *keys);
+}
+
+} // namespace
+
+void operator_keyring(exchange& x) {
+  decoded_body<key_body> none;
+  if (x.req.method == "GET") return change_keys(x, none);
+  with_record<key_body>(x, change_keys);
 }
 
 } // namespace actord::http

@@ -1,4 +1,5 @@
 // /v1/operator/raft/: who replicates the data, and changes of that; and /v1/status/, which tells less of the same.
+#include "actors/members/pool_server.hpp"
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include <algorithm>
@@ -33,7 +34,7 @@ void ask(exchange& x, bool leader, void (*tell)(const environment&, const leader
             [later, env = &x.env](caf::error&) { later.answer([&](response& out) { out.text(500, nobody(*env)); }); });
 }
 
-void tell_configuration(const environment&, const leader_info& info, response& out) {
+void tell_configuration(const environment& env, const leader_info& info, response& out) {
   auto w = out.begin_json();
   w.begin_object();
   w.plain_key("Servers");
@@ -44,7 +45,7 @@ void tell_configuration(const environment&, const leader_info& info, response& o
     w.plain_key("Node"), w.string(s.name.empty() ? "(unknown)" : s.name);
     w.plain_key("Address"), w.string(s.address);
     w.plain_key("Leader"), w.boolean(s.leader);
-    w.plain_key("ProtocolVersion"), w.string("3");
+    w.plain_key("ProtocolVersion"), w.string(members::server_by_id(env.cluster.lan_members, s.id).raft_protocol);
     w.plain_key("Voter"), w.boolean(s.voter);
     w.end_object();
   }

@@ -1,4 +1,5 @@
 // /v1/session/: create, destroy, renew; one, those of a node, all. What Consul checks before it proposes is checked here.
+#include "api/http/body_work.hpp"
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/config/loader.hpp"
@@ -65,6 +66,32 @@ status decode_session(std::string_view text, session_body& body) {
   return {};
 }
 
+struct new_session {
+  status decoded, fine, named;
+  std::string command;
+};
+
+new_session session_of(std::string_view text, const node_config& config) {
+  new_session out;
+  session_body body;
+  auto& s = body.session;
+  s.node = config.node_name;
+  s.node_checks = {std::string(serf_check)};
+  s.checks = {std::string(serf_check)};
+  s.lock_delay = std::chrono::seconds(15);
+  s.behavior = session_behavior_release;
+  if (!text.empty()) out.decoded = decode_session(text, body);
+  if (!out.decoded) return out;
+  settle_checks(s);
+  out.fine = check_new_session(s, config.session_ttl_min);
+  if (!out.fine) return out;
+  auto id = fresh_uuid();
+  if (!id) return out.named = id.err(), out;
+  s.id = *id;
+  out.command = encode_command(command_kind::session, session_request{config.datacenter, std::string(session_create), s, ""});
+  return out;
+}
+
 void created(const apply_result& r, response& out) {
   auto w = out.begin_json();
   w.begin_object();
@@ -115,22 +142,13 @@ constexpr query_kind one_kind{one, nullptr, false, false, true}, node_kind{of_no
 } // namespace
 
 void session_create_endpoint(exchange& x) {
-  session_body body;
-  auto& s = body.session;
-  s.node = x.env.config.node_name;
-  s.node_checks = {std::string(serf_check)};
-  s.checks = {std::string(serf_check)};
-  s.lock_delay = std::chrono::seconds(15);
-  s.behavior = session_behavior_release;
-  if (!x.req.body.empty())
-    if (auto decoded = decode_session(x.req.body, body); !decoded) return x.out.text(400, "Request decode failed: " + decoded.err().text);
-  settle_checks(s);
-  if (!may_write(x)) return;
-  if (auto fine = check_new_session(s, x.env.config.session_ttl_min); !fine) return x.out.fail({fine.err().code, as_leader(x.env, fine.err().text)});
-  auto id = fresh_uuid();
-  if (!id) return x.out.fail(id.err());
-  s.id = *id;
-  x.propose(encode_command(command_kind::session, session_request{x.env.config.datacenter, std::string(session_create), s, ""}), created);
+  with_body(x, [&config = x.env.config](std::string_view body) { return session_of(body, config); }, [](exchange& y, new_session& n) {
+    if (!n.decoded) return y.out.text(400, "Request decode failed: " + n.decoded.err().text);
+    if (!may_write(y)) return;
+    if (!n.fine) return y.out.fail({n.fine.err().code, as_leader(y.env, n.fine.err().text)});
+    if (!n.named) return y.out.fail(n.named.err());
+    y.propose(std::move(n.command), created);
+  });
 }
 
 void session_destroy_endpoint(exchange& x) {

@@ -1,8 +1,11 @@
 // /v1/txn: operations in the API's form to a command, or, when all of them only read, to an answer from the state.
+#include "api/http/body_work.hpp"
+#include "api/http/elsewhere.hpp"
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/registration_rules.hpp"
 #include "storage/state/read_view.hpp"
+#include "storage/state/read_view_long.hpp"
 #include <algorithm>
 
 namespace actord::http {
@@ -60,47 +63,64 @@ struct api_op {
   }
 };
 
-bool decode_ops(exchange& x, list_of<api_op>& ops) {
-  auto doc = json_document::parse(x.req.body);
-  status decoded;
-  if (!doc) decoded = doc.err();
-  else decoded = json_decode(doc->root(), ops);
-  if (!decoded) x.out.text(400, "Failed to parse body: " + decoded.err().text);
-  return decoded.ok();
+struct prepared_txn {
+  int refused = 0; // the answer's status, with `why`
+  std::string why;
+  txn_request t;
+  txn_response faults;
+  bool read_only = false;
+  std::string command; // of one that writes
+};
+
+prepared_txn refuse(int status, std::string why) {
+  prepared_txn p;
+  p.refused = status;
+  p.why = std::move(why);
+  return p;
 }
 
-// False when a value is too large (answered).
-bool convert(exchange& x, list_of<api_op>& in, txn_request& out) {
-  const auto limit = static_cast<size_t>(std::max<int64_t>(x.env.config.kv_max_value_size, 0));
-  for (auto& op : in) {
-    txn_op t;
-    if (op.kv) {
-      if (op.kv->value.size() > limit) {
-        x.out.text(413, "Value for key \"" + op.kv->key + "\" is too large (" + std::to_string(op.kv->value.size()) + " > " +
-                            std::to_string(limit) + " bytes)");
-        return false;
-      }
-      auto& kv = t.kv.emplace();
-      kv.verb = op.kv->verb;
-      kv.entry.key = std::move(op.kv->key);
-      kv.entry.value = std::move(op.kv->value);
-      kv.entry.flags = op.kv->flags;
-      kv.entry.session = std::move(op.kv->session);
-      kv.entry.modify_index = op.kv->index;
-    } else if (op.node) {
-      t.node = std::move(op.node);
-      if (t.node->node.datacenter.empty()) t.node->node.datacenter = x.env.config.datacenter;
-    } else if (op.service) {
-      t.service = std::move(op.service);
-    } else if (op.check) {
-      op.check->check.definition = std::move(op.check->check.written);
-      t.check = txn_check_op{std::move(op.check->verb), std::move(op.check->check)};
-    } else {
-      continue;
-    }
-    out.ops.push_back(std::move(t));
+bool convert(api_op& op, const std::string& datacenter, txn_op& t) {
+  if (op.kv) {
+    auto& kv = t.kv.emplace();
+    kv.verb = op.kv->verb;
+    kv.entry.key = std::move(op.kv->key);
+    kv.entry.value = std::move(op.kv->value);
+    kv.entry.flags = op.kv->flags;
+    kv.entry.session = std::move(op.kv->session);
+    kv.entry.modify_index = op.kv->index;
+  } else if (op.node) {
+    t.node = std::move(op.node);
+    if (t.node->node.datacenter.empty()) t.node->node.datacenter = datacenter;
+  } else if (op.service) {
+    t.service = std::move(op.service);
+  } else if (op.check) {
+    op.check->check.definition = std::move(op.check->check.written);
+    t.check = txn_check_op{std::move(op.check->verb), std::move(op.check->check)};
+  } else {
+    return false;
   }
   return true;
+}
+
+prepared_txn prepare(std::string_view body, const node_config& config) {
+  list_of<api_op> ops;
+  auto doc = json_document::parse(body);
+  const status decoded = doc ? json_decode(doc->root(), ops) : status(doc.err());
+  if (!decoded) return refuse(400, "Failed to parse body: " + decoded.err().text);
+  if (ops.size() > max_ops) return refuse(413, "Transaction contains too many operations (" + std::to_string(ops.size()) + " > " + std::to_string(max_ops) + ")");
+  prepared_txn p;
+  const auto limit = static_cast<size_t>(std::max<int64_t>(config.kv_max_value_size, 0));
+  for (auto& op : ops) {
+    if (op.kv && op.kv->value.size() > limit)
+      return refuse(413, "Value for key \"" + op.kv->key + "\" is too large (" + std::to_string(op.kv->value.size()) + " > " + std::to_string(limit) + " bytes)");
+    txn_op t;
+    if (convert(op, config.datacenter, t)) p.t.ops.push_back(std::move(t));
+  }
+  p.t.datacenter = config.datacenter;
+  p.faults.errors = prepare_transaction(p.t);
+  p.read_only = is_read_only(p.t);
+  if (p.faults.errors.empty() && !p.read_only) p.command = encode_command(command_kind::txn, p.t);
+  return p;
 }
 
 void write_result(json_writer& w, const txn_result& r) {
@@ -150,29 +170,38 @@ void answer_read(const txn_response& t, response& out) {
 
 void read_through_log(const apply_result& r, response& out) { answer_read(r.txn ? *r.txn : txn_response{}, out); }
 
+void carry_out(exchange& x, prepared_txn& p) {
+  query_options o;
+  if (p.refused != 0) return x.out.text(p.refused, p.why);
+  if (!x.options(o)) return;
+  auto& t = p.t;
+  if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
+  if (!p.faults.errors.empty()) return p.read_only ? answer_read(p.faults, x.out) : write_response(p.faults, false, x.out);
+  if (!p.read_only) return x.propose(std::move(p.command), written);
+  // Where this server cannot know that its state is current, the log says it: the transaction goes through it.
+  const auto now = std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  const bool whole = !x.env.status.catching_up.load(std::memory_order_relaxed); // else what is missing here may be there
+  const bool current = whole && (o.mode == consistency::stale || x.env.status.sees_everything(now, o.mode == consistency::consistent));
+  // A client agent has no state; its router makes a read of the command.
+  if (!x.env.views.has_store() || !current) return x.propose(encode_command(command_kind::txn, t), read_through_log);
+  bool is_long = std::any_of(t.ops.begin(), t.ops.end(), [](const txn_op& op) { return op.kv && op.kv->verb == "get-tree"; });
+  txn_response answer;
+  if (!is_long) {
+    const bounded_read bounded(true);
+    auto view = x.env.views.open();
+    answer = view.read_txn(t);
+    if (view.failed()) return x.out.text(500, view.failure().text);
+    is_long = bounded.gave_up();
+  }
+  if (!is_long) return answer_read(answer, x.out);
+  x.out.answered = true;
+  answer_elsewhere(x.env, x.defer(), [t = std::move(t)](const read_view& view, response& out) { answer_read(view.read_txn(t), out); });
+}
+
 } // namespace
 
 void txn_endpoint(exchange& x) {
-  query_options o;
-  list_of<api_op> ops;
-  if (!decode_ops(x, ops)) return;
-  if (ops.size() > max_ops)
-    return x.out.text(413, "Transaction contains too many operations (" + std::to_string(ops.size()) + " > " + std::to_string(max_ops) + ")");
-  txn_request t;
-  if (!convert(x, ops, t) || !x.options(o)) return;
-  t.datacenter = x.env.config.datacenter;
-  if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
-  txn_response answer;
-  answer.errors = prepare_transaction(t);
-  const bool read_only = is_read_only(t);
-  if (!answer.errors.empty()) return read_only ? answer_read(answer, x.out) : write_response(answer, false, x.out);
-  if (!read_only) return x.propose(encode_command(command_kind::txn, t), written);
-  // Where this server cannot know that its state is current, the log says it: the transaction goes through it.
-  const auto now = std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  const bool current = o.mode == consistency::stale || x.env.status.sees_everything(now, o.mode == consistency::consistent);
-  // A client agent has no state; its router makes a read of the command.
-  if (!x.env.views.has_store() || !current) return x.propose(encode_command(command_kind::txn, t), read_through_log);
-  answer_read(x.env.views.open().read_txn(t), x.out);
+  with_body(x, [&config = x.env.config](std::string_view body) { return prepare(body, config); }, carry_out);
 }
 
 } // namespace actord::http

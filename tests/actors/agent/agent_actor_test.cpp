@@ -1,9 +1,11 @@
 // The agent's actor with a router that applies to nothing: what it proposes, keeps and publishes.
+#include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_actor.hpp"
 #include "actors/health/health_actor.hpp"
 #include "actors/agent/registration_files.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "storage/command/commands.hpp"
+#include "tests/support/failing_state.hpp"
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -13,8 +15,11 @@
 #include "runtime/base/hcl.hpp"
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
+#include <sstream>
 #include <sys/resource.h>
+#include <thread>
 
 using namespace actord;
 using namespace std::chrono_literals;
@@ -29,9 +34,9 @@ public:
     commands_ += n;
     grown_.notify_all();
   }
-  size_t wait_for(size_t n) {
+  size_t wait_for(size_t n, std::chrono::milliseconds most = 20s) {
     std::unique_lock lock(mutex_);
-    grown_.wait_for(lock, 20s, [&] { return commands_ >= n; });
+    grown_.wait_for(lock, most, [&] { return commands_ >= n; });
     return commands_;
   }
 
@@ -56,6 +61,14 @@ router_handle::behavior_type obliging_router(router_handle::pointer self, std::s
           [](leader_query) { return leader_info{}; }};
 }
 
+result<std::unique_ptr<check_runner>> run_checks(caf::actor_system& sys, caf::strong_actor_ptr sink, uint64_t seed) {
+  health::health_options h;
+  h.seed = seed;
+  auto started = health::health_service::start(sys, std::move(h), std::move(sink));
+  if (!started) return started.err();
+  return std::unique_ptr<check_runner>(std::move(*started));
+}
+
 struct node {
   std::string dir;
   caf::actor_system_config cfg;
@@ -65,8 +78,10 @@ struct node {
   router_handle router;
   agent_handle agent;
   error refused; // by the agent, when it does not start
+  std::mutex lock;
+  std::vector<std::function<void(new_config)>> reading; // the configuration; guarded by lock
   // `hcl`: services and checks of the configuration.
-  explicit node(std::string data_dir, const std::string& hcl = {}) : dir(std::move(data_dir)) {
+  explicit node(std::string data_dir, const std::string& hcl = {}, state_store* catalog = nullptr, start_checks_fn start_checks = run_checks) : dir(std::move(data_dir)) {
     cfg.set("scheduler.policy", caf::atom("sharing"));
     cfg.set("scheduler.max-threads", size_t{2});
     system = std::make_unique<caf::actor_system>(cfg);
@@ -84,15 +99,15 @@ struct node {
     if (auto* checks = definitions->find("checks")) c.checks = checks->list;
     agent_deps deps;
     deps.router = router;
+    deps.store = catalog;
+    if (catalog) c.ae_interval = 50ms;
     deps.status = std::make_shared<node_status>();
     deps.status->leader = true;
     deps.board = board;
-    deps.start_checks = [](caf::actor_system& sys, caf::strong_actor_ptr sink, uint64_t seed) -> result<std::unique_ptr<check_runner>> {
-      health::health_options h;
-      h.seed = seed;
-      auto started = health::health_service::start(sys, std::move(h), std::move(sink));
-      if (!started) return started.err();
-      return std::unique_ptr<check_runner>(std::move(*started));
+    deps.start_checks = std::move(start_checks);
+    deps.reload = [this](std::function<void(new_config)> done) {
+      std::lock_guard hold(lock);
+      reading.push_back(std::move(done));
     };
     auto started = spawn_agent(*system, c, deps);
     if (started) agent = std::move(*started);
@@ -131,6 +146,47 @@ struct folder {
   }
 };
 
+// What a SIGKILL at this moment would leave behind.
+void copy_folder(const fs::path& from, const fs::path& to) {
+  fs::remove_all(to);
+  std::error_code torn; // files come and go under the copy
+  fs::create_directories(to);
+  for (auto& e : fs::recursive_directory_iterator(from)) {
+    const auto there = to / fs::relative(e.path(), from);
+    if (e.is_directory()) fs::create_directories(there, torn);
+    else fs::copy_file(e.path(), there, torn);
+  }
+}
+
+// A limit of the process stands for the full disk: writing fails the same way.
+struct full_disk {
+  rlimit was{};
+  full_disk() {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &was);
+    const rlimit none{0, was.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~full_disk() { setrlimit(RLIMIT_FSIZE, &was); }
+};
+
+template <class F> bool soon(F probe) {
+  for (int i = 0; i < 2000 && !probe(); ++i) std::this_thread::sleep_for(10ms);
+  return probe();
+}
+
+std::vector<std::string> contents(const fs::path& folder) {
+  std::vector<std::string> out;
+  for (auto& e : fs::recursive_directory_iterator(folder)) {
+    std::ifstream in(e.path(), std::ios::binary);
+    std::ostringstream text;
+    if (e.symlink_status().type() == fs::file_type::regular) text << in.rdbuf();
+    out.push_back(e.path().string() + ": " + text.str());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 } // namespace
 
 TEST_CASE("what an agent acknowledged is there after the process was killed, whenever that was") {
@@ -139,15 +195,7 @@ TEST_CASE("what an agent acknowledged is there after the process was killed, whe
     node n(f.path.string());
     for (int i = 0; i < 200; ++i) REQUIRE(n.add("s" + std::to_string(i)).code == errc::none);
     REQUIRE(n.ask(service_remove{"s7"}).code == errc::none);
-    // What a SIGKILL at this moment would leave behind.
-    fs::remove(crashed.path);
-    std::error_code torn; // files come and go under the copy
-    fs::create_directories(crashed.path);
-    for (auto& e : fs::recursive_directory_iterator(f.path)) {
-      const auto to = crashed.path / fs::relative(e.path(), f.path);
-      if (e.is_directory()) fs::create_directories(to, torn);
-      else fs::copy_file(e.path(), to, torn);
-    }
+    copy_folder(f.path, crashed.path);
     CHECK(n.board->services().size() == 199);
   }
   node again(crashed.path.string());
@@ -165,22 +213,22 @@ TEST_CASE("five thousand registrations reach the catalog in few batches") {
   CHECK(n.seen->wait_for(5001) <= 5010);
 }
 
+TEST_CASE("who leaves tells the catalog nothing more, since that would bring it back after the leader took it out") {
+  folder f;
+  node n(f.path.string());
+  REQUIRE(n.add("web").code == errc::none);
+  REQUIRE(n.ask(agent_leave{}).code == errc::none);
+  const auto told = n.seen->wait_for(0);
+  REQUIRE(n.add("late").code == errc::none);
+  CHECK(n.seen->wait_for(told + 1, 500ms) == told);
+}
+
 TEST_CASE("what cannot be kept on disk is refused and not registered, and works again when it can") {
   folder f;
   node n(f.path.string());
   REQUIRE(n.add("before").code == errc::none);
   {
-    // A limit of the process stands for the full disk: writing fails the same way.
-    struct limited {
-      rlimit was{};
-      limited() {
-        signal(SIGXFSZ, SIG_IGN);
-        getrlimit(RLIMIT_FSIZE, &was);
-        const rlimit none{1, was.rlim_max};
-        setrlimit(RLIMIT_FSIZE, &none);
-      }
-      ~limited() { setrlimit(RLIMIT_FSIZE, &was); }
-    } full;
+    full_disk full;
     CHECK(n.add("web").code == errc::storage_full);
     check_ttl_update pass{"service:before", std::string(health_passing), ""};
     CHECK(n.ask(std::move(pass)).code == errc::storage_full);
@@ -195,7 +243,7 @@ TEST_CASE("a blocked look at a service ends when it changes and not before") {
   folder f;
   node n(f.path.string());
   REQUIRE(n.add("web").code == errc::none);
-  const std::string hash = content_hash(*n.board->service("web"));
+  const std::string hash = agent::content_hash(*n.board->service("web"));
   caf::scoped_actor self{*n.system};
   auto waiting = self->request(n.agent, caf::infinite, service_watch{"web", hash, 1h});
   service_add m;
@@ -205,7 +253,7 @@ TEST_CASE("a blocked look at a service ends when it changes and not before") {
   bool woken = false;
   std::move(waiting).receive([&](const agent_done&) { woken = true; }, [](caf::error&) { FAIL("no answer"); });
   CHECK(woken);
-  CHECK(content_hash(*n.board->service("web")) != hash);
+  CHECK(agent::content_hash(*n.board->service("web")) != hash);
 }
 
 TEST_CASE("a script that runs while the agent ends is killed, and the agent ends") {
@@ -266,4 +314,160 @@ TEST_CASE("an agent that refuses to start loses nothing that was kept") {
   }
   node repaired(f.path.string(), web);
   CHECK(repaired.board->checks_for("web").size() == 1);
+}
+
+TEST_CASE("a catalog that cannot be read is not an empty one: nothing is told to it again") {
+  folder f;
+  auto catalog = state_store::open({.path = f.path.string() + "/state"});
+  REQUIRE(catalog.ok());
+  auto hogs = std::make_unique<test::no_readers_left>(**catalog);
+  {
+    node n(f.path.string(), {}, catalog->get());
+    REQUIRE(n.add("web").code == errc::none);
+    auto told = n.seen->wait_for(1); // what has changed here
+    bool quiet = false;
+    for (int i = 0; i < 20 && !quiet; ++i) {
+      const auto before = told;
+      told = n.seen->wait_for(before + 1, 1s);
+      quiet = told == before;
+    }
+    CHECK(quiet);
+  }
+  hogs.reset();
+  node n(f.path.string(), {}, catalog->get());
+  CHECK(n.seen->wait_for(20) >= 20); // the catalog, which learns nothing, is compared twenty times a second
+}
+
+TEST_CASE("the state of a TTL check that was answered is there after the process was killed") {
+  for (int round = 0; round < 20; ++round) {
+    folder f, crashed;
+    node n(f.path.string());
+    REQUIRE(n.add("web").code == errc::none);
+    REQUIRE(n.ask(check_ttl_update{"service:web", std::string(health_passing), "round " + std::to_string(round)}).code == errc::none);
+    copy_folder(f.path, crashed.path);
+    node again(crashed.path.string());
+    REQUIRE(again.board->checks().size() == 1);
+    CHECK(again.board->checks()[0]->status == health_passing);
+    CHECK(again.board->checks()[0]->output == "round " + std::to_string(round));
+  }
+}
+
+TEST_CASE("an agent does not start without what was kept and cannot be read, and touches nothing") {
+  for (const char* what : {"services", "checks", "agent-journal.v2.9"}) {
+    folder f;
+    {
+      node n(f.path.string());
+      for (int i = 0; i < 5; ++i) REQUIRE(n.add("s" + std::to_string(i)).code == errc::none);
+    }
+    std::error_code none;
+    fs::rename(f.path / what, f.path / "aside", none);
+    std::ofstream(f.path / what) << "";
+    if (std::string_view(what).starts_with("agent")) {
+      fs::remove(f.path / what);
+      fs::create_symlink(what, f.path / what);
+    }
+    const auto before = contents(f.path);
+    {
+      node n(f.path.string());
+      CHECK(n.refused.text.find((f.path / what).string()) != std::string::npos);
+      CHECK(n.board->services().empty());
+    }
+    CHECK(contents(f.path) == before);
+  }
+}
+
+TEST_CASE("on a full disk an agent starts with all that was kept, refuses what it cannot keep, and takes it again when there is room") {
+  folder f;
+  {
+    node n(f.path.string());
+    for (int i = 0; i < 5; ++i) REQUIRE(n.add("s" + std::to_string(i)).code == errc::none);
+  }
+  std::optional<node> n;
+  {
+    full_disk full;
+    n.emplace(f.path.string());
+    CHECK(n->refused.text == "");
+    CHECK(n->board->services().size() == 5);
+    CHECK(n->add("web").code == errc::storage_full);
+    CHECK(n->ask(service_remove{"s1"}).code == errc::storage_full);
+    CHECK(n->ask(check_remove{"service:s1"}).code == errc::storage_full);
+    CHECK(n->ask(check_ttl_update{"service:s1", std::string(health_passing), ""}).code == errc::storage_full);
+    CHECK(n->ask(maintenance_set{false, "s1", true, ""}).code == errc::storage_full);
+    CHECK(n->board->services().size() == 5);
+    CHECK(n->board->checks().size() == 5);
+  }
+  CHECK(soon([&] { return n->add("web").code == errc::none; })); // the journal is opened again after a back-off
+  CHECK(n->ask(service_remove{"s1"}).code == errc::none);
+  n.reset();
+  node again(f.path.string());
+  CHECK(again.board->services().size() == 5);
+  CHECK(again.board->service("web"));
+  CHECK_FALSE(again.board->service("s1"));
+}
+
+TEST_CASE("a service whose file cannot be removed does not come back") {
+  folder f;
+  {
+    node n(f.path.string());
+    REQUIRE(n.add("web").code == errc::none);
+    REQUIRE(n.add("other").code == errc::none);
+  }
+  const auto file = f.path / agent::service_path("web"), aside = f.path / "aside";
+  {
+    node n(f.path.string());
+    fs::rename(file, aside);
+    fs::create_directories(file / "held"); // cannot be removed as a file is
+    REQUIRE(n.ask(service_remove{"web"}).code == errc::none);
+    REQUIRE(n.ask(service_remove{"other"}).code == errc::none);
+    CHECK(soon([&] { return !fs::exists(f.path / agent::service_path("other")); })); // the other one does not wait for it
+  }
+  fs::remove_all(file);
+  fs::rename(aside, file);
+  {
+    node again(f.path.string());
+    CHECK(again.board->services().empty());
+    CHECK(soon([&] { return !fs::exists(file); }));
+  }
+}
+
+TEST_CASE("an agent whose checks cannot be run does not start") {
+  folder f;
+  node n(f.path.string(), {}, nullptr, [](caf::actor_system&, caf::strong_actor_ptr, uint64_t) -> result<std::unique_ptr<check_runner>> { return error{errc::internal, "no threads"}; });
+  CHECK(n.refused.text == "Failed to start checks: no threads");
+}
+
+TEST_CASE("a reload that waits for what it reads holds up nobody, and who asks meanwhile has it read once more") {
+  folder f;
+  node n(f.path);
+  const auto wait_for_reads = [&](size_t times) {
+    for (int waited = 0; waited < 2000; ++waited) {
+      {
+        std::lock_guard hold(n.lock);
+        if (n.reading.size() >= times) return n.reading.size();
+      }
+      std::this_thread::sleep_for(5ms);
+    }
+    return size_t{0};
+  };
+  caf::scoped_actor self{*n.system};
+  const auto reload = [&] { return self->request(n.agent, caf::infinite, agent_reload{}); };
+  size_t answered = 0;
+  const auto fine = [&](const agent_done& d) { answered += d.failure.code == errc::none; };
+  const auto none = [](caf::error&) { FAIL("no answer"); };
+  auto first = reload();
+  REQUIRE(wait_for_reads(1) == 1);
+  CHECK(n.add("web").code == errc::none); // and is answered
+  auto second = reload(), third = reload();
+  CHECK(n.add("db").code == errc::none); // behind them
+  node_config fresh;
+  size_t applied = 0;
+  const new_config found{std::function<result<node_config>()>([&] { return ++applied, fresh; })};
+  n.reading[0](found);
+  first.receive(fine, none);
+  REQUIRE(wait_for_reads(2) == 2);
+  n.reading[1](found);
+  second.receive(fine, none);
+  third.receive(fine, none);
+  CHECK(answered == 3);
+  CHECK(applied == 2);
 }

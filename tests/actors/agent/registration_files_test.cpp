@@ -1,6 +1,7 @@
 // The agent's files against those that a real Consul 1.8.7 wrote (fixtures/), and its journal against cuts.
 #include "actors/agent/registration_files.hpp"
 #include <algorithm>
+#include <cstring>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
@@ -43,9 +44,15 @@ local_state make_state(bool scripts = true) {
 const fs::path fixtures = fs::path(ACTORD_TESTS_DIR) / "actors/agent/fixtures";
 constexpr int64_t when = 1795257000; // before the recorded state of "mem" expires
 
-void restore_all(const std::string& data_dir, local_state& state, int64_t unix_now) {
-  restore_services(data_dir, state);
-  restore_checks(data_dir, state, 1h, unix_now);
+restored_files restore_all(const std::string& data_dir, local_state& state, int64_t unix_now, const pending_files& pending = {}) {
+  restored_files out;
+  REQUIRE(restore_services(data_dir, pending, state, out).ok());
+  REQUIRE(restore_checks(data_dir, pending, state, 1h, unix_now, out).ok());
+  return out;
+}
+
+bool is_obsolete(const restored_files& r, const std::string& path) {
+  return std::any_of(r.obsolete.begin(), r.obsolete.end(), [&](auto& c) { return c.path == path && !c.content; });
 }
 
 } // namespace
@@ -74,16 +81,17 @@ TEST_CASE("files of a real Consul are restored and written back byte for byte") 
   CHECK(check_state_file(*state.checks().at("mem").record, 1795261275) == slurp(fixtures / check_state_path("mem")));
 }
 
-TEST_CASE("a state that has expired is forgotten and its file removed") {
+TEST_CASE("a state that has expired is forgotten, and its file is to be removed") {
   folder f;
   fs::copy(fixtures, f.path, fs::copy_options::recursive);
   auto state = make_state();
-  restore_all(f.path.string(), state, when + 100000);
+  const auto found = restore_all(f.path.string(), state, when + 100000);
   CHECK(state.checks().at("mem").record->status == "critical");
-  CHECK_FALSE(fs::exists(f.path / check_state_path("mem")));
+  CHECK(is_obsolete(found, check_state_path("mem")));
+  CHECK(fs::exists(f.path / check_state_path("mem"))); // restoring touches nothing
 }
 
-TEST_CASE("a registration from a configuration file wins over a persisted one, whose file goes") {
+TEST_CASE("a registration from a configuration file wins over a persisted one, whose file is to go") {
   folder f;
   fs::copy(fixtures, f.path, fs::copy_options::recursive);
   auto state = make_state();
@@ -91,71 +99,236 @@ TEST_CASE("a registration from a configuration file wins over a persisted one, w
   d.name = "sc";
   d.port = 1;
   REQUIRE(state.add_service(d, source::file, "", false, 1h).code == errc::none);
-  restore_all(f.path.string(), state, when);
+  const auto found = restore_all(f.path.string(), state, when);
   CHECK(state.services().at("sc").record->port == 1);
-  CHECK_FALSE(fs::exists(f.path / service_path("sc")));
+  CHECK(is_obsolete(found, service_path("sc")));
 }
 
-TEST_CASE("a file that does not parse is skipped and stays") {
+TEST_CASE("a file that does not parse is skipped and stays, and so does the check of what may be its service") {
   folder f;
   fs::create_directories(f.path / "services");
-  std::ofstream(f.path / "services" / "abc") << "{\"Token\":";
+  fs::create_directories(f.path / "checks");
+  std::ofstream(f.path / service_path("w")) << "{\"Token\":";
+  std::ofstream(f.path / service_path("v")) << "{}";
+  std::ofstream(f.path / check_path("service:w")) << R"({"Check":{"Node":"n","CheckID":"service:w","Name":"c","ServiceID":"w"},"ChkType":{"TTL":1000000000},"Token":""})";
   auto state = make_state();
-  restore_all(f.path.string(), state, when);
+  const auto found = restore_all(f.path.string(), state, when);
   CHECK(state.services().empty());
-  CHECK(fs::exists(f.path / "services" / "abc"));
+  CHECK(state.checks().empty());
+  CHECK(found.unusable == std::set<std::string, std::less<>>{service_path("w"), service_path("v"), check_path("service:w")});
+  CHECK(found.obsolete.empty());
 }
 
-TEST_CASE("the journal gives back whole records up to the first that is cut or changed") {
-  std::vector<file_change> all;
-  std::string bytes;
-  std::vector<size_t> ends;
-  for (int i = 0; i < 20; ++i) {
-    file_change c{"services/" + std::to_string(i), i % 3 ? std::optional<std::string>(std::string(static_cast<size_t>(i), 'x')) : std::nullopt};
-    append_record(bytes, c);
-    all.push_back(c);
-    ends.push_back(bytes.size());
+TEST_CASE("what cannot be read ends the restore with its path, and is not taken for nothing") {
+  auto outcome = [](const folder& f) {
+    auto state = make_state();
+    restored_files out;
+    auto s = restore_services(f.path.string(), {}, state, out);
+    if (s) s = restore_checks(f.path.string(), {}, state, 1h, when, out);
+    CHECK(out.obsolete.empty());
+    return s ? "restored" : s.err().text;
+  };
+  folder nothing;
+  CHECK(outcome(nothing) == "restored");
+  for (const char* name : {"services", "checks"}) {
+    folder f;
+    std::ofstream(f.path / name) << "x";
+    const auto path = (f.path / name).string();
+    CHECK(outcome(f) == std::string("Failed reading ") + name + " dir \"" + path + "\": open " + path + ": not a directory");
   }
-  for (size_t cut = 0; cut <= bytes.size(); ++cut) {
-    const auto back = read_records(std::string_view(bytes).substr(0, cut));
-    const auto whole = static_cast<size_t>(std::count_if(ends.begin(), ends.end(), [&](size_t e) { return e <= cut; }));
-    REQUIRE(back.size() == whole);
-    for (size_t i = 0; i < whole; ++i) CHECK((back[i].path == all[i].path && back[i].content == all[i].content));
+  // A link that leads to itself: nobody can read it, root neither.
+  for (const char* name : {"services", "checks"}) {
+    folder f;
+    fs::create_directories(f.path / name);
+    fs::create_symlink("x", f.path / name / "x");
+    const auto path = (f.path / name / "x").string();
+    CHECK(outcome(f) == "failed reading " + std::string(name, strlen(name) - 1) + " file \"" + path + "\": open " + path + ": too many levels of symbolic links");
   }
-  std::string changed = bytes;
-  changed[ends[9] + 20] = '!';
-  CHECK(read_records(changed).size() == 10);
+  // A link whose target is away: its name is there.
+  for (const char* name : {"services", "checks"}) {
+    folder f;
+    fs::create_directories(f.path / name);
+    fs::create_symlink("nowhere", f.path / name / "x");
+    const auto path = (f.path / name / "x").string();
+    CHECK(outcome(f) == "failed reading " + std::string(name, strlen(name) - 1) + " file \"" + path + "\": open " + path + ": no such file or directory");
+  }
+  folder states; // as in Consul: the check is critical until somebody says otherwise
+  fs::copy(fixtures, states.path, fs::copy_options::recursive);
+  fs::remove(states.path / check_state_path("mem"));
+  fs::create_symlink("x", states.path / "checks/state/x");
+  CHECK(outcome(states) == "restored");
+  folder nowhere; // but where nobody knows which states there are, all checks would be told to be critical
+  fs::create_directories(nowhere.path / "checks");
+  std::ofstream(nowhere.path / "checks/state") << "x";
+  const auto path = (nowhere.path / "checks/state").string();
+  CHECK(outcome(nowhere) == "failed reading check states dir \"" + path + "\": open " + path + ": not a directory");
 }
 
-TEST_CASE("a journal names only files of ours") {
-  std::string bytes;
-  append_record(bytes, {"../etc/passwd", "x"});
-  append_record(bytes, {"services/../../x", "x"});
-  append_record(bytes, {"checks/ok", "x"});
-  CHECK(read_records(bytes).size() == 1);
-}
-
-TEST_CASE("what was appended is in its file after the next start, and settled journals are empty") {
+TEST_CASE("what is pending counts more than what is in files") {
   folder f;
-  const std::string dir = f.path.string();
+  fs::copy(fixtures, f.path, fs::copy_options::recursive);
+  pending_files pending;
+  pending[service_path("sc")] = std::nullopt;
+  pending[service_path("new")] = R"({"Token":"","Service":{"ID":"new","Service":"new"},"Source":"remote"})";
+  auto state = make_state();
+  (void)restore_all(f.path.string(), state, when, pending);
+  CHECK_FALSE(state.services().contains("sc"));
+  CHECK(state.services().contains("new"));
+  CHECK(state.services().size() == 3);
+}
+
+TEST_CASE("what could not be written or removed is left over, and the rest is done") {
+  folder f;
+  fs::create_directories(f.path / "services/held/back"); // in the place of a file: can be neither replaced nor removed
+  fs::create_directories(f.path / "services/kept/back");
+  std::vector<file_change> changes{{"services/a", "one"}, {"services/held", std::nullopt}, {"services/kept", "two"}, {"checks/state/b", "three"}, {"checks/none", std::nullopt}};
+  const auto s = write_durably(f.path.string(), changes);
+  REQUIRE_FALSE(s.ok());
+  CHECK(s.err().text == "remove " + (f.path / "services/held").string() + ": is a directory");
+  REQUIRE(changes.size() == 2);
+  CHECK((changes[0].path == "services/held" && !changes[0].content));
+  CHECK((changes[1].path == "services/kept" && changes[1].content == "two"));
+  CHECK(slurp(f.path / "services/a") == "one");
+  CHECK(slurp(f.path / "checks/state/b") == "three");
+  CHECK(fs::status(f.path / "checks").permissions() == fs::perms::owner_all);
+  CHECK_FALSE(fs::exists(f.path / "agent-file.tmp"));
+}
+
+// ---- the journal on the disk ----
+
+namespace {
+
+std::vector<std::string> journals(const folder& f) {
+  std::vector<std::string> out;
+  for (auto& e : fs::directory_iterator(f.path))
+    if (e.path().filename().string().starts_with("agent-journal")) out.push_back(e.path().filename().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+pending_files left_in(const folder& f) {
+  pending_files left;
+  REQUIRE(journal::read(f.path.string(), left).ok());
+  return left;
+}
+
+} // namespace
+
+TEST_CASE("what was synced is found by the next process, the newest of each path, until it is settled") {
+  folder f;
+  pending_files left;
   {
-    auto j = journal::open(dir);
+    auto j = journal::read(f.path.string(), left);
     REQUIRE(j.ok());
-    REQUIRE(j->append({{"services/a", "one"}, {"services/b", "two"}}, 2).ok());
-    REQUIRE(j->append({{"services/a", std::nullopt}, {"checks/state/c", "three"}}, 4).ok());
+    REQUIRE(j->ready().ok());
+    REQUIRE(j->append({{"services/a", "one"}, {"services/b", "two"}}).ok());
+    REQUIRE(j->append({{"services/a", std::nullopt}, {"checks/state/c", "three"}}).ok());
+    REQUIRE(j->sync().ok());
     j->settled(2);
     CHECK_FALSE(j->empty());
-  } // as after SIGKILL: nothing else was written
-  {
-    auto j = journal::open(dir);
-    REQUIRE(j.ok());
-    CHECK(slurp(f.path / "services/b") == "two");
-    CHECK_FALSE(fs::exists(f.path / "services/a"));
-    CHECK(slurp(f.path / "checks/state/c") == "three");
-    CHECK(fs::status(f.path / "services").permissions() == fs::perms::owner_all);
-    REQUIRE(j->append({{"services/d", "four"}}, 1).ok());
-    j->settled(1);
-    CHECK(j->empty());
+    const auto seen = left_in(f); // as after SIGKILL
+    CHECK(seen == pending_files{{"services/a", std::nullopt}, {"services/b", "two"}, {"checks/state/c", "three"}});
   }
-  for (auto& e : fs::directory_iterator(f.path)) CHECK_FALSE(e.path().filename().string().starts_with("agent-journal"));
+  {
+    auto j = journal::read(f.path.string(), left);
+    REQUIRE(j.ok());
+    CHECK(left.size() == 3);
+    CHECK(journals(f).size() == 1); // reading changes nothing
+    REQUIRE(j->ready().ok());
+    REQUIRE(j->append({{"services/d", "four"}}).ok());
+    CHECK(j->last_number() == 5);
+    j->settled(4);
+    CHECK(journals(f).size() == 1);
+    REQUIRE(j->sync().ok());
+    CHECK(left_in(f) == pending_files{{"services/d", "four"}});
+    j->settled(5);
+    CHECK(left_in(f).empty());
+  }
+  CHECK(journals(f).empty());
+}
+
+TEST_CASE("a journal of version 1 is read, and forgotten once it is settled") {
+  folder f;
+  std::string bytes("\x0e\0\0\0", 4), rest("\1\x0a\0services/aX", 14);
+  uint64_t h = 14695981039346656037ULL;
+  for (unsigned char c : rest) h = (h ^ c) * 1099511628211ULL;
+  for (int i = 0; i < 8; ++i) bytes += static_cast<char>(h >> (8 * i) & 0xff);
+  bytes += rest;
+  bytes.resize(2 * 1024 * 1024);
+  std::ofstream(f.path / "agent-journal.7", std::ios::binary) << bytes;
+  pending_files left;
+  auto j = journal::read(f.path.string(), left);
+  REQUIRE(j.ok());
+  CHECK(left == pending_files{{"services/a", "X"}});
+  REQUIRE(j->ready().ok());
+  j->settled(j->last_number());
+  CHECK(journals(f) == std::vector<std::string>{"agent-journal.v2.1"});
+}
+
+TEST_CASE("a damaged journal is kept aside once what it still says is settled") {
+  folder f;
+  pending_files left;
+  {
+    auto j = journal::read(f.path.string(), left);
+    REQUIRE(j->ready().ok());
+    REQUIRE(j->append({{"services/a", "one"}, {"services/b", "two"}, {"services/c", "three"}}).ok());
+  }
+  const auto path = f.path / journals(f).at(0);
+  auto bytes = slurp(path);
+  const auto at = bytes.find("two");
+  bytes[at] = 'T';
+  std::ofstream(path, std::ios::binary) << bytes;
+  auto j = journal::read(f.path.string(), left);
+  REQUIRE(j.ok());
+  CHECK(left == pending_files{{"services/a", "one"}, {"services/c", "three"}});
+  REQUIRE(j->ready().ok());
+  CHECK(fs::exists(path));
+  j->settled(j->last_number());
+  CHECK_FALSE(fs::exists(path));
+  const auto names = journals(f);
+  REQUIRE(names.size() == 2);
+  CHECK(names[0].starts_with("agent-journal.damaged-"));
+  CHECK(slurp(f.path / names[0]) == bytes);
+  CHECK(left_in(f).empty()); // and is not read again
+}
+
+TEST_CASE("a journal that cannot be read is no empty one") {
+  folder f;
+  fs::create_symlink("agent-journal.v2.1", f.path / "agent-journal.v2.1");
+  pending_files left;
+  const auto j = journal::read(f.path.string(), left);
+  REQUIRE_FALSE(j.ok());
+  CHECK(j.err().text == "open " + (f.path / "agent-journal.v2.1").string() + ": too many levels of symbolic links");
+}
+
+TEST_CASE("a journal that is larger than any of ours is not read into memory, and stays") {
+  folder f;
+  const auto path = f.path / "agent-journal.v2.1";
+  std::ofstream(path).close();
+  fs::resize_file(path, uint64_t{3} << 30); // takes no room
+  pending_files left;
+  const auto j = journal::read(f.path.string(), left);
+  REQUIRE_FALSE(j.ok());
+  CHECK(j.err().text == "read " + path.string() + ": larger than 268435456 bytes");
+  CHECK(fs::file_size(path) == uint64_t{3} << 30);
+}
+
+TEST_CASE("a settled journal that cannot be removed says nothing any more") {
+  folder f;
+  pending_files left;
+  {
+    auto j = journal::read(f.path.string(), left);
+    REQUIRE(j->ready().ok());
+    REQUIRE(j->append({{"services/a", "old"}}).ok());
+  }
+  const auto old = f.path / journals(f).at(0);
+  auto j = journal::read(f.path.string(), left);
+  REQUIRE(j->ready().ok());
+  const auto bytes = slurp(old);
+  fs::remove(old);
+  fs::create_directories(old / "held");
+  j->settled(1); // cannot
+  fs::remove_all(old);
+  std::ofstream(old, std::ios::binary) << bytes;
+  CHECK(left_in(f).empty());
 }

@@ -2,6 +2,7 @@
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/state/store.hpp"
+#include "tests/support/failing_state.hpp"
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
@@ -23,6 +24,7 @@ struct seen {
   std::vector<std::string> proposed;
   std::vector<membership_change> changes;
   bool leader = true; // what the router says of itself
+  int asked = 0;
   bool wait(const std::function<bool(seen&)>& until) {
     std::unique_lock lock(mutex);
     return changed.wait_for(lock, 20s, [&] { return until(*this); });
@@ -47,6 +49,8 @@ router_handle::behavior_type small_cluster(router_handle::pointer, std::shared_p
           },
           [s](leader_query) {
             std::lock_guard lock(s->mutex);
+            ++s->asked;
+            s->changed.notify_all();
             leader_info info;
             info.leader_id = "a";
             server_view a, b;
@@ -139,4 +143,19 @@ TEST_CASE("elsewhere autopilot shows what the leader says and changes nothing") 
   std::lock_guard lock(n.router_saw->mutex);
   CHECK(n.router_saw->changes.empty());
   CHECK(n.router_saw->proposed.empty());
+}
+
+TEST_CASE("a configuration that cannot be read is not taken for none: nothing is judged by the defaults") {
+  node n;
+  n.status->leader = true;
+  {
+    test::no_readers_left hogs(*n.store);
+    n.start();
+    REQUIRE(n.router_saw->wait([](seen& s) { return s.asked >= 5; }));
+    std::lock_guard lock(n.router_saw->mutex);
+    CHECK(n.router_saw->proposed.empty());
+    CHECK(n.router_saw->changes.empty());
+    CHECK_FALSE(n.board->view()->known);
+  }
+  CHECK(n.router_saw->wait([](seen& s) { return !s.proposed.empty() && !s.changes.empty(); }));
 }

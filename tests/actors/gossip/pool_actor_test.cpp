@@ -1,5 +1,10 @@
+#include "actors/gossip/stream_broker.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/net/stream_socket.hpp"
+#include "actors/gossip/core/stream.hpp"
 #include "tests/actors/gossip/pool_fixture.hpp"
+#include <ctime>
+#include <sys/resource.h>
 #include <unistd.h>
 
 using namespace pool_test;
@@ -166,4 +171,100 @@ TEST_CASE("garbage, spoofed members and half streams neither stop a pool nor har
   (*socket)->send({&one, 1});
   CHECK(eventually([&] { return a.sees_alive({"a", "b"}) && b.sees_alive({"a", "b"}); }));
   CHECK(a.board->look()->members.size() == 2);
+}
+
+TEST_CASE("packets that nobody can read are told of, though there is nothing else to say") {
+  std::mutex lock;
+  std::string told;
+  const int id = log::add_sink(log::level::warn, [&](const log::record& r) {
+    std::lock_guard hold(lock);
+    if (r.subsystem == "lonely.memberlist.lan") told += r.text;
+  });
+  {
+    config cfg;
+    caf::actor_system system(cfg);
+    agent a(system, "a", [](gossip::pool_setup& s) {
+      s.log_name = "lonely";
+      s.log_interval = 50ms;
+    });
+    auto socket = gossip::datagram_socket::open("127.0.0.1", 0);
+    REQUIRE(socket);
+    const gossip::address to{std::string("\x7f\0\0\1", 4), static_cast<uint16_t>(std::stoi(a.address().substr(10)))};
+    CHECK(eventually([&] {
+      const gossip::datagram junk{"\xff junk", to};
+      (*socket)->send({&junk, 1});
+      std::lock_guard hold(lock);
+      return told.find("packets were dropped: undecodable=") != told.npos;
+    }));
+  }
+  log::remove_sink(id);
+}
+
+TEST_CASE("streams that nobody uses shut out nobody who has something to say, and a lack of descriptors is waited for") {
+  config cfg;
+  caf::actor_system system(cfg);
+  agent a(system, "a"), b(system, "b"), c(system, "c");
+  auto to = net::parse_endpoint(a.address());
+  REQUIRE(to.ok());
+  std::vector<int> idle;
+  const auto connect_one = [&] {
+    idle.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(idle.back(), reinterpret_cast<const sockaddr*>(&to->storage), to->length) == 0);
+  };
+  for (size_t i = 0; i < gossip::most_accepted + 20; ++i) connect_one();
+  CHECK(b.join(a.address()).reached == 1);
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  const int next = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ::close(next);
+  const rlimit none{static_cast<rlim_t>(next) + 1, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  connect_one(); // waits to be accepted, and no descriptor is left
+  const auto cpu = std::clock();
+  std::this_thread::sleep_for(500ms);
+  CHECK(std::clock() - cpu < CLOCKS_PER_SEC / 4);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(c.join(a.address()).reached == 1);
+  for (const int fd : idle) ::close(fd);
+}
+
+TEST_CASE("strangers whose streams are many, or make us hold much, push out nobody who comes from another address") {
+  config cfg;
+  caf::actor_system system(cfg);
+  agent a(system, "a", [](gossip::pool_setup& s) { s.knobs.tcp_timeout = 60s; });
+  auto to = net::parse_endpoint(a.address());
+  REQUIRE(to.ok());
+  std::vector<int> strangers;
+  const auto connect_from = [&](const std::string& ip) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    net::endpoint own;
+    REQUIRE(net::read_ip(ip, 0, own));
+    REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&own.storage), own.length) == 0);
+    REQUIRE(::connect(fd, reinterpret_cast<const sockaddr*>(&to->storage), to->length) == 0);
+    return fd;
+  };
+  const auto ended = [](int fd) {
+    char buffer[4096];
+    ssize_t n = 1;
+    while ((n = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {}
+    return n == 0 || errno != EAGAIN;
+  };
+  const int good = connect_from("127.0.0.1");
+  SUBCASE("many") {
+    for (size_t i = 0; i < gossip::most_accepted + 20; ++i) strangers.push_back(connect_from("127.0.0.2"));
+  }
+  SUBCASE("much") {
+    gossip::push_pull state;
+    state.user_state = std::string(16 << 20, 's');
+    const auto bytes = gossip::encode_stream(state, {.compress = false}, nullptr);
+    REQUIRE(bytes.ok());
+    const auto part = [&](size_t size) { return std::string_view(*bytes).substr(0, size); };
+    const auto send = [](int fd, std::string_view text) { REQUIRE(::send(fd, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size())); };
+    for (int i = 0; i < 4; ++i) send(strangers.emplace_back(connect_from("127.0.0.2")), part(16'700'000)); // 64 MiB are the bound
+    send(good, part(1 << 20));
+  }
+  CHECK(eventually([&] { return ended(good) || std::any_of(strangers.begin(), strangers.end(), ended); }));
+  CHECK(!ended(good));
+  for (const int fd : strangers) ::close(fd);
+  ::close(good);
 }

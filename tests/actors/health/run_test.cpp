@@ -2,6 +2,9 @@
 // time-out is what is tested.
 #include "actors/health/check_board.hpp"
 #include "actors/health/dial.hpp"
+#include "actors/health/script_start.hpp"
+#include "tests/support/hanging_program.hpp"
+#include "tests/support/name_server.hpp"
 #include <arpa/inet.h>
 #include <csignal>
 #include <doctest/doctest.h>
@@ -100,10 +103,28 @@ private:
 };
 
 struct bench : loop_thread {
+  std::unique_ptr<net::name_resolver> names;
+  std::unique_ptr<killed_processes> killed;
+  std::unique_ptr<script_starts> scripts;
   run_context context;
-  bench() {
+  explicit bench(const std::string& name_servers = {})
+      : names(std::make_unique<net::name_resolver>(*loop, name_servers)), killed(std::make_unique<killed_processes>(*loop)) {
     context.loop = loop.get();
-    context.resolve = [](const std::string& host, uint16_t port, resolved done) { done(resolve_blocking(host, port)); };
+    context.resolve = resolve_by(*names);
+    context.killed = killed.get();
+    scripts = std::make_unique<script_starts>(*loop, *killed);
+    context.scripts = scripts.get();
+  }
+  ~bench() {
+    call([&] {
+      names.reset();
+      scripts.reset();
+      killed.reset();
+    });
+  }
+  // Until everything that was killed has ended.
+  void wait_for_killed() {
+    for (size_t left = 1; left > 0; std::this_thread::sleep_for(5ms)) call([&] { left = killed->size(); });
   }
   verdict run(check_registration c) {
     std::promise<verdict> said;
@@ -182,6 +203,31 @@ TEST_CASE("an HTTP check sends its method, headers, host and body") {
   CHECK(r.ends_with("\r\n\r\nbb"));
 }
 
+TEST_CASE("checks on names whose server never answers hold up no other") {
+  test::name_server servers({{"n1.test", ""}, {"n2.test", ""}, {"n3.test", ""}, {"n4.test", ""}, {"n5.test", ""}, {"n6.test", ""}, {"good.test", "127.0.0.1"}});
+  bench b(servers.address());
+  tiny_server s(b);
+  s.answer = [](auto&) { return ok("there"); };
+  std::vector<std::shared_ptr<check_run>> stuck;
+  b.call([&] {
+    for (int i = 1; i <= 6; ++i) {
+      auto c = std::make_shared<check_registration>();
+      c->http = "http://n" + std::to_string(i) + ".test/";
+      stuck.push_back(make_run(b.context, c, [](const verdict&) { FAIL_CHECK("nobody answered"); }));
+      stuck.back()->start();
+    }
+  });
+  const auto url = "http://good.test:" + std::to_string(s.port) + "/";
+  CHECK(b.http(url).output == "HTTP GET " + url + ": 200 OK Output: there");
+  const verdict v = b.http("http://n7.test/");
+  CHECK(v.status == "critical");
+  CHECK(v.output == "Get \"http://n7.test/\": dial tcp: lookup n7.test: no such host");
+  b.call([&] {
+    for (auto& r : stuck) r->abort();
+    stuck.clear();
+  });
+}
+
 TEST_CASE("redirects are followed ten times at most") {
   bench b;
   tiny_server s(b);
@@ -196,6 +242,70 @@ TEST_CASE("redirects are followed ten times at most") {
   CHECK(v.status == "critical");
   CHECK(v.output == "Get \"/loop\": stopped after 10 redirects");
   CHECK(s.requests.size() == 10);
+}
+
+TEST_CASE("redirects are followed as Go follows them") {
+  bench b;
+  tiny_server s(b), other(b);
+  other.answer = [](auto&) { return ok("other"); };
+  s.answer = [&](const std::string& r) {
+    const auto to = [](const char* status, const std::string& location) {
+      return "HTTP/1.1 " + std::string(status) + "\r\n" + (location.empty() ? "" : "Location: " + location + "\r\n") + "Content-Length: 0\r\n\r\n";
+    };
+    if (r.find(" /d/up ") != r.npos) return to("307 X", "../x/./y?q=a b");
+    if (r.find(" /get ") != r.npos) return to("302 X", other.at("/z"));
+    if (r.find(" /same ") != r.npos) return to("308 X", other.at("/z"));
+    if (r.find(" /none ") != r.npos) return to("301 X", "");
+    if (r.find(" /stay ") != r.npos) return to("307 X", "");
+    if (r.find(" /bad ") != r.npos) return to("302 X", "http://%zz/");
+    if (r.find(" /ftp ") != r.npos) return to("302 X", "ftp://x/y");
+    return ok("here");
+  };
+  const auto post = [&](const std::string& path) {
+    check_registration c;
+    c.http = s.at(path);
+    c.method = "POST";
+    c.body = "bb";
+    c.header["Authorization"] = {"Basic x"};
+    c.header["Host"] = {"me"};
+    c.timeout = 10s;
+    return b.run(std::move(c));
+  };
+  CHECK(post("/d/up").status == "passing");
+  CHECK(s.requests.at(1).starts_with("POST /x/y?q=a b HTTP/1.1\r\nHost: me\r\n"));
+  CHECK(s.requests.at(1).find("Authorization: Basic x\r\n") != std::string::npos);
+  CHECK(s.requests.at(1).ends_with("\r\n\r\nbb"));
+  CHECK(post("/get").output == "HTTP POST " + s.at("/get") + ": 200 OK Output: other");
+  CHECK(post("/same").status == "passing");
+  CHECK(other.requests.at(0).starts_with("GET /z HTTP/1.1\r\n"));
+  CHECK(other.requests.at(0).find("Content-Length") == std::string::npos);
+  CHECK(other.requests.at(0).find("Referer: " + s.at("/get") + "\r\n") != std::string::npos);
+  CHECK(other.requests.at(1).starts_with("POST /z HTTP/1.1\r\n"));
+  CHECK(other.requests.at(1).ends_with("\r\n\r\nbb"));
+  for (auto& r : other.requests) {
+    CHECK(r.find("Authorization") == std::string::npos);
+    CHECK(r.find("Host: me") == std::string::npos);
+  }
+  CHECK(b.http(s.at("/none")).output == "Get \"" + s.at("/none") + "\": 301 response missing Location header");
+  CHECK(b.http(s.at("/stay")).output.starts_with("HTTP GET " + s.at("/stay") + ": 307 "));
+  CHECK(b.http(s.at("/bad")).output == "Get \"" + s.at("/bad") + "\": failed to parse Location header \"http://%zz/\": parse \"http://%zz/\": invalid URL escape \"%zz\"");
+  CHECK(b.http(s.at("/ftp")).output == "Get \"ftp://x/y\": unsupported protocol scheme \"ftp\"");
+}
+
+TEST_CASE("a check's URL goes out escaped, with its user, or is refused in Go's words") {
+  bench b;
+  tiny_server s(b);
+  s.answer = [](auto&) { return ok("x"); };
+  CHECK(b.http(s.at("/a b{}|^`<>\"\xc3\xa9?a b")).status == "passing");
+  CHECK(s.requests.at(0).starts_with("GET /a%20b%7B%7D%7C%5E%60%3C%3E%22%C3%A9?a b HTTP/1.1\r\n"));
+  auto user = s.at("/u");
+  user.insert(7, "user:p%61ss@");
+  CHECK(b.http(user).status == "passing");
+  CHECK(s.requests.at(1).find("Authorization: Basic dXNlcjpwYXNz\r\n") != std::string::npos);
+  CHECK(b.http(s.at("/%zz")).output == "parse \"" + s.at("/%zz") + "\": invalid URL escape \"%zz\"");
+  dead_port dead;
+  const std::string where = "127.0.0.1:" + std::to_string(dead.port);
+  CHECK(b.http("http://u:secret@" + where + "/").output == "Get \"http://u:***@" + where + "/\": dial tcp " + where + ": connect: connection refused");
 }
 
 TEST_CASE("HTTP failures speak Go") {
@@ -251,6 +361,7 @@ TEST_CASE("a script that takes too long is killed with its children") {
   CHECK(v.output.starts_with("Timed out (200ms) running check\n\n"));
   const int group = std::atoi(v.output.substr(v.output.rfind("\n\n") + 2).c_str());
   REQUIRE(group > 1);
+  b.wait_for_killed();
   // Killed processes may be seen until init reaps them: a zombie runs no more.
   bool alive = kill(-group, 0) == 0;
   if (alive) {
@@ -260,6 +371,44 @@ TEST_CASE("a script that takes too long is killed with its children") {
   CHECK_FALSE(alive);
 }
 
+// The kernel lets no lease live longer than 45 s: what waits for one would be answered then.
+TEST_CASE("a script that cannot be started for now holds up no other check") {
+  test::hanging_program hanging;
+  bench b;
+  std::promise<void> late;
+  auto c = std::make_shared<check_registration>();
+  c->script_args = string_slice(std::vector<std::string>{hanging.path()});
+  c->timeout = 60s;
+  auto asks = [&](auto done) { return make_run(b.context, c, std::move(done)); };
+  auto waits = asks([&](const verdict&) { late.set_value(); });
+  const auto began = std::chrono::steady_clock::now();
+  b.call([&] { waits->start(); });
+  CHECK(b.script({"/bin/sh", "-c", "echo meanwhile"}).output == "meanwhile\n");
+  CHECK(b.script({hanging.path()}, 100ms).output.starts_with("Timed out (100ms) running check"));
+  auto dropped = asks([](const verdict&) { FAIL("nobody asks any more"); });
+  b.call([&] { dropped->start(), dropped->abort(), dropped.reset(); });
+  CHECK(std::chrono::steady_clock::now() - began < 30s);
+  CHECK(late.get_future().wait_for(0s) == std::future_status::timeout);
+}
+
+TEST_CASE("a script that is started after all says its verdict; the agent's end waits for none") {
+  bench b;
+  std::promise<verdict> said;
+  auto c = std::make_shared<check_registration>();
+  std::shared_ptr<check_run> r;
+  test::hanging_program hanging;
+  c->script_args = string_slice(std::vector<std::string>{hanging.path()});
+  c->timeout = 60s;
+  b.call([&] {
+    r = make_run(b.context, c, [&](verdict v) { said.set_value(std::move(v)); });
+    r->start();
+  });
+  hanging.let_go();
+  CHECK(said.get_future().get().output == "started\n");
+  test::hanging_program another;
+  CHECK(b.script({another.path()}, 10ms).status == "critical"); // its thread is left behind
+}
+
 TEST_CASE("ten thousand checks run within bounds, and stopping one silences it") {
   bench b;
   tiny_server s(b);
@@ -267,7 +416,7 @@ TEST_CASE("ten thousand checks run within bounds, and stopping one silences it")
   size_t most = 0;
   std::promise<void> enough;
   bool over = false;
-  check_board board(b.context, 50, prng(1), [&](const std::string& id, const verdict&) {
+  check_board board(b.context, 50, 50, prng(1), [&](const std::string& id, const verdict&) {
     ++said[id];
     most = std::max(most, board.running());
     if (said.size() >= 3000 && !std::exchange(over, true)) enough.set_value();
@@ -286,4 +435,78 @@ TEST_CASE("ten thousand checks run within bounds, and stopping one silences it")
     CHECK_FALSE(said.contains("c1"));
     board.clear();
   });
+}
+
+// A process in the kernel's uninterruptible sleep does not end when it is killed; one that is not killed at all stands for it here.
+TEST_CASE("nobody waits for a killed process that does not end") {
+  bench b;
+  const pid_t pid = fork();
+  if (pid == 0) {
+    pause();
+    _exit(0);
+  }
+  REQUIRE(pid > 0);
+  b.call([&] { b.killed->take(pid); });
+  CHECK(b.script({"/bin/sh", "-c", "echo done"}).status == "passing");
+  b.call([&] {
+    CHECK(b.killed->size() == 1);
+    kill(pid, SIGKILL);
+  });
+  b.wait_for_killed();
+}
+
+TEST_CASE("checks that hang hold up each other and no other check") {
+  bench b;
+  tiny_server silent(b), good(b);
+  silent.answer = [](auto&) { return ""; };
+  good.answer = [](auto&) { return ok("there"); };
+  std::promise<void> passes;
+  int passed = 0, given_up = 0;
+  check_board board(b.context, 4, 3, prng(1), [&](const std::string& id, const verdict& v) {
+    if (id == "good" && v.status == "passing" && ++passed == 1) passes.set_value();
+    if (v.output.starts_with("Gave up after 1s")) ++given_up;
+  });
+  auto hangs = std::make_shared<check_registration>(), quick = std::make_shared<check_registration>();
+  hangs->http = silent.at("/");
+  quick->http = good.at("/");
+  hangs->interval = quick->interval = 1s;
+  hangs->timeout = 600s;
+  b.call([&] {
+    for (int i = 0; i < 20; ++i) board.start("hangs" + std::to_string(i), hangs);
+    board.start("good", quick);
+  });
+  REQUIRE(passes.get_future().wait_for(60s) == std::future_status::ready);
+  b.call([&] {
+    CHECK(board.running() <= 7);
+    board.clear();
+  });
+  CHECK(given_up > 0);
+}
+
+TEST_CASE("a gRPC server that sends frames and reads nothing is critical before its answers fill the memory") {
+  bench b;
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t n = sizeof in;
+  REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&in), n) == 0);
+  REQUIRE(listen(listener, 1) == 0);
+  getsockname(listener, reinterpret_cast<sockaddr*>(&in), &n);
+  std::thread server([&] {
+    const int c = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+    const std::string settings("\0\0\0\4\0\0\0\0\0", 9), ping("\0\0\10\6\0\0\0\0\0abcdefgh", 17);
+    std::string flood;
+    for (int i = 0; i < 1000; ++i) flood += ping;
+    for (ssize_t sent = ::send(c, settings.data(), settings.size(), MSG_NOSIGNAL); sent > 0;) sent = ::send(c, flood.data(), flood.size(), MSG_NOSIGNAL);
+    close(c);
+  });
+  check_registration c;
+  c.grpc = "127.0.0.1:" + std::to_string(ntohs(in.sin_port));
+  c.timeout = 600s;
+  const verdict v = b.run(std::move(c));
+  CHECK(v.status == "critical");
+  CHECK(v.output == "rpc error: code = Unavailable desc = the server sends frames and reads no answers");
+  server.join();
+  close(listener);
 }

@@ -1,5 +1,6 @@
 // The actor with a pool of ours that says what it is told to say.
 #include "actors/leader/leader_actor.hpp"
+#include "tests/support/failing_state.hpp"
 #include "tests/support/state_cast.hpp"
 
 using namespace actord;
@@ -93,6 +94,7 @@ TEST_CASE_FIXTURE(leading, "a new leader registers itself and all members, and t
   status->leader = true;
   run(50ms);
   for (auto* node : {"s1", "c1", "s2"}) CHECK(health(node) == "passing");
+  CHECK(led_term == 3); // who leads then sees other members
   reader reading(*store);
   query_meta ignored;
   auto servers = reading.open().service_instances("consul", ignored);
@@ -155,4 +157,57 @@ TEST_CASE_FIXTURE(leading, "a member that failed or vanished while nobody looked
   run(60s);
   CHECK_FALSE(there("s2"));
   CHECK(there("s1"));
+}
+
+// News go to who leads, and the board is published a little later: it saw neither.
+TEST_CASE_FIXTURE(leading, "who joins in the moment of the election is registered within seconds") {
+  tell(members::member_change::join, member_of("c9"));
+  status->leader = true;
+  run(50ms);
+  show({member_of("c1"), member_of("s2", true), member_of("c9")});
+  run(3s);
+  CHECK(health("c9") == "passing");
+}
+
+TEST_CASE_FIXTURE(leading, "a catalog that cannot be read is compared with nobody; as soon as it can be, all are") {
+  {
+    test::no_readers_left hogs(*store);
+    status->leader = true;
+    run(3s);
+    tell(members::member_change::join, member_of("c3"));
+    run(1s);
+    CHECK(proposed.empty());
+    CHECK(changes.empty());
+  }
+  run(3s);
+  CHECK(health("s1") == "passing");
+  CHECK(health("c1") == "passing");
+  CHECK(health("c3") == "passing");
+}
+
+TEST_CASE_FIXTURE(leading, "tombstones of deleted keys do not gather for ever") {
+  apply(encode_kv_command(kv_set, "a/b", "v"));
+  const auto deleted = apply(encode_kv_command(kv_delete, "a/b", "")).index;
+  apply(encode_kv_command(kv_set, "z", "v"));
+  status->leader = true;
+  const auto index_under = [&] {
+    reader reading(*store);
+    query_meta m;
+    reading.open().kv_keys("a/", "", m);
+    return m.index;
+  };
+  const auto pass = [&](std::chrono::seconds time) {
+    for (auto step = 250ms; time.count() > 0; time -= 1s)
+      for (int i = 0; i < 4; ++i) jobs->advance_time(step), jobs->run();
+  };
+  pass(14min);
+  CHECK(index_under() == deleted);
+  pass(2min);
+  CHECK(index_under() > deleted);
+  const auto reaps = [&] {
+    return std::count_if(proposed.begin(), proposed.end(), [](auto& c) { return static_cast<command_kind>(c[0]) == command_kind::tombstone_reap; });
+  };
+  CHECK(reaps() == 1);
+  pass(20min);
+  CHECK(reaps() == 1);
 }

@@ -4,16 +4,18 @@
 #include <fstream>
 #include <poll.h>
 #include <sys/resource.h>
+#include <thread>
 
 using namespace peers_test;
 
 namespace {
 
-int connect_to(const std::string& address) {
+int connect_to(const std::string& address, const std::string& from = {}) {
   auto to = net::parse_endpoint(address);
   REQUIRE(to.ok());
   const int fd = ::socket(to->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   REQUIRE(fd >= 0);
+  if (net::endpoint own; !from.empty() && net::read_ip(from, 0, own)) REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&own.storage), own.length) == 0);
   REQUIRE(::connect(fd, reinterpret_cast<const sockaddr*>(&to->storage), to->length) == 0);
   return fd;
 }
@@ -131,6 +133,34 @@ TEST_CASE("frames of random bytes after a hello harm nobody") {
   CHECK(b.h->lost.empty());
 }
 
+TEST_CASE("who asks much more than is answered loses its connection, and the same question counts once") {
+  server a("a", 0, [](auto& s) { s.max_unanswered_bytes = 4 << 20; });
+  a.h->mute = true;
+  peer::hello h;
+  h.id = "x";
+  h.datacenter = "dc1";
+  const int fd = connect_to(a.address());
+  write_all(fd, "\xac" + peer::encode(h));
+  const std::string body(60'000, 'q');
+  bool closed = false;
+  const auto ask = [&](uint64_t id, std::string_view what) {
+    const auto f = peer::encode(peer::frame_kind::question, peer::numbered{id, std::string(what)});
+    closed = closed || ::send(fd, f.data(), f.size(), MSG_NOSIGNAL) < 0;
+  };
+  for (int i = 0; i < 200; ++i) ask(7, body);
+  write_all(fd, peer::encode_empty(peer::frame_kind::ping));
+  std::string heard;
+  for (char buffer[4096]; !heard.ends_with(peer::encode_empty(peer::frame_kind::pong));) { // all before it were taken
+    const auto n = ::recv(fd, buffer, sizeof buffer, 0);
+    REQUIRE(n > 0);
+    heard.append(buffer, static_cast<size_t>(n));
+  }
+  CHECK_FALSE(closed);
+  for (uint64_t id = 100; id <= 4000 && !closed; ++id) ask(id, body);
+  CHECK((closed || is_closed(fd)));
+  ::close(fd);
+}
+
 TEST_CASE("a peer that never reads bounds our memory and delays nobody else") {
   server a("a", 0, [](auto& s) { s.max_queued_bytes = 8 << 20; s.silent_limit = 60s; }), c("c");
   auto listener = net::listen_on("127.0.0.1", 0);
@@ -214,4 +244,62 @@ TEST_CASE("a server that accepts and says nothing costs no more than the time to
     ::close(fd);
   }
   ::close(*listener);
+}
+
+TEST_CASE("strangers push out nobody who comes from another address, by their number, by a false name or by what they make us hold") {
+  server a("a", 0, [](auto& s) {
+    s.max_accepted = 16;
+    s.max_held_bytes = 12 << 20;
+  });
+  std::vector<int> strangers;
+  const auto come = [&](const std::string& name, const std::string& from = "127.0.0.2") {
+    peer::hello h;
+    h.id = name;
+    h.datacenter = "dc1";
+    const int fd = connect_to(a.address(), from);
+    write_all(fd, "\xac" + peer::encode(h));
+    return fd;
+  };
+  SUBCASE("number and name") {
+    server b("b");
+    b.want({{"a", a.address()}});
+    REQUIRE(a.hears_of("b"));
+    bool as_others = true;
+    SUBCASE("as others") {}
+    SUBCASE("as that server") { as_others = false; }
+    for (int i = 0; i < 20; ++i) strangers.push_back(come(as_others ? "x" + std::to_string(i) : "b"));
+    if (as_others) REQUIRE(a.hears_of("x19"));
+    else REQUIRE(a.hears_of("b", 21));
+    b.send(peers_send{{heartbeat("b", "a")}});
+    REQUIRE(a.h->until([&] { return !a.h->messages.empty(); }));
+    CHECK(b.h->lost.empty());
+  }
+  SUBCASE("bytes") {
+    const auto begin_frame = [](int fd, size_t bytes) {
+      std::string part("\x00\x30\x00\x00\x01", 5); // of 3 MiB
+      write_all(fd, part + std::string(bytes, 'x'));
+    };
+    const int good = come("b", "127.0.0.1");
+    // What is held is the room of a buffer, up to twice its bytes: always more than any stranger's, and when it is too much less than all of theirs.
+    begin_frame(good, 11 << 18);
+    for (int i = 0; i < 8; ++i) begin_frame(strangers.emplace_back(come("x" + std::to_string(i))), 5 << 18);
+    REQUIRE(a.hears_of("x7"));
+    // One has to go.
+    const auto ended = [](int fd) {
+      char buffer[4096];
+      ssize_t n = 1;
+      while ((n = ::recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {}
+      return n == 0 || errno != EAGAIN;
+    };
+    bool gone = false, good_gone = false;
+    for (int waited = 0; waited < 1000 && !gone; ++waited) {
+      std::this_thread::sleep_for(10ms);
+      good_gone = ended(good);
+      gone = good_gone || std::any_of(strangers.begin(), strangers.end(), ended);
+    }
+    CHECK(gone);
+    CHECK(!good_gone);
+    ::close(good);
+  }
+  for (int fd : strangers) ::close(fd);
 }

@@ -144,3 +144,27 @@ TEST_CASE("a handler that does not end does not keep the agent from stopping") {
   std::this_thread::sleep_for(50ms);
   watches.stop();
 }
+
+// Whoever reloads the configuration is the agent's actor: TTL updates wait behind it.
+TEST_CASE("a handler's server that never answers keeps nobody from reloading or stopping") {
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t n = sizeof in;
+  REQUIRE(::bind(silent, reinterpret_cast<sockaddr*>(&in), n) == 0);
+  REQUIRE(::listen(silent, 4) == 0);
+  ::getsockname(silent, reinterpret_cast<sockaddr*>(&in), &n);
+  one_view agent("{}");
+  auto c = with(R"({"type":"services","handler_type":"http","http_handler_config":{"path":"http://127.0.0.1:)" + std::to_string(ntohs(in.sin_port)) +
+                R"(/","timeout":"600s"}})");
+  c.http_addrs[0].port = agent.port;
+  watch::agent_watches watches;
+  watches.replace(std::move(*watch::read_watches(c)), watch::own_api(c));
+  const int asked = ::accept4(silent, nullptr, nullptr, SOCK_CLOEXEC); // its request is under way
+  REQUIRE(asked >= 0);
+  watches.replace({}, watch::own_api(c)); // it would take ten minutes
+  watches.stop();
+  ::close(asked);
+  ::close(silent);
+}

@@ -3,9 +3,13 @@
 #include "api/cli/table.hpp"
 #include "api/watch/plan.hpp"
 #include "runtime/net/child.hpp"
+#include "tests/support/hanging_program.hpp"
 #include <arpa/inet.h>
+#include <atomic>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <map>
+#include <poll.h>
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
@@ -157,6 +161,16 @@ TEST_CASE("kv put escapes the key as Go does and says what the agent refused") {
   CHECK(run({"kv", "put", "a", "b"}, {answer(500, "why")}).err == "Error! Failed writing data: Unexpected response code: 500 (why)\n");
 }
 
+TEST_CASE("a file that cannot be read is not written as an empty value, and a token file that cannot be read is no empty token") {
+  auto r = run({"kv", "put", "a", "@/tmp"}, {});
+  CHECK(r.code == 1);
+  CHECK(r.err == "Error! Failed to read file: read /tmp: is a directory\n");
+  CHECK(run({"kv", "put", "a", "@/nowhere"}, {}).err == "Error! Failed to read file: open /nowhere: no such file or directory\n");
+  r = run({"kv", "put", "-token-file=/tmp", "a", "b"}, {});
+  CHECK(r.code == 1);
+  CHECK(r.err.find("Error loading token file: read /tmp: is a directory") != std::string::npos);
+}
+
 TEST_CASE("kv import writes what kv export prints") {
   auto out = run({"kv", "export", "a"}, {answer(200, R"([{"Key":"a","Flags":7,"Value":"aGk="}])")});
   CHECK(out.out == "[\n\t{\n\t\t\"key\": \"a\",\n\t\t\"flags\": 7,\n\t\t\"value\": \"aGk=\"\n\t}\n]\n");
@@ -180,6 +194,64 @@ TEST_CASE("an agent that is not there is named in Go's words") {
   CHECK(r.code == 1);
   CHECK(r.err == "Error retrieving members: Get \"http://127.0.0.1:1/v1/agent/members?segment=_all\": dial tcp 127.0.0.1:1: connect: connection refused\n");
   CHECK(run({"members", "-http-addr=ftp://x"}).err == "Error connecting to Consul agent: Unknown protocol scheme: ftp\n");
+}
+
+std::string moved(int code, const std::string& location) {
+  return "HTTP/1.1 " + std::to_string(code) + " X\r\n" + (location.empty() ? "" : "Location: " + location + "\r\n") +
+         "Content-Length: 5\r\nConnection: close\r\n\r\nmoved";
+}
+
+TEST_CASE("reads follow redirects, writes those that keep method and body") {
+  const std::string found = R"([{"Key":"a","Value":"aGk="}])";
+  for (int code : {301, 302, 303, 307, 308}) {
+    CAPTURE(code);
+    auto r = run({"kv", "get", "-token=tok", "a//b"}, {moved(code, "/v1/kv/a/b"), answer(200, found)});
+    CHECK(r.out == "hi\n");
+    CHECK(r.asked[0].starts_with("GET /v1/kv/a//b HTTP/1.1\r\n"));
+    CHECK(r.asked[1].starts_with("GET /v1/kv/a/b HTTP/1.1\r\n"));
+    CHECK(r.asked[1].find("X-Consul-Token: tok\r\n") != std::string::npos);
+    CHECK(r.asked[1].find("/v1/kv/a//b\r\n", r.asked[1].find("Referer: http://127.0.0.1:")) != std::string::npos);
+  }
+  for (int code : {307, 308}) {
+    CAPTURE(code);
+    auto r = run({"kv", "put", "a", "b"}, {moved(code, "../kv/./x?y=z"), answer(200, "true")});
+    CHECK(r.out == "Success! Data written to: a\n");
+    CHECK(r.asked[1].starts_with("PUT /v1/kv/x?y=z HTTP/1.1\r\n"));
+    CHECK(r.asked[1].ends_with("\r\n\r\nb"));
+    r = run({"kv", "delete", "a"}, {moved(code, "/v1/kv/x"), answer(200, "true")});
+    CHECK(r.asked[1].starts_with("DELETE /v1/kv/x HTTP/1.1\r\n"));
+  }
+  // Go would ask with GET and call that a success.
+  for (int code : {301, 302, 303}) {
+    CAPTURE(code);
+    auto r = run({"kv", "put", "a", "b"}, {moved(code, "/v1/kv/x"), answer(200, "true")});
+    CHECK(r.err == "Error! Failed writing data: Unexpected response code: " + std::to_string(code) + " (moved)\n");
+    CHECK(r.asked.size() == 1);
+  }
+}
+
+TEST_CASE("redirects end: at ten, at a bad location, at none") {
+  std::vector<std::string> nine(9, moved(302, "/again"));
+  nine.push_back(answer(200, R"([{"Key":"a","Value":"aGk="}])"));
+  CHECK(run({"kv", "get", "a"}, nine).out == "hi\n");
+  auto r = run({"kv", "get", "a"}, std::vector<std::string>(11, moved(302, "/again")));
+  CHECK(r.err == "Error querying Consul agent: Get \"/again\": stopped after 10 redirects\n");
+  CHECK(r.asked.size() == 10);
+  CHECK(run({"kv", "get", "a"}, {moved(302, "ftp://x/y")}).err == "Error querying Consul agent: Get \"ftp://x/y\": unsupported protocol scheme \"ftp\"\n");
+  CHECK(run({"kv", "get", "a"}, {moved(302, "::")}).err.ends_with("failed to parse Location header \"::\": parse \"::\": missing protocol scheme\n"));
+  CHECK(run({"kv", "get", "a"}, {moved(301, "")}).err.ends_with("301 response missing Location header\n"));
+  CHECK(run({"kv", "get", "a"}, {moved(307, "")}).err == "Error querying Consul agent: Unexpected response code: 307\n");
+  CHECK(run({"kv", "get", "a"}, {moved(304, "/x")}).err == "Error querying Consul agent: Unexpected response code: 304\n");
+}
+
+TEST_CASE("a redirect to another host takes the token along, and its own user") {
+  responder other({answer(200, R"([{"Key":"a","Value":"aGk="}])")});
+  const auto there = "127.0.0.1:" + std::to_string(other.port);
+  auto r = run({"kv", "get", "-token=tok", "a"}, {moved(302, "http://us:pw@" + there + "/z")});
+  CHECK(r.out == "hi\n");
+  CHECK(other.asked.at(0).starts_with("GET /z HTTP/1.1\r\nHost: " + there + "\r\n"));
+  CHECK(other.asked.at(0).find("X-Consul-Token: tok\r\n") != std::string::npos);
+  CHECK(other.asked.at(0).find("Authorization: Basic dXM6cHc=\r\n") != std::string::npos);
 }
 
 TEST_CASE("a log is streamed until the agent ends it") {
@@ -279,6 +351,25 @@ TEST_CASE("a child gets its input, variables and a shell, and says how it ended"
   CHECK(net::run_child({{"actord-no-such-program"}, false}, {}, "").failed_start == "exec: \"actord-no-such-program\": executable file not found in $PATH");
   r = net::run_child({{"sleep 60 & sleep 60"}, true}, {}, "", {.capture = 10, .stop = [] { return true; }});
   CHECK(r.failed_end == "signal: killed");
+}
+
+TEST_CASE("a child that cannot be started for now can be stopped, and holds nothing of ours meanwhile") {
+  test::hanging_program hanging;
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  std::atomic<bool> stop{false};
+  net::child_outcome r;
+  const auto began = std::chrono::steady_clock::now();
+  std::thread runs([&] { r = net::run_child({{hanging.path()}, false}, {}, "", {.capture = 10, .stop = [&] { return stop.load(); }}); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100)); // it is most likely to have been forked by then
+  ::close(ends[1]);
+  pollfd closed{ends[0], POLLIN, 0};
+  CHECK(::poll(&closed, 1, 20000) == 1);
+  stop = true;
+  runs.join();
+  ::close(ends[0]);
+  CHECK(r.failed_end == "signal: killed");
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(30)); // the kernel lets the program start after 45 s
 }
 
 TEST_CASE("lock refuses what makes no sense before it asks anybody") {

@@ -1,91 +1,12 @@
 // The whole DNS front over real sockets and a real store.
-#include "api/dns/dns_server.hpp"
-#include "tests/api/dns/core/plain_reader.hpp"
-#include "tests/storage/state/fixture.hpp"
-#include <arpa/inet.h>
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
+#include "tests/api/dns/front_fixture.hpp"
+#include "tests/support/failing_state.hpp"
 #include <chrono>
-#include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include <ctime>
+#include <sys/resource.h>
 #include <thread>
-#include <unistd.h>
 
-using namespace actord;
-
-namespace {
-
-struct descriptor {
-  int fd;
-  ~descriptor() { ::close(fd); }
-};
-
-int client(int kind, uint16_t port) {
-  int fd = ::socket(AF_INET, kind | SOCK_CLOEXEC, 0);
-  timeval wait{5, 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
-  return fd;
-}
-
-struct front : test::store_fixture {
-  caf::actor_system_config actor_config;
-  caf::actor_system system{actor_config};
-  std::shared_ptr<node_status> status = std::make_shared<node_status>();
-  node_config config;
-  std::unique_ptr<dns::dns_server> server;
-
-  void add(const std::string& node, const std::string& address, const std::string& service, int64_t port, std::string_view state = "passing") {
-    register_request r;
-    r.datacenter = "dc1";
-    r.node = node;
-    r.address = address;
-    node_service s;
-    s.id = s.service = service;
-    s.port = port;
-    s.tags = {"v1"};
-    r.service = s;
-    health_check c;
-    c.node = node;
-    c.check_id = c.name = "c-" + service;
-    c.status = state;
-    c.service_id = service;
-    r.check = c;
-    (void)put(r);
-    status->applied = store->applied_index().v;
-  }
-  void start() {
-    config.dns_addrs = {{"127.0.0.1", 0, ""}};
-    status->known_leader = true;
-    auto s = dns::dns_server::start(config, {system, store.get(), status});
-    REQUIRE_MESSAGE(s.ok(), (s.ok() ? std::string() : s.err().text));
-    server = std::move(*s);
-  }
-  plain::message udp(const std::string& name, uint16_t qtype = dns::type::a) {
-    descriptor d{client(SOCK_DGRAM, server->port())};
-    auto q = plain::question(name, qtype);
-    REQUIRE(::send(d.fd, q.data(), q.size(), 0) == static_cast<ssize_t>(q.size()));
-    uint8_t buffer[65536];
-    ssize_t n = ::recv(d.fd, buffer, sizeof buffer, 0);
-    REQUIRE(n > 0);
-    return plain::reader({buffer, static_cast<size_t>(n)}).read();
-  }
-};
-
-plain::message read_frame(int fd) {
-  uint8_t head[2];
-  REQUIRE(::recv(fd, head, 2, MSG_WAITALL) == 2);
-  std::vector<uint8_t> body(static_cast<size_t>(head[0]) << 8 | head[1]);
-  REQUIRE(::recv(fd, body.data(), body.size(), MSG_WAITALL) == static_cast<ssize_t>(body.size()));
-  return plain::reader(body).read();
-}
-
-} // namespace
+using namespace dns_test;
 
 TEST_CASE_FIXTURE(front, "registrations are answered over UDP, and a change shows at once") {
   add("d1", "10.6.0.1", "web", 80);
@@ -102,6 +23,31 @@ TEST_CASE_FIXTURE(front, "registrations are answered over UDP, and a change show
   CHECK(plain::joined(udp("web.service.consul").answer) == "web.service.consul. 0 A 10.6.0.9");
   add("d4", "10.6.0.4", "late", 80);
   CHECK(udp("late.service.consul", dns::type::srv).answer.size() == 1);
+}
+
+TEST_CASE_FIXTURE(front, "what cannot be read is SERVFAIL and never NXDOMAIN, and is there when it can be read again") {
+  add("d1", "10.6.0.1", "web", 80);
+  start();
+  const std::pair<std::string, uint16_t> names[] = {{"web.service.consul", dns::type::a}, {"web.service.consul", dns::type::srv}, {"none.service.consul", dns::type::a},
+                                                    {"d1.node.consul", dns::type::a}, {"none.node.consul", dns::type::a}, {"web.connect.consul", dns::type::a},
+                                                    {"1.0.6.10.in-addr.arpa", dns::type::ptr}};
+  {
+    test::no_readers_left hogs(*store);
+    for (int round = 0; round < 2; ++round)
+      for (auto& [name, type] : names) {
+        CAPTURE(name);
+        auto m = udp(name, type);
+        CHECK(m.code == 2);
+        CHECK(m.answer.empty());
+        CHECK(m.authority.empty());
+      }
+  }
+  CHECK(udp("web.service.consul").answer.at(0) == "web.service.consul. 0 A 10.6.0.1");
+  CHECK(udp("d1.node.consul").answer.at(0) == "d1.node.consul. 0 A 10.6.0.1");
+  CHECK(udp("none.node.consul").code == 3);
+  test::damage(*store, &state::tables::nodes, "d1", "\xc1 no record");
+  status->applied = status->applied + 1; // what is kept has to be looked at again
+  CHECK(udp("d1.node.consul").code == 2);
 }
 
 TEST_CASE_FIXTURE(front, "TCP takes several questions at once, cut anywhere") {
@@ -122,6 +68,47 @@ TEST_CASE_FIXTURE(front, "TCP takes several questions at once, cut anywhere") {
   CHECK(read_frame(d.fd).answer.at(0) == "web.service.consul. 0 A 10.6.0.1");
   CHECK(read_frame(d.fd).answer.at(0) == "d1.node.consul. 0 A 10.6.0.1");
   CHECK(read_frame(d.fd).code == 3);
+}
+
+TEST_CASE_FIXTURE(front, "connections that are idle shut nobody out, neither by their number nor by taking all descriptors") {
+  add("d1", "10.6.0.1", "web", 80);
+  start();
+  const auto asks = [&](int fd) {
+    auto q = plain::question("web.service.consul", dns::type::a);
+    const uint8_t head[2] = {0, static_cast<uint8_t>(q.size())};
+    REQUIRE(::send(fd, head, 2, MSG_NOSIGNAL) == 2);
+    REQUIRE(::send(fd, q.data(), q.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(q.size()));
+    return read_frame(fd).answer.size() == 1;
+  };
+  descriptor busy{client(SOCK_STREAM, server->port())};
+  CHECK(asks(busy.fd));
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  std::vector<std::unique_ptr<descriptor>> idle;
+  SUBCASE("by their number, of one address") {
+    for (int i = 0; i < 300; ++i) {
+      idle.emplace_back(new descriptor{client(SOCK_STREAM, server->port())});
+      if (i % 100 == 0) CHECK(asks(busy.fd)); // who asks is not the idlest
+    }
+    descriptor late{client(SOCK_STREAM, server->port())};
+    CHECK(asks(late.fd));
+    CHECK(asks(busy.fd));
+    char byte;
+    CHECK(::recv(idle.front()->fd, &byte, 1, 0) == 0); // the first of them had to go
+  }
+  SUBCASE("by taking all descriptors") {
+    for (int i = 0; i < 20; ++i) idle.emplace_back(new descriptor{client(SOCK_STREAM, server->port())});
+    CHECK(asks(idle.back()->fd)); // all before it are accepted
+    descriptor late{client(SOCK_DGRAM, server->port())};
+    ::close(late.fd);
+    const rlimit none{static_cast<rlim_t>(late.fd) + 1, before.rlim_max}; // one more, for the client
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+    late.fd = client(SOCK_STREAM, server->port());
+    const auto cpu_before = std::clock();
+    CHECK(asks(late.fd)); // an idle one was given up for it
+    CHECK(std::clock() - cpu_before < CLOCKS_PER_SEC / 20); // and meanwhile nobody tried over and over: that takes 100 ms
+    ::setrlimit(RLIMIT_NOFILE, &before);
+  }
 }
 
 TEST_CASE_FIXTURE(front, "other names are asked of the recursors, of the next when one fails") {

@@ -1,14 +1,21 @@
 """The rest of /v1/agent."""
 
-from steps import case, get, put
+from steps import STATS, case, get, put
+
+SELF = {"kinds": {**{"Stats." + path: kind for path, kind in STATS.items()}, "Coord.*": "fraction", "DebugConfig.DataDir": "text"}}
+ANY_ORDER = {"sort": "Name"}  # that of a Go map
+RUNTIME = ("alloc_bytes", "free_count", "heap_objects", "malloc_count", "num_goroutines", "sys_bytes", "total_gc_pause_ns", "total_gc_runs")
+# A server has them all, a client agent those that tell of itself. Which are shown is that of an interval of ten seconds that is over.
+METRICS = {"metrics": [*["consul.runtime." + name for name in RUNTIME], "consul.session_ttl.active", "consul.client.rpc", "consul.raft.apply",
+                       "consul.kvs.apply", "consul.fsm.kvs", "consul.raft.commitTime", "consul.raft.fsm.apply", "consul.raft.leader.dispatchLog", "consul.http.PUT.v1.kv._"],
+           "until": "runtime.alloc_bytes.*consul.http.PUT.v1.kv._", "seconds": 25}
 
 cases = [
-    case("self", get("/v1/agent/self", drop=["DebugConfig", "Stats", "Coord", "xDS", "Revision"]),
-         get("/v1/agent/self", drop=["DebugConfig", "Stats", "xDS"], types=True)),
-    case("members", get("/v1/agent/members"), get("/v1/agent/members?wan=1"), get("/v1/agent/members?wan=1&segment=x"), get("/v1/agent/members?segment=x"),
-         get("/v1/agent/members?segment=")),
-    case("metrics", get("/v1/agent/metrics", types=True, drop=["Gauges", "Points", "Counters", "Samples"]), get("/v1/agent/metrics?format=prometheus"),
-         get("/v1/agent/metrics", headers={"Accept": "application/openmetrics-text"}), get("/v1/agent/metrics?format=odd", types=True, drop=["Gauges", "Points", "Counters", "Samples"])),
+    case("self", get("/v1/agent/self", **SELF), get("/v1/agent/self?pretty", **SELF)),
+    case("members", get("/v1/agent/members", **ANY_ORDER), get("/v1/agent/members?wan=1"), get("/v1/agent/members?wan=1&segment=x"), get("/v1/agent/members?segment=x"),
+         get("/v1/agent/members?segment=", **ANY_ORDER)),
+    case("metrics", put("/v1/kv/metrics", "x"), get("/v1/agent/metrics", **METRICS), get("/v1/agent/metrics?format=odd", **METRICS), get("/v1/agent/metrics?pretty", **METRICS),
+         get("/v1/agent/metrics?format=prometheus"), get("/v1/agent/metrics", headers={"Accept": "application/openmetrics-text"})),
     case("node maintenance", put("/v1/agent/maintenance?enable=true&reason=broken%20disk"), get("/v1/agent/checks"),
          get("/v1/health/node/conf", until="_node_maintenance"), put("/v1/agent/maintenance?enable=true"), get("/v1/agent/checks"),
          put("/v1/agent/maintenance?enable=false"), put("/v1/agent/maintenance?enable=false"), get("/v1/agent/checks"),

@@ -6,6 +6,9 @@ from steps import NEAR, case, get, put
 def register(fields, **options):
     return put("/v1/agent/check/register", fields, **options)
 
+EMPTY = ({"TTL": ""}, {"TTL": "10s", "Timeout": ""}, {"TTL": "10s", "Interval": ""}, {"TTL": "10s", "DeregisterCriticalServiceAfter": ""},
+         {"HTTP": "http://127.0.0.1:1", "Interval": "10s", "TTL": ""}, {"deregister_critical_service_after": "", "TTL": "10s"})
+
 
 cases = [
     case("a TTL check", register({"Name": "ttl", "TTL": "1h"}), get("/v1/agent/checks"), get("/v1/health/node/conf", until='"ttl"')),
@@ -52,4 +55,5 @@ cases = [
          get("/v1/agent/checks", until='"alias".*"Status":"passing".*"tc"'), put("/v1/agent/check/fail/tc?note=no"),
          get("/v1/agent/checks", until='"Status":"critical"[^}]*failing: no'), put("/v1/agent/check/deregister/alias"),
          put("/v1/agent/service/deregister/target"), put("/v1/agent/service/deregister/follower")),
+    case("an empty duration is none", *[register({"Name": "empty", **fields}) for fields in EMPTY]),
 ]

@@ -98,4 +98,9 @@ cases = [
          register(Node="px", Address="10.0.4.1", Service={"Service": "native", "Port": 10, "Connect": {"Native": True}}),
          get("/v1/catalog/connect/web"), get("/v1/health/connect/native"), get("/v1/catalog/service/web-proxy"),
          get("/v1/health/connect/none")),
+    case("an empty duration in a check's definition is none",
+         *[register(Node="ed", Address="10.0.5.1", **{part: check if part == "Check" else [check]})
+           for field in ("Interval", "Timeout", "DeregisterCriticalServiceAfter") for part in ("Check", "Checks")
+           for check in ({"CheckID": "c", "Name": "c", "Status": "passing", "Definition": {field: ""}},)],
+         get("/v1/catalog/node/ed")),
 ]

@@ -1,6 +1,6 @@
 """The command line."""
 
-from steps import case, cli, put
+from steps import STATS, case, cli, put
 
 HELP = ("stdout", "stderr")
 GROUPS = ["kv", "catalog", "services"]
@@ -38,7 +38,7 @@ cases = [
          cli("kv", "export", "a", "b")),
     case("members", cli("members"), cli("members", "-detailed"), cli("members", "-status=failed"), cli("members", "-status=alive"), cli("members", "-wan"),
          cli("members", "-status=["), cli("members", "extra")),
-    case("info", cli("info", loose=["stdout"])),
+    case("info", cli("info", kinds=STATS)),
     case("catalog", cli("catalog", "datacenters"), cli("catalog", "services"), cli("catalog", "services", "-tags"), cli("catalog", "services", "-node=conf"),
          cli("catalog", "services", "-node=none"), cli("catalog", "services", "-node-meta=a=b"), cli("catalog", "nodes"), cli("catalog", "nodes", "-detailed"),
          cli("catalog", "nodes", "-service=consul"), cli("catalog", "nodes", "-service=none"), cli("catalog", "nodes", "-node-meta=a=b"),
@@ -85,6 +85,7 @@ cases = [
          cli("exec", "x", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
     case("lock, what is refused", cli("lock"), cli("lock", "x"), cli("lock", "-n=0", "x", "y"), cli("lock", "-timeout=-1s", "x", "y"), cli("lock", "-monitor-retry=-1", "x", "y"),
          cli("lock", "-timeout=x", "x", "y", loose=HELP), cli("lock", "x", "y", env={"CONSUL_HTTP_ADDR": "127.0.0.1:1"})),
+    case("what is no command", *[cli(*words, loose=HELP) for words in (["configtest"], ["configtest", "a.json"], ["nonsense"], ["kv", "nonsense"], ["operator", "nonsense"])]),
     case("force-leave and join, what is refused", cli("force-leave", loose=HELP), cli("force-leave", "a", "b", loose=HELP), cli("force-leave", "nobody"), cli("join", loose=HELP)),
-    case("leave comes last", cli("leave", "extra", loose=["stdout"]), cli("leave")),
+    {**case("leave comes last", cli("leave", "extra", loose=["stdout"]), cli("leave")), "ends": True},
 ]

@@ -69,8 +69,18 @@ cases = [
          *[dns("full.service.consul", "SRV", edns=size, count_only=True) for size in (1000, 3500, 3600, 3700, 4000, 4096)]),
     case("EDNS on negative answers", dns("none.service.consul", edns=1232), dns("none.node.consul", edns=1232), dns("d1.node.consul", edns=1232),
          dns("example.com", edns=1232)),
+    case("EDNS flags and versions, and ids", dns("d1.node.consul", edns=1232, edns_flags=0x8000), dns("none.node.consul", edns=1232, edns_flags=0x8000),
+         dns("d1.node.consul", edns=1232, edns_flags=0x4001), dns("d1.node.consul", edns=1232, edns_flags=0x10000), dns("d1.node.consul", edns=1232, edns_flags=0x1000000),
+         dns("d1.node.consul", edns=65535, tcp=True), dns("d1.node.consul", edns=1), dns("d1.node.consul", ident=0), dns("d1.node.consul", ident=65535, tcp=True)),
     case("client subnet", dns("web.service.consul", edns=1232, subnet="192.0.2.0/24"), dns("none.service.consul", edns=1232, subnet="192.0.2.0/24"),
          dns("x.query.consul", edns=1232, subnet="192.0.2.0/24")),
     case("no recursion desired", dns("d1.node.consul", recursion=False), dns("example.com", recursion=False)),
+    case("a service whose address is its own name",
+         register("s1", "10.6.2.1", "self", Port=1, Address="self.service.consul"), register("s2", "fd00::21", "self6", Port=1, Address="self6.service.consul"),
+         register("s3", "10.6.2.3", "tagself", Port=2, Address="v1.tagself.service.consul", Tags=["v1"]),
+         register("s4", "10.6.2.4", "dcself", Port=3, Address="dcself.service.dc1.consul"),
+         register("s5", "10.6.2.5", "multi", ID="m1", Port=8, Address="multi.service.consul"), register("s6", "10.6.2.6", "multi", ID="m2", Port=9),
+         *[each for name in ("self", "self6", "tagself", "v1.tagself", "dcself", "multi") for qtype in ("A", "AAAA", "SRV", "ANY")
+           for each in both(f"{name}.service.consul", qtype)]),
     case("instances without a service address share their node", dns("ports.service.consul"), dns("ports.service.consul", "SRV")),
 ]

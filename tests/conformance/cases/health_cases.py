@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from steps import case, get, put
+from steps import NEAR, case, get, put
 
 
 def instance(number, status, tags=(), node_status=None, **meta):
@@ -35,7 +35,7 @@ cases = [
     case("absent things", get("/v1/health/service/none"), get("/v1/health/checks/none"), get("/v1/health/node/none"),
          get("/v1/health/service/"), get("/v1/health/checks/"), get("/v1/health/node/"), get("/v1/health/connect/"),
          get("/v1/health/ingress/"), get("/v1/health/ingress/none"), get("/v1/health/connect/none")),
-    case("the server itself", get("/v1/health/service/consul"), get("/v1/health/node/conf"), get("/v1/health/checks/consul")),
+    case("the server itself", get("/v1/health/service/consul", **NEAR), get("/v1/health/node/conf", **NEAR), get("/v1/health/checks/consul", **NEAR)),
     case("filters over instances", *filtered(
         "/v1/health/service/web", 'Service.Port == 8001', 'Service.Port != 8001', '"v1" in Service.Tags', 'Service.Tags contains "v1"',
         'Service.Tags not contains v1', 'Service.Tags is empty', 'Service.Tags is not empty', 'Service.Meta.version == 2',

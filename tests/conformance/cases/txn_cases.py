@@ -39,7 +39,7 @@ cases = [
          txn({"KV": {"Verb": "set", "Key": "a", "Value": "!!"}}, prefix=21), txn({"Node": {"Verb": "foo", "Node": NODE}}),
          txn({"Service": {"Verb": "foo", "Node": "tn", "Service": {"Service": "x"}}}), txn({"Check": {"Verb": "foo", "Check": {"Name": "x", "Node": "tn"}}})),
     case("too many operations", txn(*[kv("set", f"many/{n}") for n in range(65)]),
-         txn(*[kv("set", f"many/{n}") for n in range(64)], drop=["Results"])),
+         txn(*[kv("set", f"many/{n}") for n in range(64)])),
     case("too large", txn(kv("set", "big", Value="eHh4" * 174763)), txn(kv("set", "big", Value="eHh4" * 131000))),
     case("nodes", txn({"Node": {"Verb": "get", "Node": {"Node": "tn"}}}), txn({"Node": {"Verb": "set", "Node": NODE}}),
          txn({"Node": {"Verb": "get", "Node": {"Node": "tn"}}}), txn({"Node": {"Verb": "cas", "Node": {**NODE, "ModifyIndex": 1}}}),
@@ -74,4 +74,7 @@ cases = [
              {"HTTP": "http://x", "Interval": "3s", "Unknown": 1}, {"TCP": "x", "IntervalDuration": "10s"},
              {"TCP": "x", "IntervalDuration": 5000000000, "TimeoutDuration": "9s"}, {"DeregisterCriticalServiceAfterDuration": "1m"})],
          txn({"Check": {"Verb": "set", "Check": {"Node": "td", "CheckID": "d", "Foo": 1}}})),
+    case("an empty duration in a check's definition is none",
+         *[txn({"Check": {"Verb": "set", "Check": {"Node": "td", "CheckID": "e", "Definition": {field: ""}}}}) for field in (
+             "Interval", "IntervalDuration", "Timeout", "TimeoutDuration", "DeregisterCriticalServiceAfter", "DeregisterCriticalServiceAfterDuration")]),
 ]

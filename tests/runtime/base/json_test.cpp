@@ -92,6 +92,7 @@ TEST_CASE("errors have Go's words") {
   CHECK(failure(R"({"Foo":1})") == R"(json: unknown field "Foo")");
   CHECK(failure(R"({"Number":"x"})") == "json: cannot unmarshal string into Go struct field .Number of type int");
   CHECK(failure(R"({"Wait":"abc"})") == R"(time: invalid duration "abc")");
+  CHECK(failure(R"({"Wait":""})") == R"(time: invalid duration "")"); // not zero: what has no TTL would count as healthy
 }
 
 TEST_CASE("deep nesting is refused and costs no stack") {

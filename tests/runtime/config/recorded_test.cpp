@@ -38,7 +38,7 @@ std::vector<recording> recordings() {
 std::string validated(const std::string& path) {
   host_facts host;
   host.hostname = "vm";
-  host.interfaces = {{"lo", "127.0.0.1", true, true}, {"eth0", "192.0.2.2", true, false}};
+  host.interfaces = {{"lo", "127.0.0.1", true, true}, {"eth0", "192.0.2.2", true, false}, {"eth0", "fd00::2", true, false}};
   host.max_open_files = 20000;
   load_request request;
   request.paths = {path};

@@ -189,6 +189,11 @@ TEST_CASE("URLs fall into their parts") {
   CHECK(u->target == "/?x");
   CHECK(u->authority() == "host");
   CHECK(parse_http_url("https://host")->port == 443);
+  u = parse_http_url("http://[fe80::1%25eth0]:81/");
+  REQUIRE(u.ok());
+  CHECK(u->host == "fe80::1%eth0");
+  CHECK(u->authority() == "[fe80::1]:81");
+  CHECK(u->place() == "[fe80::1%25eth0]:81");
   for (auto bad : {"", "host:80", "ftp://h/", "http://", "http://h:99999/", "http://h:x/", "http://a b/", "http://[::1", "http://::1/", "http://h/\r\n"})
     CHECK_MESSAGE(!parse_http_url(bad).ok(), bad);
 }

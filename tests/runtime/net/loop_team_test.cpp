@@ -49,7 +49,7 @@ TEST_CASE("connections of all listeners are dealt over the loops in turn, each t
     });
     REQUIRE(accepting.ok());
   }
-  team->run("team");
+  REQUIRE(team->run("team").ok());
   std::vector<int> clients;
   for (int i = 0; i < 30; ++i) clients.push_back(connected(ports[i % 2]));
   CHECK(eventually([&] { return taken[0] + taken[1] + taken[2] == 30; }));
@@ -75,7 +75,7 @@ TEST_CASE("out of descriptors, those who wait are accepted once there are some a
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   const rlimit none{static_cast<rlim_t>(client), before.rlim_max};
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-  team->run("team");
+  REQUIRE(team->run("team").ok());
   auto at = parse_endpoint("127.0.0.1:" + std::to_string(port));
   const bool reached = ::connect(client, reinterpret_cast<const sockaddr*>(&at->storage), at->length) == 0;
   std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -21,6 +21,7 @@ struct mutation_row {
   raft::mutation core_broken;
   std::string_view name, text;
   bool plain = false; // found by the first few seeds
+  std::string_view found_as = {}; // what the failure must say; "": anything
 };
 const std::vector<mutation_row>& mutations();
 

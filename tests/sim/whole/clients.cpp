@@ -182,6 +182,10 @@ void world::allowed(node& at, const reads_allowed& r) {
 
 void world::settled(node& at, const proposals_done& d) {
   for (auto& outcome : d.outcomes) {
+    if (outcome.id > operations_.size()) {
+      lock_settled(at, outcome.id, outcome.result);
+      continue;
+    }
     auto& op = operations_[outcome.id - 1];
     const auto& r = outcome.result;
     if (op.life != at.plan.life || op.slot != at.plan.slot) return fail("a write is answered that was not asked for, or twice");
@@ -194,7 +198,7 @@ void world::settled(node& at, const proposals_done& d) {
       finish(outcome.id, false, true, false);
       continue;
     }
-    note_ack(op, r);
+    note_ack(at.plan.slot, op.command, r);
     bool done = r.value;
     if (op.what.in_transaction) {
       done = r.txn && r.txn->errors.empty();

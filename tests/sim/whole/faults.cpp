@@ -1,6 +1,10 @@
 // Faults: what breaks, when, and when it is mended again; and the operator, who replaces servers.
+#include "actors/raft/core/wire.hpp"
 #include "tests/sim/whole/world.hpp"
+#include <algorithm>
 #include <caf/event_based_actor.hpp>
+#include <filesystem>
+#include <fstream>
 
 namespace actord::sim::whole {
 
@@ -20,9 +24,11 @@ void world::inject_fault() {
   if (dice < 50) {
     // A power loss often takes several machines.
     const bool power_loss = dice >= 36;
+    look_who_votes();
     for (uint32_t n = 0; n < most_servers; ++n) {
       if (!servers_[n].up || (n != victim && !(power_loss && random_.chance(0.3)))) continue;
       crash(n, power_loss);
+      if (may_forget() && random_.chance(0.4)) servers_[n].to_damage = true;
       schedule(random_.chance(0.5) ? random_.between(10, 500) * ms : random_.between(500, 8000) * ms, "restart", n, [this, n] { boot(n); });
     }
     return;
@@ -57,7 +63,25 @@ void world::inject_fault() {
       });
     });
   }
-  return flaps_ ? change_members(victim) : want_replacement(victim);
+  if (trouble_ == trouble::flaps) return change_members(victim);
+  if (trouble_ == trouble::replaces) return want_replacement(victim);
+  look_who_votes();
+  const bool damages = may_forget();
+  crash(victim, false);
+  s.to_damage = s.to_damage || damages;
+  schedule(random_.between(10, 2000) * ms, "restart", victim, [this, victim] { boot(victim); });
+}
+
+// The power fails for a majority at least, a moment after `slot` has acknowledged a write: what was not synced then is lost.
+void world::strike(uint32_t slot) {
+  if (!load_) return;
+  ++result_.strikes;
+  size_t spared = random_.chance(0.5) ? 0 : (options_.nodes - 1) / 2;
+  for (uint32_t n = 0; n < most_servers; ++n) {
+    if (!servers_[n].up || (n != slot && spared > 0 && random_.chance(0.5) && spared-- > 0)) continue;
+    crash(n, true);
+    schedule(random_.between(10, 1500) * ms, "restart", n, [this, n] { boot(n); });
+  }
 }
 
 void world::cut_links(uint32_t kind, uint32_t victim) {
@@ -139,6 +163,66 @@ void world::replace(uint32_t victim) {
   add_server(same_place ? servers_[victim].hello.name : "s" + std::to_string(used), same_place ? servers_[victim].hello.address : "10.0.0." + std::to_string(used + 1) + ":8300", 0, false, true);
 }
 
+namespace {
+bool has_forgotten(const server& s) {
+  std::error_code ec;
+  return s.started && (s.to_damage || s.damaged || std::filesystem::exists(s.folder + "/raft/recovering", ec));
+}
+} // namespace
+
+// Whether a majority knows of all as voters, and nobody of fewer: while the cluster forms, and where autopilot has taken out who was
+// dead for long, a minority of the voters is fewer. To be asked while they are up.
+void world::look_who_votes() {
+  size_t know = 0, fewer = 0;
+  for (auto& s : servers_) {
+    const auto records = s.up ? s.up->log->memberships() : std::vector<stored_log_record>();
+    const auto members = records.empty() ? result<raft::membership>(error{}) : raft::decode_membership(records.back().payload);
+    know += members && members->voters.size() == options_.nodes;
+    fewer += members && members->voters.size() < options_.nodes;
+  }
+  all_vote_ = know > options_.nodes / 2 && fewer == 0;
+}
+
+// Raft lives with a minority of the voters that forgets at a time; one has forgotten until its mark is gone.
+bool world::may_forget() const {
+  if (trouble_ != trouble::damages) return false;
+  const auto forgetful = static_cast<size_t>(std::count_if(servers_.begin(), servers_.end(), has_forgotten));
+  return all_vote_ && forgetful + 1 <= (options_.nodes - 1) / 2;
+}
+
+std::string world::who_forgot() const {
+  std::string out;
+  for (auto& s : servers_)
+    if (has_forgotten(s)) out += (out.empty() ? ", and these are not whole again: " : " ") + s.hello.name;
+  return out;
+}
+
+// The log, or the state with all its snapshots, in one of several ways. What is kept twice (the vote) is damaged once.
+void world::damage_files(uint32_t slot) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files;
+  std::error_code ec;
+  const bool log = random_.chance(0.5);
+  if (log) files.push_back(servers_[slot].folder + "/raft/data.mdb");
+  else
+    for (auto& entry : fs::directory_iterator(servers_[slot].folder + "/state", ec))
+      if (entry.path().extension() == ".mdb" && entry.path().filename() != "lock.mdb") files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  const auto way = random_.below(3);
+  for (auto& path : files) {
+    const auto size = fs::exists(path, ec) ? fs::file_size(path, ec) : 0;
+    if (size == 0) continue;
+    ++result_.damages;
+    if (way == 0) fs::resize_file(path, size / 2, ec);
+    else if (way == 1) fs::remove(path, ec);
+    else { // the content of every page
+      std::fstream out(path, std::ios::binary | std::ios::in | std::ios::out);
+      const std::string nothing(4000, '\0');
+      for (uint64_t at = 2 * 4096; at + 4096 <= size; at += 4096) out.seekp(static_cast<std::streamoff>(at + 16)).write(nothing.data(), static_cast<std::streamsize>(nothing.size()));
+    }
+  }
+}
+
 // Every now and then the operator looks at the cluster and removes who is gone, until what has come in its place votes.
 void world::operate() {
   schedule(random_.between(700, 1500) * ms, "operator", 0, [this] { operate(); });
@@ -188,6 +272,7 @@ void world::mend_everything() {
     if (s.up) wake(n, now());
     else boot(n);
   }
+  abandon_locks();
   for (uint32_t c = 0; c < client_count; ++c) {
     final_left_[c] = 1 + key_count;
     if (running_[c] == 0) schedule(10 * ms, "client", 0, [this, c] { if (running_[c] == 0) start_operation(c); });

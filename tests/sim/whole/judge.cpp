@@ -11,6 +11,15 @@ constexpr size_t max_search_steps = 400'000;
 constexpr uint64_t writable_within = 20 * second; // of virtual time, once everything is mended
 uint64_t payload_hash(uint8_t kind, std::string_view bytes) { return mix(kind, bytes); }
 constexpr uint8_t command_entry = 1;
+
+// What the actors beside Raft propose may be there twice: its outcome was not known to them.
+bool of_a_client(const std::string& payload) {
+  if (payload.empty()) return false;
+  const auto kind = static_cast<command_kind>(payload[0]);
+  if (kind == command_kind::kv || kind == command_kind::txn) return true;
+  session_request r;
+  return kind == command_kind::session && from_msgpack(std::string_view(payload).substr(1), r) && r.op == session_create;
+}
 } // namespace
 
 void world::fail(std::string what) {
@@ -19,30 +28,46 @@ void world::fail(std::string what) {
 
 // Election safety (paper, figure 3).
 void world::saw_leader(uint32_t slot, raft_term term) {
-  const auto [at, first] = leaders_.emplace(term.v, slot);
-  if (at->second != slot) fail(fmt::format("election safety: {} and {} both lead term {}", servers_[at->second].hello.name, servers_[slot].hello.name, term.v));
+  const auto at = leaders_.find(term.v);
+  if (at == leaders_.end()) return void(leaders_.emplace(term.v, leader_seen{slot, this_moment()}));
+  if (at->second.slot != slot) fail(fmt::format("election safety: {} and {} both lead term {}", servers_[at->second.slot].hello.name, servers_[slot].hello.name, term.v));
 }
 
 // State machine safety: what a server has applied is what every other one applies there, and a command is there once.
 void world::audit(uint32_t slot) {
   auto& s = servers_[slot];
   if (!s.up) return;
+  if (s.up->status->leader.load()) saw_leader(slot, raft_term{s.up->status->term.load()}); // a lone one sends to nobody
+  if (s.up->state->is_damaged()) return fail(fmt::format("the state of {} is not what it wrote: {}", s.hello.name, s.up->state->damage()));
+  // Of all tables, also of those that no client of the run reads.
+  if (const auto d = s.up->state->digest(); d.value != 0) {
+    const auto [at, first] = digests_.emplace(d.index.v, d.value);
+    if (at->second != d.value) return fail(fmt::format("same state: after entry {} {} has another digest than another server", d.index.v, s.hello.name));
+  }
   const auto upto = std::min(s.up->state->applied_index(), s.up->log->last_index());
   auto from = std::max(s.audited.next(), s.up->log->first_index());
   if (from > upto) return;
   s.audited = upto;
   auto entries = s.up->log->entries(from, upto, SIZE_MAX);
   if (!entries) return fail(fmt::format("the log of {} cannot be read: {}", s.hello.name, entries.err().text));
-  for (const auto& e : *entries) {
+  for (auto& e : *entries) {
     const auto hash = payload_hash(e.kind, e.payload);
     const auto [at, first] = committed_.emplace(e.index.v, settled_entry{e.term, hash});
+    if (const auto told = acknowledged_.find(e.index.v); told != acknowledged_.end() && told->second != hash)
+      return fail(fmt::format("durability: the write acknowledged as entry {} is lost: {} applies another one there", e.index.v, s.hello.name));
     if (at->second.term != e.term || at->second.payload != hash)
       return fail(fmt::format("state machine safety: {} applies entry {} of term {}, another server that of term {}", s.hello.name, e.index.v, e.term.v, at->second.term.v));
-    if (e.kind != command_entry || e.payload.empty() || e.payload[0] == static_cast<char>(command_kind::autopilot_set)) continue;
+    if (first) unjudged_.emplace(e.index.v, std::pair{e, this_moment()});
+    if (e.kind != command_entry || !of_a_client(e.payload)) continue;
     const auto [place, once] = places_.emplace(hash, e.index.v);
     if (!once && place->second != e.index.v && e.payload.find("delete") == std::string::npos && e.payload.find("get") == std::string::npos)
       return fail(fmt::format("a command is in the log twice: entries {} and {}", place->second, e.index.v));
   }
+  for (auto next = unjudged_.begin(); next != unjudged_.end() && next->first == judged_ + 1; next = unjudged_.erase(next), ++judged_) {
+    const auto& [e, seen] = next->second;
+    lock_judge_.committed(e.index.v, e.term.v, e.kind == command_entry ? std::string_view(e.payload) : std::string_view(), seen);
+  }
+  lock_judge_.applied(slot, upto.v, now());
 }
 
 // Two servers that have applied as much show the same; and a server never shows less than it has shown.
@@ -57,15 +82,19 @@ void world::note_read(uint32_t slot, const step& s, raft_index applied, uint64_t
   if (modify > applied.v) fail(fmt::format("{} shows entry {} before it is applied", server.hello.name, modify));
 }
 
-void world::note_ack(const client_operation& op, const apply_result& r) { acknowledged_.emplace_back(r.index, payload_hash(command_entry, op.command)); }
+void world::note_ack(uint32_t slot, const std::string& command, const apply_result& r) {
+  acknowledged_.emplace(r.index, payload_hash(command_entry, command));
+  if (load_ && strikes_ > 0 && random_.chance(strikes_)) schedule(random_.below(4 * ms), "strike", slot, [this, slot] { strike(slot); });
+}
 
 // Has everything come to rest? One leader, nobody behind, all agree who they are, and every client has had its answers.
 bool world::at_rest(std::string& why) {
   why.clear();
-  if (writable_at_ == never && now() - mended_at_ > writable_within) fail("liveness: no write succeeded although everything was mended");
+  if (writable_at_ == never && now() - mended_at_ > writable_within) fail("liveness: no write succeeded although everything was mended" + who_forgot());
   if (joining_ != most_servers) return why = "a server is being replaced", false;
   for (auto left : final_left_)
     if (left > 0) return why = "clients are not answered", false;
+  if (!locks_rest(why)) return false;
   const node* leader = nullptr;
   for (uint32_t n = 0; n < most_servers; ++n) {
     if (!servers_[n].up) continue;
@@ -104,6 +133,8 @@ bool world::at_rest(std::string& why) {
 
 void world::judge_end() {
   result_.slowest_mend_ms = (writable_at_ - mended_at_) / ms;
+  if (!unjudged_.empty()) return fail(fmt::format("the models have not seen entry {}", judged_ + 1));
+  judge_locks();
   const auto last = committed_.empty() ? 0 : committed_.rbegin()->first;
   for (auto [index, hash] : acknowledged_) {
     auto at = committed_.find(index);

@@ -2,8 +2,12 @@
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/raft/snapshot_actor.hpp"
+#include "actors/state/scrub_actor.hpp"
 #include "actors/state/state_actor.hpp"
 #include "actors/state/watch_actor.hpp"
+#include "runtime/node/damaged_log.hpp"
+#include "runtime/node/damaged_state.hpp"
+#include <algorithm>
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -50,15 +54,14 @@ result<std::unique_ptr<node>> node::boot(surroundings& w, node_plan p, const pac
 
 // What runtime/node does, in the same order.
 actord::status node::open_stores() {
-  auto l = log_store::open(plan.folder + "/raft", plan.full);
+  node_config c;
+  c.node_id = plan.hello.id;
+  c.datacenter = "dc1";
+  c.bootstrap = plan.bootstrap;
+  auto l = open_log(c, plan.folder, plan.full);
   if (!l) return l.err();
   log = std::move(*l);
-  store_options so;
-  so.path = plan.folder + "/state";
-  so.least_applied = log->compacted().first;
-  so.most_applied = log->last_index();
-  so.full = plan.full;
-  auto s = state_store::open(so);
+  auto s = open_state(c, plan.folder, log, plan.full);
   if (!s) return s.err();
   state = std::move(*s);
   status->applied.store(state->applied_index().v);
@@ -86,7 +89,16 @@ actord::status node::spawn(surroundings& w) {
   setup.hold = plan.hold;
   setup.tick = plan.tick;
   setup.seed = plan.seed;
+  setup.recovery_mark = recovery_mark(plan.folder);
+  if (!setup.recovery_mark.empty()) setup.options.members = {};
+  if (is_incomplete(plan.folder)) setup.state_is_whole = [path = plan.folder] { note_complete(path); };
   setup.detached_writer = false;
+  desk_ = std::make_shared<leader_desk>(*state);
+  setup.answers = [desk = desk_](std::string_view command, std::chrono::steady_clock::time_point now, bool current, apply_result& out) {
+    return desk->answer(command, now, current, out);
+  };
+  scrub_ = spawn_scrub_actor(*system_, *state, {.interval = std::chrono::milliseconds(700), .portion = 32 << 10});
+  setup.look_for_damage = [scrub = scrub_] { caf::anon_send(scrub, scrub_now{}); };
   auto spawned = spawn_raft_actor(*system_, *log, *state, std::move(setup), status);
   if (!spawned) return spawned.err();
   raft = std::move(*spawned);
@@ -107,6 +119,8 @@ actord::status node::spawn(surroundings& w) {
   c.autopilot_server_stabilization_time = std::chrono::milliseconds(1500);
   c.autopilot_max_trailing_logs = 50;
   autopilot_ = spawn_autopilot(*system_, c, raft, *state, status, board);
+  sessions_ = spawn_session_actor(*system_, {caf::actor_cast<leader_line>(raft), watch_, state.get(), status, "dc1"});
+  desk_->take(sessions_);
   caf::anon_send(raft, raft_attach{writer_, peers_});
   caf::anon_send(caf::actor_cast<servers_sink>(raft), servers_found{plan.found});
   return {};
@@ -118,7 +132,10 @@ node::~node() {
     if (handle) caf::anon_send_exit(handle, caf::exit_reason::kill);
     handle = nullptr;
   };
+  if (desk_) desk_->take({});
+  end(sessions_);
   end(autopilot_);
+  end(scrub_);
   end(snapshots_);
   end(writer_);
   end(watch_);
@@ -128,10 +145,11 @@ node::~node() {
   while (jobs_ && jobs_->has_job()) jobs_->run_once();
   views.reset();
   system_.reset();
+  desk_.reset();
 }
 
 node::job node::kind_of(caf::resumable* r) {
-  static constexpr const char* names[] = {"raft", "log-writer", "state", "watch", "snapshot", "autopilot", "peers", "front"};
+  static constexpr const char* names[] = {"raft", "log-writer", "state", "watch", "snapshot", "autopilot", "session", "peers", "front"};
   const auto* actor = dynamic_cast<caf::local_actor*>(r);
   if (actor)
     for (uint8_t i = 0; i < job_other; ++i)
@@ -170,6 +188,10 @@ uint64_t node::next_work(uint64_t now) const {
   uint64_t next = never;
   for (auto* r : jobs_->jobs) next = std::min(next, std::max(now, free_at_[kind_of(r)]));
   return next;
+}
+
+bool node::session_waits() const {
+  return std::any_of(jobs_->jobs.begin(), jobs_->jobs.end(), [](auto* r) { return kind_of(r) == job_session; });
 }
 
 caf::actor_clock::time_point node::next_timer() const {

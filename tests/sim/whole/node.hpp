@@ -9,6 +9,7 @@
 #include "actors/autopilot/autopilot_board.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/raft/core/types.hpp"
+#include "actors/session/session_actor.hpp"
 #include "runtime/base/prng.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/state/store.hpp"
@@ -87,6 +88,8 @@ public:
   caf::actor_clock::time_point clock() const { return clock_->current_time; }
   int64_t clock_nanos() const { return std::chrono::duration_cast<nanos>(clock().time_since_epoch()).count(); }
 
+  bool session_waits() const; // it has messages that it has not handled
+
   void in_front(std::function<void(caf::event_based_actor*)> f);
 
   const node_plan plan;
@@ -99,7 +102,7 @@ public:
   std::unique_ptr<reader> views;
 
 private:
-  enum job : uint8_t { job_raft, job_log_writer, job_state, job_watch, job_snapshot, job_autopilot, job_peers, job_front, job_other };
+  enum job : uint8_t { job_raft, job_log_writer, job_state, job_watch, job_snapshot, job_autopilot, job_session, job_peers, job_front, job_other };
   static job kind_of(caf::resumable* r);
   uint64_t busy_after(job j);
 
@@ -119,6 +122,9 @@ private:
   watch_handle watch_;
   snapshot_handle snapshots_;
   autopilot_handle autopilot_;
+  std::shared_ptr<leader_desk> desk_;
+  session_handle sessions_;
+  caf::actor scrub_;
   std::array<uint64_t, job_other + 1> free_at_{};
 };
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <mutex>
 #include <unistd.h>
+#include <utility>
 
 namespace actord::sim::whole {
 
@@ -51,7 +52,7 @@ test::network_faults draw_network(prng& random) {
 world::world(const run_options& o)
     : options_(o), random_(o.seed), network_(most_servers, draw_network(random_), prng(random_())), folder_(fresh_folder()),
       servers_(most_servers), links_(most_servers, std::vector<link>(most_servers)), running_(client_count, 0), final_left_(client_count, 0),
-      views_of_members_(most_servers) {
+      holders_(holder_count), views_of_members_(most_servers) {
   broken_rule = o.broken;
   const auto pick = [this](std::initializer_list<size_t> from) { return from.begin()[random_.below(from.size())]; };
   drawn_.tick = std::chrono::milliseconds(random_.between(40, 100));
@@ -69,7 +70,8 @@ world::world(const run_options& o)
   drawn_.trailing = random_.below(30);
   drawn_.snapshot_interval = std::chrono::milliseconds(random_.between(300, 4000));
   fault_every_ = random_.between(300, 4000) * ms;
-  flaps_ = random_.chance(0.5);
+  strikes_ = random_.chance(0.3) ? 0.01 : 0;
+  trouble_ = static_cast<trouble>(random_.below(3));
   const bool expect = random_.chance(0.7);
   for (size_t n = 0; n < o.nodes; ++n)
     add_server("s" + std::to_string(n), "10.0.0." + std::to_string(n + 1) + ":8300", expect ? static_cast<int>(o.nodes) : 0, !expect && n == 0, true);
@@ -128,10 +130,12 @@ void world::boot(uint32_t slot) {
   s.wanted.clear();
   std::error_code ec;
   std::filesystem::create_directories(s.folder, ec);
+  if (std::exchange(s.to_damage, false)) damage_files(slot), s.damaged = true;
   auto up = node::boot(*this, std::move(p), s.tempo, prng(random_()));
   if (!up && up.err().code == errc::storage_full) return schedule(second, "boot again", slot, [this, slot] { boot(slot); });
   if (!up) return fail(fmt::format("{} does not start: {}", s.hello.name, up.err().text));
   s.up = std::move(*up);
+  s.damaged = false;
   s.work_at = never;
   schedule(1, "links", slot, [this, slot] { look_after_links(slot); });
   wake(slot, now());
@@ -165,6 +169,8 @@ void world::crash(uint32_t slot, bool power_loss) {
   std::erase_if(questions_, [&](auto& q) { return q.second.from == slot; });
   for (uint64_t number : running_)
     if (number != 0 && operations_[number - 1].slot == slot) schedule(random_.between(100, 5 * ms), "broken", slot, [this, number] { give_up(number); });
+  for (auto& h : holders_)
+    if (h.running != 0 && lock_calls_[h.running - 1].slot == slot) schedule(random_.between(100, 5 * ms), "broken", slot, [this, number = h.running] { give_up_lock_step(number); });
 }
 
 world::time_point world::local_time(const server& s) const {
@@ -267,6 +273,7 @@ bool world::next_event(uint64_t until) {
 run_result world::run() {
   if (folder_.empty()) fail("the simulator finds no folder to write to");
   for (uint32_t c = 0; c < client_count; ++c) schedule(random_.between(500 * ms, 3 * second), "client", 0, [this, c] { start_operation(c); });
+  for (uint32_t h = 0; h < holder_count; ++h) schedule(random_.between(500 * ms, 3 * second), "lock client", 0, [this, h] { start_lock_step(h); });
   schedule(3 * second + fault_every_, "fault", 0, [this] { inject_fault(); });
   schedule(second, "operator", 0, [this] { operate(); });
   const uint64_t end = options_.seconds * second;
@@ -280,12 +287,13 @@ run_result world::run() {
       while (next_event(until)) {}
       rests = failure_.empty() && at_rest(why);
     }
-    if (failure_.empty() && !rests) fail("liveness: no rest although everything was mended: " + why);
+    if (failure_.empty() && !rests) fail("liveness: no rest although everything was mended: " + why + who_forgot());
     if (failure_.empty()) judge_end();
   }
   result_.ok = failure_.empty();
   result_.failure = failure_;
   result_.terms = leaders_.size();
+  static_cast<lock_counts&>(result_) = lock_judge_.counts;
   result_.operations = operations_.size();
   return result_;
 }

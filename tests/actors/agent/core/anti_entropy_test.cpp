@@ -121,6 +121,36 @@ TEST_CASE("a service travels with its checks in one command, many services in on
   w.check_equal();
 }
 
+// The log takes no command of more than 8 MiB, and a refused one would be tried again for ever.
+TEST_CASE("a service with very many checks goes out in several commands, what does not pass first") {
+  world w;
+  w.round();
+  service_definition d;
+  d.id = d.name = "many";
+  for (int i = 0; i < 20'000; ++i) {
+    auto& c = d.checks.emplace_back();
+    c.ttl = 1h;
+    c.notes = std::string(200, 'n');
+    c.status = i == 19'990 ? health_critical : health_passing;
+  }
+  REQUIRE(w.state.add_service(d, source::api, "", false, w.now).code == errc::none);
+  auto batch = w.sync.take_batch(w.state);
+  REQUIRE(batch.size() > 10);
+  const auto& first = *batch.front().add;
+  CHECK(first.service->id == "many");
+  CHECK(first.checks.size() < 5'000);
+  CHECK(std::any_of(first.checks.begin(), first.checks.end(), [](auto& c) { return c.status == health_critical; }));
+  for (auto& c : batch) {
+    size_t bytes = 0;
+    for (auto& k : c.add->checks) bytes += k.notes.size() + k.check_id.size() + k.name.size();
+    CHECK(bytes < 2 << 20);
+    w.catalog.apply(c);
+    w.sync.finished(w.state, c.number, true, w.now);
+  }
+  CHECK(w.round() == 0);
+  w.check_equal();
+}
+
 TEST_CASE("what changes while its command is under way is sent again") {
   world w;
   w.round();
@@ -131,6 +161,21 @@ TEST_CASE("what changes while its command is under way is sent again") {
   w.catalog.apply(batch[0]);
   w.sync.finished(w.state, batch[0].number, true, w.now);
   CHECK(w.round() == 1);
+  w.check_equal();
+}
+
+TEST_CASE("what is removed and registered anew while its first command is under way is sent again") {
+  world w;
+  w.round();
+  w.service("web", 1);
+  auto batch = w.sync.take_batch(w.state);
+  REQUIRE(w.state.remove_service("web").code == errc::none);
+  w.service("web", 2);
+  for (auto& c : batch) {
+    w.catalog.apply(c);
+    w.sync.finished(w.state, c.number, true, w.now);
+  }
+  w.round();
   w.check_equal();
 }
 

@@ -28,6 +28,16 @@ struct fixture {
     REQUIRE(from_json(json, c).ok());
     return state.add_check(c, source::api, "", now);
   }
+  service_definition definition(std::string_view json) {
+    service_definition d;
+    REQUIRE(from_json(json, d).ok());
+    return d;
+  }
+  check_registration check_definition(std::string_view json) {
+    check_registration c;
+    REQUIRE(from_json(json, c).ok());
+    return c;
+  }
   const health_check& at(const std::string& id) { return *state.checks().at(id).record; }
   bool has_effect(effect_kind k, const std::string& id) {
     for (auto& e : state.drain())
@@ -58,6 +68,158 @@ TEST_CASE("registering a service again keeps what is known of its checks") {
   CHECK(f.service(R"({"Name":"web","Port":80,"Check":{"TTL":"10s","Status":"warning"}})").code == errc::none);
   CHECK(f.at("service:web").status == "passing");
   CHECK(f.at("service:web").output == "fine");
+}
+
+TEST_CASE("a check registered again keeps what is known of it, whoever registers it, as what and with whatever status") {
+  const char* again[] = {
+      R"({"Name":"c","TTL":"10s"})", R"({"Name":"c","TTL":"10s","Status":"passing"})", R"({"ID":"c","Name":"other","Notes":"n","TTL":"99h"})",
+      R"({"Name":"c","TCP":"127.0.0.1:1","Interval":"10s"})", R"({"Name":"c","HTTP":"http://127.0.0.1:1","Interval":"5s","Status":"critical"})"};
+  for (auto* json : again) {
+    CAPTURE(json);
+    fixture f;
+    REQUIRE(f.check(R"({"Name":"c","TTL":"10s"})").code == errc::none);
+    REQUIRE(f.state.ttl_update("c", "warning", "hm", f.now, 1).code == errc::none);
+    const nanos critical_since = f.state.checks().at("c").critical_since;
+    SUBCASE("by the API") { CHECK(f.check(json).code == errc::none); }
+    SUBCASE("by a file") { CHECK(f.state.replace_file_checks({f.check_definition(json)}, f.now).code == errc::none); }
+    SUBCASE("twice, as another kind between") {
+      CHECK(f.check(R"({"Name":"c","TCP":"127.0.0.1:9","Interval":"1s"})").code == errc::none);
+      CHECK(f.check(json).code == errc::none);
+    }
+    CHECK(f.at("c").status == "warning");
+    CHECK(f.at("c").output == "hm");
+    CHECK(f.state.checks().at("c").critical_since == critical_since);
+  }
+}
+
+TEST_CASE("a service's check keeps what is known of it when it is registered beside the service, and a sidecar's does") {
+  fixture f;
+  REQUIRE(f.service(R"({"Name":"web","Port":1,"Check":{"TTL":"1h"},"Connect":{"SidecarService":{"Check":{"TTL":"1h"}}}})").code == errc::none);
+  for (auto id : {"service:web", "service:web-sidecar-proxy"}) REQUIRE(f.state.ttl_update(id, "warning", "hm", f.now, 1).code == errc::none);
+  CHECK(f.check(R"({"ID":"service:web","Name":"x","ServiceID":"web","TTL":"2h","Status":"passing"})").code == errc::none);
+  CHECK(f.service(R"({"Name":"web","Port":2,"Connect":{"SidecarService":{"Check":{"TCP":"a:1","Interval":"1s","Status":"passing"}}}})").code == errc::none);
+  for (auto id : {"service:web", "service:web-sidecar-proxy"}) {
+    CHECK(f.at(id).status == "warning");
+    CHECK(f.at(id).output == "hm");
+  }
+}
+
+TEST_CASE("a TTL registered again has all of its new time") {
+  fixture f;
+  REQUIRE(f.check(R"({"Name":"c","TTL":"3s"})").code == errc::none);
+  REQUIRE(f.state.ttl_update("c", "passing", "ok", f.now, 1).code == errc::none);
+  f.now += 2s;
+  REQUIRE(f.check(R"({"Name":"c","TTL":"3s"})").code == errc::none);
+  f.state.tick(f.now + 2900ms);
+  CHECK(f.at("c").status == "passing");
+  f.state.tick(f.now + 3s);
+  CHECK(f.at("c").status == "critical");
+  CHECK(f.check(R"({"Name":"c","TTL":"3s"})").code == errc::none);
+  CHECK(f.at("c").output == "TTL expired");
+}
+
+TEST_CASE("a check that becomes a TTL is run no more, and a run under way says nothing of it") {
+  for (auto* json : {R"({"Name":"c","TTL":"1h"})", R"({"Name":"c","AliasService":"web"})"}) {
+    CAPTURE(json);
+    fixture f;
+    REQUIRE(f.service(R"({"Name":"web"})").code == errc::none);
+    REQUIRE(f.check(R"({"Name":"c","TCP":"127.0.0.1:1","Interval":"1s"})").code == errc::none);
+    CHECK(f.has_effect(effect_kind::run_check, "c"));
+    REQUIRE(f.check(json).code == errc::none);
+    CHECK(f.has_effect(effect_kind::stop_check, "c"));
+    const std::string output = f.at("c").output;
+    f.state.check_ran("c", "warning", "late", f.now);
+    CHECK(f.at("c").status != "warning");
+    CHECK(f.at("c").output == output);
+  }
+}
+
+TEST_CASE("one check id in two services, or of a service and the node, is refused with a text, and nothing is changed") {
+  fixture f;
+  REQUIRE(f.service(R"({"Name":"a","Check":{"CheckID":"x","TTL":"1h"}})").code == errc::none);
+  REQUIRE(f.check(R"({"Name":"n","TTL":"1h"})").code == errc::none);
+  (void)f.state.drain();
+  const std::string text = "CheckID \"x\" is taken by a check of service \"a\": give the check of service \"b\" another CheckID, or deregister the other one first";
+  const error by_service = f.service(R"({"Name":"b","Checks":[{"TTL":"1h"},{"CheckID":"x","TTL":"1h"}]})");
+  CHECK(by_service.code == errc::bad_request);
+  CHECK(by_service.text == text);
+  CHECK_FALSE(f.state.services().contains("b"));
+  CHECK_FALSE(f.state.checks().contains("service:b:1"));
+  CHECK(f.service(R"({"Name":"b","Port":1,"Connect":{"SidecarService":{"Check":{"CheckID":"x","TTL":"1h"}}}})").text ==
+        "CheckID \"x\" is taken by a check of service \"a\": give the check of service \"b-sidecar-proxy\" another CheckID, or deregister the other one first");
+  CHECK(f.service(R"({"Name":"c","Port":1,"Check":{"CheckID":"y","TTL":"1h"},"Connect":{"SidecarService":{"Check":{"CheckID":"y","TTL":"1h"}}}})").text ==
+        "CheckID \"y\" is taken by a check of service \"c\": give the check of service \"c-sidecar-proxy\" another CheckID, or deregister the other one first");
+  CHECK_FALSE(f.state.services().contains("c"));
+  CHECK(f.check(R"({"ID":"x","Name":"x","TTL":"1h"})").text ==
+        "CheckID \"x\" is taken by a check of service \"a\": give the check of the node another CheckID, or deregister the other one first");
+  CHECK(f.check(R"({"Name":"n","ServiceID":"a","TTL":"1h"})").text ==
+        "CheckID \"n\" is taken by a check of the node: give the check of service \"a\" another CheckID, or deregister the other one first");
+  CHECK(f.state.replace_file_services({f.definition(R"({"Name":"b","Check":{"CheckID":"x","TTL":"1h"}})")}, f.now).text == "Failed to register service \"b\": " + text);
+  CHECK(f.state.drain().empty());
+  CHECK(f.at("x").service_id == "a");
+  // Ids that are made of a service's may meet as well.
+  REQUIRE(f.service(R"({"Name":"d","Checks":[{"TTL":"1h"},{"TTL":"1h"}]})").code == errc::none);
+  CHECK(f.service(R"({"Name":"d:1","Check":{"TTL":"1h"}})").code == errc::bad_request);
+  CHECK(f.service(R"({"Name":"a","Check":{"CheckID":"x","TTL":"2h"}})").code == errc::none);
+  CHECK(f.state.remove_service("a").code == errc::none);
+  CHECK(f.service(R"({"Name":"b","Check":{"CheckID":"x","TTL":"1h"}})").code == errc::none);
+}
+
+TEST_CASE("a file may not take the id of a check that was kept for another service") {
+  fixture f;
+  REQUIRE(f.state.replace_file_services({f.definition(R"({"Name":"b","Check":{"CheckID":"z","TTL":"1h"}})"), f.definition(R"({"Name":"c"})")}, f.now).code == errc::none);
+  health_check kept;
+  kept.check_id = "z";
+  auto restore = [&](const std::string& service) {
+    kept.service_id = service;
+    boxed<check_registration> how;
+    how.emplace().ttl = 1h;
+    return f.state.restore_check(kept, how, "", source::api, f.now);
+  };
+  CHECK_FALSE(restore("gone"));
+  CHECK_FALSE(restore("b"));
+  CHECK(f.state.restore_refused().code == errc::none);
+  CHECK(restore("c"));
+  CHECK(f.at("z").service_id == "b");
+  CHECK(f.state.restore_refused().text == "Failed to register check 'Service 'b' check': CheckID \"z\" is taken by a check of service \"c\": "
+                                          "give the check of service \"b\" another CheckID, or deregister the other one first");
+}
+
+TEST_CASE("a reload may give a check to another service, in any order, with what is known of it") {
+  for (const bool first : {false, true}) {
+    CAPTURE(first);
+    fixture f;
+    const auto a = f.definition(R"({"Name":"a","Check":{"CheckID":"x","TTL":"1h"}})"), bare_a = f.definition(R"({"Name":"a"})");
+    const auto b = f.definition(R"({"Name":"b"})"), b_has = f.definition(R"({"Name":"b","Check":{"CheckID":"x","TTL":"1h"}})");
+    REQUIRE(f.state.replace_file_services({a, b}, f.now).code == errc::none);
+    REQUIRE(f.state.ttl_update("x", "warning", "hm", f.now, 1).code == errc::none);
+    const std::vector<service_definition> after = first ? std::vector{b_has, bare_a} : std::vector{bare_a, b_has};
+    f.state.release_file_checks(after, {});
+    CHECK(f.state.replace_file_services(after, f.now).code == errc::none);
+    CHECK(f.state.replace_file_checks({}, f.now).code == errc::none);
+    CHECK(f.at("x").service_id == "b");
+    CHECK(f.at("x").status == "warning");
+    // …and to the node, and back to a service.
+    const auto of_node = f.check_definition(R"({"ID":"x","Name":"x","TTL":"1h"})");
+    f.state.release_file_checks({bare_a, b}, {of_node});
+    CHECK(f.state.replace_file_services({bare_a, b}, f.now).code == errc::none);
+    CHECK(f.state.replace_file_checks({of_node}, f.now).code == errc::none);
+    CHECK(f.at("x").service_id.empty());
+    CHECK(f.at("x").output == "hm");
+    f.state.release_file_checks({a, b}, {});
+    CHECK(f.state.replace_file_services({a, b}, f.now).code == errc::none);
+    CHECK(f.at("x").service_id == "a");
+  }
+}
+
+TEST_CASE("a TTL check of a file keeps the state that is on the disk when it is read again") {
+  fixture f;
+  const auto c = f.check_definition(R"({"Name":"c","TTL":"1h"})");
+  REQUIRE(f.state.replace_file_checks({c}, f.now).code == errc::none);
+  REQUIRE(f.state.ttl_update("c", "passing", "ok", f.now, 1).code == errc::none);
+  (void)f.state.drain();
+  REQUIRE(f.state.replace_file_checks({c}, f.now).code == errc::none);
+  for (auto& e : f.state.drain()) CHECK(e.kind != effect_kind::forget_check);
 }
 
 TEST_CASE("replace-existing-checks drops the service's other checks and only those") {
@@ -152,6 +314,36 @@ TEST_CASE("an alias follows the service's and the node's checks") {
   CHECK(f.at("al").status == "warning");
   CHECK(f.state.remove_service("web").code == errc::none);
   CHECK(f.at("al").output == "Service web could not be found on node ");
+}
+
+TEST_CASE("thousands of aliases that look at many checks do so in portions, and all of them come to see what is") {
+  fixture f;
+  std::string checks, aliases;
+  for (int i = 0; i < 300; ++i) {
+    checks += std::string(i ? "," : "") + R"({"TTL":"1h","Status":"passing","CheckID":"t)" + std::to_string(i) + "\"}";
+    aliases += std::string(i ? "," : "") + R"({"AliasService":"t","CheckID":"a)" + std::to_string(i) + "\"}";
+  }
+  REQUIRE(f.service(R"({"Name":"t","Checks":[)" + checks + "]}").code == errc::none);
+  REQUIRE(f.service(R"({"Name":"al","Checks":[)" + aliases + "]}").code == errc::none);
+  const auto in_status = [&](std::string_view status) {
+    size_t n = 0;
+    for (int i = 0; i < 300; ++i) n += f.at("a" + std::to_string(i)).status == status;
+    return n;
+  };
+  const auto settle = [&] {
+    size_t turns = 0;
+    for (; f.state.next_deadline() <= f.now && turns < 1000; ++turns) f.state.tick(f.now);
+    return turns;
+  };
+  CHECK(in_status("passing") < 300);
+  CHECK(settle() > 1);
+  CHECK(in_status("passing") == 300);
+  REQUIRE(f.state.ttl_update("t299", "warning", "", f.now, 0).code == errc::none);
+  CHECK(in_status("warning") < 300);
+  CHECK(in_status("warning") > 0);
+  (void)settle();
+  CHECK(in_status("warning") == 300);
+  CHECK(f.state.next_deadline() > f.now);
 }
 
 TEST_CASE("aliases in a ring come to rest") {

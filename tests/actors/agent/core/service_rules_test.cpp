@@ -85,3 +85,14 @@ TEST_CASE("a stand-alone check is refused with its own texts") {
   c.status = "warning";
   CHECK(validate_standalone_check(c).ok());
 }
+
+TEST_CASE("tags that would stand in the catalog once for each of very many checks are refused") {
+  service_definition d;
+  d.name = "web";
+  d.tags = string_slice{std::string(99999, 't')};
+  d.checks.resize(41);
+  for (auto& c : d.checks) c.ttl = std::chrono::seconds(1);
+  CHECK(validate_service(d).ok());
+  d.checks.push_back(d.checks.front());
+  CHECK(validate_service(d).err().text == "Too many tags: 100000 bytes of them with each of 42 checks are more than 4 MiB: give the service fewer tags or fewer checks");
+}

@@ -16,6 +16,10 @@ TEST_CASE("the retransmit limit grows with the logarithm of the cluster") {
   CHECK(s.retransmit_limit(10) == 8);
   CHECK(s.retransmit_limit(999) == 12);
   CHECK(s.retransmit_limit(1000) == 16);
+  const auto ours = settings::consul_lan(); // in small pools with the least number
+  CHECK(ours.retransmit_limit(1) == 4);
+  CHECK(ours.retransmit_limit(5) == 8);
+  CHECK(ours.retransmit_limit(999) == 12);
 }
 
 TEST_CASE("the least time of a suspect is the same for up to ten nodes and then grows with the logarithm") {

@@ -80,6 +80,12 @@ TEST_CASE("an intent of a node that is not known yet waits for it, and the newes
   f.core.joined(1s, report("late"));
   CHECK(f.status_of("late") == member_status::leaving);
   CHECK(f.core.find("late")->status_time == 5);
+  const auto asked = f.take<send_direct>(); // who stays says so: a stranger may have spoken for it
+  REQUIRE(asked.size() == 1);
+  CHECK(asked[0].node == "late");
+  CHECK(*decode(asked[0].bytes) == serf_message(leave_intent{5, "late", false}));
+  CHECK(f.core.take(1s, join_intent{6, "late"}));
+  CHECK(f.status_of("late") == member_status::alive);
   // Too late: forgotten after a while.
   f.core.tick(0s);
   CHECK(f.core.take(0s, leave_intent{5, "later"}));
@@ -124,10 +130,57 @@ TEST_CASE("a member that is pruned while leaving is forgotten when it had the ti
   CHECK(f.core.take(1s, leave_intent{5, "other", true}));
   CHECK(f.status_of("other") == member_status::leaving);
   CHECK(f.core.wake_at() == 9s);
+  f.core.gone(3s, "other");
   f.core.tick(8s);
-  CHECK(f.status_of("other") == member_status::leaving);
+  CHECK(f.status_of("other") == member_status::left);
   f.core.tick(9s);
   CHECK(f.status_of("other") == member_status::none);
+}
+
+TEST_CASE("who contradicts that it leaves is not forgotten, whatever was due") {
+  fixture f;
+  f.core.tick(0s);
+  CHECK(f.core.take(1s, leave_intent{5, "other", true}));
+  CHECK(f.core.take(2s, join_intent{6, "other"}));
+  for (const auto t : {9s, 15s, 60s, 600s}) f.core.tick(t);
+  CHECK(f.status_of("other") == member_status::alive);
+  f.core.gone(601s, "other"); // nothing of it is left, either
+  CHECK(f.status_of("other") == member_status::failed);
+}
+
+TEST_CASE("a pruned member that gossip still sees is forgotten when it goes, not before") {
+  fixture f;
+  f.core.tick(0s);
+  CHECK(f.core.take(1s, leave_intent{5, "other", true}));
+  f.core.tick(9s);
+  f.core.tick(20s);
+  CHECK(f.status_of("other") == member_status::leaving);
+  CHECK(f.core.wake_at() > 20s);
+  f.out.clear();
+  f.core.gone(21s, "other");
+  CHECK(f.status_of("other") == member_status::none);
+  const auto told = f.take<tell_member_event>();
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].change == member_change::leave);
+  CHECK(told[1].change == member_change::reap);
+}
+
+TEST_CASE("an intent to leave that never comes true is forgotten, so that a later crash is a crash") {
+  fixture f;
+  f.core.tick(0s);
+  CHECK(f.core.take(1s, leave_intent{5, "other", true}));
+  CHECK(f.core.take(1s, leave_intent{5, "late"}));
+  f.core.joined(2s, report("late"));
+  CHECK(f.status_of("late") == member_status::leaving);
+  f.out.clear();
+  f.core.tick(290s);
+  CHECK(f.status_of("other") == member_status::leaving);
+  f.core.tick(310s);
+  CHECK(f.status_of("other") == member_status::alive);
+  CHECK(f.status_of("late") == member_status::alive);
+  CHECK(f.take<tell_member_event>().size() == 2); // whoever shows members learns of it
+  f.core.gone(311s, "other");
+  CHECK(f.status_of("other") == member_status::failed);
 }
 
 TEST_CASE("failed members are forgotten after the reconnect time-out, left ones after the tombstone time-out") {

@@ -96,6 +96,53 @@ TEST_CASE("a user event comes once to everybody, also to who fired it, and to wh
   CHECK(events == 2);
 }
 
+TEST_CASE("a stranger's word that a live member leaves for good is denied by its subject, and nothing comes of it") {
+  pool p(3);
+  p.pass(0s);
+  const auto forged = encode(leave_intent{9, "n2", true});
+  p[0].deliver(p.now, forged, false);
+  CHECK(p[0].members().find("n2")->status == member_status::leaving);
+  bool asked = false;
+  for (const auto& e : p[0].drain()) { // of all that it would spread, only the question gets through
+    const auto* d = std::get_if<send_direct>(&e);
+    if (d == nullptr || d->to != p.nodes[2].who.at) continue;
+    asked = true;
+    p[2].deliver(p.now, d->bytes);
+  }
+  CHECK(asked);
+  p.settle();
+  for (int i = 0; i < 5; ++i) p.pass(15s);
+  for (size_t i = 0; i < 3; ++i) {
+    REQUIRE(p[i].members().find("n2") != nullptr);
+    CHECK(p[i].members().find("n2")->status == member_status::alive);
+    CHECK(p.told<tell_member_event>(i).empty());
+  }
+}
+
+TEST_CASE("no packet moves a clock so far that nobody's word could be newer, an exchange that we asked for does") {
+  pool p(2);
+  const lamport_time far = (lamport_time{1} << 62) - 1;
+  p[0].deliver(p.now, encode(leave_intent{far, "n1", true}), false);
+  p[0].deliver(p.now, encode(join_intent{far, "n1"}));
+  p[0].deliver(p.now, encode(user_event{far, "x", "", false}));
+  p[0].deliver(p.now, encode(query{.time = far, .id = 1, .at = p.nodes[1].who.at, .source = "n1", .timeout_ns = 1, .name = "x"}));
+  pool_state s;
+  s.member_time = s.event_time = s.query_time = far;
+  s.status_times.emplace("n1", far);
+  p[0].merge(p.now, encode_state(s), true, false);
+  p.settle();
+  CHECK(p[0].members().find("n1")->status == member_status::alive);
+  for (const auto t : {p[0].lamport_times().member, p[0].lamport_times().event, p[0].lamport_times().query}) CHECK(t < 1 << 20);
+  REQUIRE(p[0].fire("still", "heard", false).ok());
+  p.settle();
+  CHECK(p.told<tell_user_event>(1).size() == 1);
+  s.member_time = s.event_time = s.query_time = lamport_time{1} << 40; // a pool that lives for very long
+  p[1].merge(p.now, encode_state(s), true, true);
+  CHECK(p[1].lamport_times().member == s.member_time);
+  CHECK(p[1].lamport_times().event == s.event_time);
+  CHECK(p[1].lamport_times().query == s.query_time);
+}
+
 TEST_CASE("user events have the reference's limits") {
   pool p(1);
   CHECK(p[0].fire("n", std::string(512, 'x'), false).err().text == "user event exceeds configured limit of 512 bytes before encoding");

@@ -2,6 +2,7 @@
 #include "runtime/base/msgpack.hpp"
 #include "runtime/base/prng.hpp"
 #include "tests/support/rpc_vectors.hpp"
+#include <ctime>
 #include <doctest/doctest.h>
 
 using namespace actord;
@@ -144,5 +145,27 @@ TEST_CASE("captured calls are cut where they end, and their headers encode to th
     CHECK(a->seq == q->seq);
     CHECK(a->failure == v.failure);
     CHECK(encode_answer(*a, got[1].second) == v.answer);
+  }
+}
+
+TEST_CASE("taking pairs one by one costs their bytes, not those of all that wait behind them") {
+  const auto one = encode_request({1, "Status.Ping"}, empty_body);
+  std::string all;
+  while (all.size() < (8 << 20)) all += one;
+  const size_t count = all.size() / one.size();
+  pair_reader reader(request_limit, request_values);
+  size_t taken = 0;
+  const auto began = std::clock();
+  for (std::string_view in = all; taken < count; in = {}) {
+    const auto before = taken;
+    REQUIRE(reader.feed(in, [&](std::string_view h, std::string_view b) {
+      ++taken;
+      CHECK(h.size() + b.size() == one.size());
+      return false;
+    }));
+    REQUIRE(taken == before + 1);
+    REQUIRE(reader.held() == all.size() - taken * one.size());
+    // Moving the rest each time would be a million megabytes.
+    REQUIRE(std::clock() - began < 20 * CLOCKS_PER_SEC);
   }
 }

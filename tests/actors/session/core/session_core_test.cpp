@@ -41,7 +41,6 @@ TEST_CASE("an end that could not be written is tried again, less and less often"
   session_core c;
   c.observe({{"a", 10s}}, 0s);
   CHECK(c.expired(20s).size() == 1);
-  c.renewed("a", 20s); // too late
   c.failed("a", 21s);
   CHECK(c.next_deadline() == 22s);
   CHECK(c.expired(22s).size() == 1);
@@ -50,6 +49,19 @@ TEST_CASE("an end that could not be written is tried again, less and less often"
   c.observe({}, 23s);
   c.failed("a", 23s);
   CHECK(c.next_deadline() == nanos::max());
+}
+
+TEST_CASE("a renewal while the end is being written counts when that fails: it was answered") {
+  session_core c;
+  c.observe({{"a", 10s}}, 0s);
+  CHECK(c.expired(20s).size() == 1);
+  c.renewed("a", 21s);
+  c.failed("a", 22s);
+  CHECK(c.expired(40s).empty());
+  CHECK(c.next_deadline() == 41s);
+  CHECK(c.expired(41s).size() == 1);
+  c.failed("a", 42s); // nobody has renewed it since
+  CHECK(c.next_deadline() == 44s);
 }
 
 TEST_CASE("sessions with the same deadline do not get in each other's way") {

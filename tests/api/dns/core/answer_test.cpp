@@ -21,7 +21,7 @@ node_facts node_of(const std::string& name, const std::string& text, std::vector
 struct fake_directory : directory {
   std::map<std::string, std::vector<endpoint>, std::less<>> services;
   std::map<std::string, node_facts, std::less<>> nodes;
-  std::map<std::string, std::vector<foreign_record>, std::less<>> foreign;
+  std::map<std::string, std::vector<foreign_record>, std::less<>> foreign, foreign_v6;
   bool ready = true;
 
   void add(const std::string& service, node_facts n, int port, std::vector<std::string> tags = {}, const std::string& own = {}) {
@@ -54,9 +54,10 @@ struct fake_directory : directory {
     return {};
   }
   bool can_answer() override { return ready; }
-  const std::vector<foreign_record>* resolved(std::string_view name) override {
-    auto it = foreign.find(name);
-    return it == foreign.end() ? nullptr : &it->second;
+  const std::vector<foreign_record>* resolved(std::string_view name, uint16_t qtype) override {
+    auto& known = qtype == type::aaaa ? foreign_v6 : foreign;
+    auto it = known.find(name);
+    return it == known.end() ? nullptr : &it->second;
   }
 };
 
@@ -254,6 +255,86 @@ TEST_CASE("names of others go to the recursors, and aliases wait for them") {
   b.d.foreign[name] = {{name, type::a, 60, std::string("\1\2\3\4", 4)}};
   CHECK(b.brief("named.service.consul") == "0 elsewhere.example.com. 0 A 1.2.3.4; named.service.consul. 0 CNAME elsewhere.example.com.");
   CHECK(b.ask("web.service.consul").flags == "aa rd ra ");
+}
+
+TEST_CASE("a name that leads back to itself is no answer where an address is known") {
+  bench b;
+  b.d.add("self", node_of("n1", "10.6.0.20"), 1, {}, "Self.service.consul");
+  CHECK(b.brief("self.service.consul") == "0 self.service.consul. 0 A 10.6.0.20");
+  CHECK(b.brief("SELF.service.consul", type::any) == "0 SELF.service.consul. 0 A 10.6.0.20");
+  CHECK(b.brief("self.service.consul", type::aaaa) == "0 / SOA");
+  const auto srv = b.ask("self.service.consul", type::srv);
+  CHECK(plain::joined(srv.answer) == "self.service.consul. 0 SRV 1 1 1 n1.node.dc1.consul.");
+  CHECK(plain::joined(srv.additional) == "n1.node.dc1.consul. 0 A 10.6.0.20");
+  b.d.add("multi", node_of("n8", "10.6.0.28"), 8, {}, "multi.service.consul"); // among others
+  b.d.add("multi", node_of("n9", "10.6.0.29"), 9);
+  CHECK(b.brief("multi.service.consul") == "0 multi.service.consul. 0 A 10.6.0.28; multi.service.consul. 0 A 10.6.0.29");
+  b.d.add("dcself", node_of("n7", "10.6.0.27"), 7, {}, "dcself.service.dc1.consul"); // by another of its names
+  CHECK(b.brief("dcself.service.consul") == "0 dcself.service.consul. 0 CNAME dcself.service.dc1.consul.; dcself.service.dc1.consul. 0 A 10.6.0.27");
+  // Two that point to each other: the real one goes in circles.
+  b.d.add("la", node_of("n3", "10.6.0.22"), 3, {}, "lb.service.consul");
+  b.d.add("lb", node_of("n4", "10.6.0.23"), 4, {}, "la.service.consul");
+  CHECK(b.brief("la.service.consul") == "0 la.service.consul. 0 CNAME lb.service.consul.; lb.service.consul. 0 A 10.6.0.23");
+  CHECK(plain::joined(b.ask("la.service.consul", type::srv).additional) ==
+        "lb.service.consul. 0 A 10.6.0.23");
+  // Where there is no address, there is no circle, either.
+  b.d.add("onsn", node_of("sn", "sn.node.consul"), 5);
+  CHECK(b.brief("sn.node.consul") == "0 ");
+  CHECK(b.brief("onsn.service.consul") == "0 onsn.service.consul. 0 CNAME sn.node.consul.");
+}
+
+TEST_CASE("names on the way to an address count for no limit of addresses") {
+  bench b;
+  b.s.have_recursors = true;
+  b.d.add("ext", node_of("e1", "10.6.0.40"), 1, {}, "www.example.com");
+  std::vector<std::string> hops(6);
+  for (size_t i = 0; i < hops.size(); ++i) make_name(hops[i], i == 0 ? "www.example.com" : "hop" + std::to_string(i) + ".example.com");
+  auto& said = b.d.foreign[hops[0]];
+  for (size_t i = 0; i + 1 < hops.size(); ++i) said.push_back({hops[i], type::cname, 60, hops[i + 1]});
+  for (char i = 1; i <= 8; ++i) said.push_back({hops.back(), type::a, 60, std::string{1, 2, 3, i}});
+  const auto count = [](const plain::message& m, std::string_view what) {
+    return std::count_if(m.answer.begin(), m.answer.end(), [&](auto& line) { return line.find(what) != line.npos; });
+  };
+  auto m = b.ask("ext.service.consul");
+  CHECK(count(m, " CNAME ") == 6);
+  CHECK(count(m, " A ") == 3);
+  m = b.ask("ext.service.consul", type::a, 0, false);
+  CHECK(count(m, " A ") == 5);
+  m = b.ask("ext.service.consul", type::a, 4096);
+  CHECK(count(m, " A ") == 8);
+  // What has no room for an address says so, whatever the settings.
+  said.clear();
+  for (size_t i = 0; i < 12; ++i) {
+    std::string from, to;
+    make_name(from, i == 0 ? "www.example.com" : std::to_string(i) + std::string(40, 'x') + ".example.com");
+    make_name(to, std::to_string(i + 1) + std::string(40, 'x') + ".example.com");
+    said.push_back({from, type::cname, 60, to});
+    if (i == 11) said.push_back({to, type::a, 60, std::string("\1\2\3\4", 4)});
+  }
+  m = b.ask("ext.service.consul");
+  CHECK(b.size <= 512);
+  CHECK(count(m, " A ") == 0);
+  CHECK(m.flags.find("tc") != m.flags.npos);
+  m = b.ask("ext.service.consul", type::a, 0, false);
+  CHECK(count(m, " A ") == 1);
+  CHECK(m.flags.find("tc") == m.flags.npos);
+}
+
+TEST_CASE("who asks for AAAA is told AAAA of a name outside") {
+  bench b;
+  b.s.have_recursors = true;
+  b.d.add("ext", node_of("e1", "10.6.0.40"), 1, {}, "www.example.com");
+  std::string name;
+  make_name(name, "www.example.com");
+  b.d.foreign[name] = {};
+  CHECK(b.brief("ext.service.consul") == "0 ext.service.consul. 0 CNAME www.example.com.");
+  CHECK(b.brief("ext.service.consul", type::aaaa) == "resolve");
+  CHECK(b.brief("ext.service.consul", type::srv) == "resolve"); // either will do, and there is no IPv4
+  b.d.foreign_v6[name] = {{name, type::aaaa, 60, std::string(15, '\0') + '\1'}};
+  CHECK(b.brief("ext.service.consul", type::aaaa) == "0 ext.service.consul. 0 CNAME www.example.com.; www.example.com. 0 AAAA ::1");
+  CHECK(plain::joined(b.ask("ext.service.consul", type::srv).additional) == "www.example.com. 0 AAAA ::1");
+  b.d.foreign[name] = {{name, type::a, 60, std::string("\1\2\3\4", 4)}};
+  CHECK(plain::joined(b.ask("ext.service.consul", type::srv).additional) == "www.example.com. 0 A 1.2.3.4");
 }
 
 TEST_CASE("a server that may not answer says so") {

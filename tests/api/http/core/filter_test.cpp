@@ -166,3 +166,16 @@ TEST_CASE("a long chain of conditions needs no deep stack") {
   CHECK(ask(all) == "no");
   CHECK(ask(all + " or Service.Port == 80") == "yes");
 }
+
+TEST_CASE("all regular expressions of a filter together are bounded") {
+  const auto times = [](int count, const std::string& one) {
+    std::string all = one;
+    for (int i = 1; i < count; ++i) all += " or " + one;
+    return ask(all);
+  };
+  CHECK(times(64, "Service.ID matches `x`") == "no");
+  CHECK(times(65, "Service.ID matches `x`") == "Failed to compile regular expression \"x\": all of the filter together are too large");
+  const std::string large = "Service.ID matches `((a{30}){30})`";
+  CHECK(times(1, large) == "no");
+  CHECK(times(30, large).ends_with("all of the filter together are too large"));
+}

@@ -1,0 +1,148 @@
+// cluster init, cluster join: the first configuration of a node, and the line with which the next one gets its own. Not Consul's.
+#include "api/cli/commands/groups.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/base/quote.hpp"
+#include <filesystem>
+
+namespace actord::cli {
+namespace {
+
+constexpr const char* file_name = "agent.hcl";
+
+// A setting as a line of the file and, where others need it, as a flag of theirs.
+std::string setting(std::string key, const std::string& value) {
+  key.resize(std::max<size_t>(key.size(), 16), ' ');
+  return key + " = " + value + "\n";
+}
+
+struct place {
+  std::string folder, file, data;
+  bool of_package = false; // below /etc, as the service of the package has it
+
+  static place of(const parsed_flags& flags) {
+    place p;
+    std::error_code unknown;
+    const auto named = std::filesystem::path(flags.rest.empty() ? "consul-actord.d" : flags.rest[0]);
+    auto whole = std::filesystem::absolute(named, unknown).lexically_normal();
+    p.folder = (whole.has_filename() ? whole : whole.parent_path()).string();
+    p.file = p.folder + "/" + file_name;
+    p.of_package = p.folder.starts_with("/etc/");
+    p.data = flags.text("data-dir", p.of_package ? "/var/lib/consul-actord" : p.folder + "/data");
+    return p;
+  }
+};
+
+struct role {
+  bool server = false, first = false;
+  uint64_t servers = 1;
+  std::string key;
+
+  std::string word() const {
+    if (!server) return "client agent";
+    return servers == 1 ? "the only server" : (first ? "the first of " : "one of ") + std::to_string(servers) + " servers";
+  }
+};
+
+std::string configuration(const parsed_flags& flags, const place& at, const role& r) {
+  std::string out = "# Made by `consul-actord cluster " + std::string(r.first ? "init" : "join") + "`: " + r.word() +
+                    ". What else can be set here: consul-actord agent -help.\n";
+  auto text = [&](const char* key, const std::string& value) {
+    if (!value.empty()) out += setting(key, quote(value));
+  };
+  text("node_name", flags.text("node"));
+  text("datacenter", flags.text("datacenter"));
+  text("data_dir", at.data);
+  text("bind_addr", flags.text("bind"));
+  text("client_addr", flags.text("client"));
+  if (r.server) out += setting("server", "true") + setting("bootstrap_expect", std::to_string(r.servers));
+  std::string joined;
+  for (auto& address : flags.all("retry-join")) joined += (joined.empty() ? "" : ", ") + quote(address);
+  if (!joined.empty()) out += setting("retry_join", "[" + joined + "]");
+  out += "\n# Whoever knows this key is a member: keep the file from others.\n" + setting("encrypt", quote(r.key));
+  return out;
+}
+
+// What the next node is set up with.
+std::string line_for_others(const parsed_flags& flags, const node_config& mine, const role& r, bool server) {
+  std::string out = "    consul-actord cluster join";
+  if (server) out += " -server -bootstrap-expect=" + std::to_string(r.servers);
+  if (auto name = flags.text("datacenter"); !name.empty()) out += " -datacenter=" + name;
+  const auto& ip = mine.advertise_addr;
+  return out + " -retry-join=" + (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + " -encrypt=" + r.key;
+}
+
+int write_and_tell(invocation& in, const role& r) {
+  const auto at = place::of(in.flags);
+  const auto text = configuration(in.flags, at, r);
+  load_request request;
+  request.hcl = {text};
+  auto loaded = load(request); // as the agent will: what it would refuse is not written
+  if (!loaded) return in.fail("Error: " + loaded.err().text);
+  auto there = is_file(at.file);
+  if (!there || *there) return in.fail("Error: " + (there ? at.file + " is there already: remove it, or name another folder" : there.err().text));
+  // Whose group the folder gives its files can read it, the service's below /etc.
+  auto written = make_folder(at.folder, 0750);
+  if (written) written = replace_file(at.file, text, 0640);
+  if (!written) return in.fail("Error: " + written.err().text);
+  in.line("Wrote " + at.file + ": " + r.word() + ", gossip encrypted. Start it:\n");
+  in.line("    consul-actord agent -config-file=" + at.file + (at.of_package ? "\n    (or, where the package is installed: systemctl start consul-actord)" : "") + "\n");
+  if (!r.first) return 0;
+  if (r.servers > 1) in.line("On each of the other servers:\n\n" + line_for_others(in.flags, loaded->config, r, true) + "\n");
+  in.line("On machines whose services and programs are to find it:\n\n" + line_for_others(in.flags, loaded->config, r, false));
+  return 0;
+}
+
+int run_init(invocation& in) {
+  if (in.args().size() > 1) return in.fail_with_help("At most one folder may be given.");
+  role r{.server = true, .first = true, .servers = in.flags.unsigned_integer("bootstrap-expect", 1), .key = in.flags.text("encrypt")};
+  if (r.servers == 0) return in.fail("Error: -bootstrap-expect is the number of servers, at least 1");
+  if (r.key.empty()) {
+    auto key = fresh_gossip_key();
+    if (!key) return in.fail(key.err().text);
+    r.key = *key;
+  }
+  return write_and_tell(in, r);
+}
+
+int run_join(invocation& in) {
+  if (in.args().size() > 1) return in.fail_with_help("At most one folder may be given.");
+  role r{.server = in.flags.boolean("server"), .first = false, .servers = in.flags.unsigned_integer("bootstrap-expect", 1), .key = in.flags.text("encrypt")};
+  if (in.flags.all("retry-join").empty() || r.key.empty())
+    return in.fail_with_help("Error: -retry-join and -encrypt are needed; `consul-actord cluster init` printed the line with both.");
+  if (r.server && !in.flags.has("bootstrap-expect")) return in.fail("Error: -server needs -bootstrap-expect, the number of all servers");
+  if (!r.server && in.flags.has("bootstrap-expect")) return in.fail("Error: -bootstrap-expect is for servers: give -server as well");
+  return write_and_tell(in, r);
+}
+
+std::vector<flag_spec> flags_of_both() {
+  return {text_flag("bind", "Address of this machine for the other agents; the only private one, looked up at each start, when it is not given.", "address"),
+          text_flag("client", "Address for HTTP and DNS; 127.0.0.1 when it is not given.", "address"),
+          text_flag("data-dir", "Folder of the agent's data; \"data\" in the folder, or /var/lib/consul-actord for a folder below /etc."),
+          text_flag("datacenter", "Name of the datacenter; dc1 when it is not given."),
+          text_flag("encrypt", "Key of the gossip, as keygen makes it; init makes one when it is not given."),
+          text_flag("node", "Name of this node; the machine's when it is not given."),
+          uint_flag("bootstrap-expect", "Number of all servers: 1, 3 or 5. They elect a leader once they have found each other.")};
+}
+
+} // namespace
+
+void add_cluster_commands(command_list& to) {
+  to.push_back({"cluster", "Sets up the first and the next nodes of a cluster", "<subcommand> [options] [args]",
+                "  Writes the configuration of a node that starts a cluster or joins it.", no_flags, {}, nullptr});
+  to.push_back({"cluster init", "Writes the configuration of a first server", "[options] [FOLDER]",
+                "  Makes FOLDER/agent.hcl (FOLDER is consul-actord.d when it is not given, and\n"
+                "  /etc/consul-actord.d where the package is installed): a server with a new key\n"
+                "  for the gossip. Prints how to start it, and the lines by which further servers\n"
+                "  and client agents are set up on their machines. They hold the key.\n\n"
+                "  A file that is there already is left alone, and nothing is started.",
+                no_flags, flags_of_both(), run_init});
+  auto join = flags_of_both();
+  join.push_back(bool_flag("server", "A server, not a client agent."));
+  join.push_back({.name = "retry-join", .kind = flag_kind::repeated, .help = "Address of an agent that is there already; may be repeated.", .value_word = "address"});
+  to.push_back({"cluster join", "Writes the configuration of a node that joins", "[options] [FOLDER]",
+                "  Makes FOLDER/agent.hcl of a client agent, or with -server of a server, that joins\n"
+                "  the cluster of a `cluster init` elsewhere, which printed the line to use.",
+                no_flags, join, run_join});
+}
+
+} // namespace actord::cli

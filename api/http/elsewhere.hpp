@@ -1,0 +1,12 @@
+// For handlers whose answer may take long though they are no query_kind.
+#pragma once
+#include "api/http/handler.hpp"
+
+namespace actord::http {
+
+// Answers by `f`, in another thread when one can be had. It holds what it needs.
+void answer_elsewhere(const environment& env, deferred to, std::function<void(const read_view&, response&)> f);
+// The same of what needs no state.
+void make_elsewhere(const environment& env, deferred to, std::function<void(response&)> f);
+
+} // namespace actord::http

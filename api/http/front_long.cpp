@@ -1,0 +1,308 @@
+// The front's reads that take long: made elsewhere (long_reads), their outcome taken up here in the loop.
+#include "api/http/core/uri.hpp"
+#include "api/http/elsewhere.hpp"
+#include "api/http/front.hpp"
+
+namespace actord::http {
+
+struct long_read {
+  std::weak_ptr<connection> who; // of one request; else of the group that key names
+  uint64_t serial = 0, job = 0;
+  query_kind kind;
+  query_options options;
+  std::string path, raw_query, key;
+  size_t prefix = 0;
+  bool waits = false, pretty = false, zipped = false, by_group = false;
+  // Found:
+  front_rerun found;
+  error unread; // the state could not be read
+  std::shared_ptr<encoded_answer> answer;
+  uint64_t valid_at = 0;
+  nanos time{0};
+
+  void look(reader& views, const environment& env);
+};
+
+void long_read::look(reader& views, const environment& env) {
+  const auto began = net::io_loop::clock::now();
+  request q;
+  q.path = path;
+  q.raw_query = raw_query;
+  q.tail = std::string_view(q.path).substr(std::min(prefix, q.path.size()));
+  parse_query(q.raw_query, q.params, q.arena);
+  {
+    read_view view = views.open();
+    query_meta meta;
+    meta.topics = &found.topics;
+    query run{q, options, env, view, meta, found.out};
+    if (kind.index && options.near.empty()) valid_at = kind.index(run);
+    kind.run(run);
+    found.index = found.out.meta.index = meta.index; // kept with the answer, for those who get it from the cache
+    found.seen = view.applied_index();
+    if (view.failed()) unread = view.failure();
+  }
+  found.failed = unread.code != errc::none || (found.out.status >= 400 && found.out.status != 404);
+  if (!found.failed && !by_group) {
+    answer = std::make_shared<encoded_answer>(std::move(found.out));
+    answer->body(pretty, zipped); // made here, not in the loop
+  }
+  time = net::io_loop::clock::now() - began;
+}
+
+uint64_t what_takes(std::string_view path, std::string_view query, const query_kind& k) {
+  const bool one_key = path.starts_with("/v1/kv/") && query.find("recurse") == query.npos && query.find("keys") == query.npos;
+  return one_key ? 0 : std::hash<std::string_view>{}(path) ^ reinterpret_cast<uintptr_t>(k.run);
+}
+
+bool front::submit(std::shared_ptr<long_read> r) {
+  return parts_.elsewhere->submit([this, r](reader& views) {
+    if (r->job == 0 && r->who.expired()) return; // nobody waits for it any more
+    r->look(views, env_);
+    loop_.post([this, r] { read_done(*r); });
+  }, long_ones_.expected(http::what_takes(r->path, r->raw_query, r->kind)));
+}
+
+bool front::read_elsewhere(const request& r, const query_kind& k, const query_options& o, connection& c) {
+  auto job = std::make_shared<long_read>();
+  job->who = c.weak_from_this();
+  job->serial = c.serial();
+  job->kind = k;
+  job->options = o;
+  job->path = r.path;
+  job->raw_query = r.raw_query;
+  job->key = key_;
+  job->prefix = matched_prefix_;
+  job->waits = o.min_index > 0 && !k.plain;
+  job->pretty = c.facts().pretty;
+  job->zipped = c.facts().gzip;
+  if (!submit(std::move(job))) return false;
+  c.set_busy();
+  return true;
+}
+
+namespace {
+uint64_t what_takes(const query_group& g) {
+  const std::string_view key = g.key;
+  const size_t split = key.rfind('\0');
+  return http::what_takes(key.substr(0, split), key.substr(split + 1), g.kind);
+}
+
+std::shared_ptr<long_read> read_of(const query_group& g) {
+  auto r = std::make_shared<long_read>();
+  const size_t split = g.key.rfind('\0');
+  r->key = g.key;
+  r->path = g.key.substr(0, split);
+  r->raw_query = g.key.substr(split + 1);
+  r->kind = g.kind;
+  r->prefix = g.prefix;
+  request q;
+  q.raw_query = r->raw_query;
+  parse_query(q.raw_query, q.params, q.arena);
+  response refusal;
+  parse_query_options(q, r->options, refusal);
+  return r;
+}
+} // namespace
+
+bool front::run_again_elsewhere(const query_group& g, bool known_to_be_long) {
+  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(what_takes(g)))) return false;
+  auto r = read_of(g);
+  r->job = g.job;
+  r->by_group = true;
+  return submit(std::move(r));
+}
+
+bool front::answer_elsewhere(const query_group& g, connection& c, bool known_to_be_long) {
+  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(what_takes(g)))) return false;
+  auto r = read_of(g);
+  r->who = c.weak_from_this();
+  r->serial = c.serial();
+  r->pretty = c.facts().pretty;
+  r->zipped = c.facts().gzip;
+  return submit(std::move(r));
+}
+
+void front::read_done(long_read& r) {
+  if (ended_) return;
+  long_ones_.took(http::what_takes(r.path, r.raw_query, r.kind), r.time);
+  auto meta = meta_of(r.kind, r.options, r.found.index);
+  const bool unread = r.unread.code != errc::none;
+  if (unread) refuse_unread(r.kind, r.unread, r.found.out);
+  if (r.by_group) {
+    if (!unread) r.found.out.meta = meta;
+    return groups_.recomputed(r.key, r.job, std::move(r.found));
+  }
+  auto c = still_waiting(r.who, r.serial);
+  if (!c) return;
+  if (r.found.failed) {
+    r.found.out.meta.present = r.kind.meta_on_error;
+    r.found.out.meta.known_leader = false;
+    return c->send(r.found.out);
+  }
+  if (r.waits && r.found.index <= r.options.min_index) {
+    groups_.park(r.key, r.kind, r.prefix, r.found.index, r.found.topics, r.found.seen, r.options.min_index, *c, wait_of(r.options));
+    return c->close_if_left();
+  }
+  if (r.valid_at > 0 && r.answer->answer().status == 200) cache_.put(r.key, r.valid_at, r.answer);
+  meta.consistency = c->facts().consistency;
+  c->send_shared(*r.answer, meta);
+}
+
+namespace {
+void answer_of(const read_view& view, const std::function<void(const read_view&, response&)>& f, response& out) {
+  f(view, out);
+  if (!view.failed()) return;
+  out.clear();
+  out.text(500, view.failure().text);
+}
+} // namespace
+
+void front::look_elsewhere(deferred to, std::function<void(const read_view&, response&)> f) {
+  make_elsewhere(std::move(to), [f = std::move(f)](reader& views, response& out) { answer_of(views.open(), f, out); });
+}
+
+void front::make_elsewhere(deferred to, std::function<void(reader&, response&)> f) {
+  auto job = [this, f, to](reader& views) {
+    auto found = std::make_shared<response>();
+    f(views, *found);
+    loop_.post([to, found] { to.answer([&](response& out) { out = std::move(*found); }); });
+  };
+  if (!parts_.elsewhere || !parts_.elsewhere->submit(std::move(job))) to.answer([&](response& out) { f(views_, out); });
+}
+
+// ---- bodies -----------------------------------------------------------------------------------------------------
+
+struct front::body_read {
+  std::weak_ptr<connection> who;
+  uint64_t serial;
+  size_t prefix;
+  request r; // views into `bytes`
+  std::string bytes;
+  body_work work;
+  after_body then;
+
+  body_read(const request& from, connection& c, size_t matched) : who(c.weak_from_this()), serial(c.serial()), prefix(matched) {
+    size_t size = from.method.size() + from.target.size() + from.raw_query.size() + from.peer.size() + from.body.size();
+    for (auto& [name, value] : from.headers) size += name.size() + value.size();
+    bytes.reserve(size); // the views stay
+    auto keep = [this](std::string_view text) {
+      const size_t at = bytes.size();
+      bytes += text;
+      return std::string_view(bytes).substr(at);
+    };
+    r.method = keep(from.method);
+    r.method_verb = from.method_verb;
+    r.target = keep(from.target);
+    r.path = from.path;
+    r.tail = std::string_view(r.path).substr(r.path.size() - from.tail.size());
+    r.raw_query = keep(from.raw_query);
+    parse_query(r.raw_query, r.params, r.arena);
+    for (auto& [name, value] : from.headers) {
+      const auto kept_name = keep(name);
+      r.headers.emplace_back(kept_name, keep(value));
+    }
+    r.peer = keep(from.peer);
+    r.minor_version = from.minor_version;
+    r.body = keep(from.body);
+  }
+};
+
+void front::body_elsewhere(exchange& x, body_work work) {
+  connection& c = *serving_;
+  constexpr auto per_byte = std::chrono::nanoseconds(50);
+  auto b = std::make_shared<body_read>(x.req, c, matched_prefix_);
+  b->work = std::move(work);
+  const bool taken = parts_.elsewhere && parts_.elsewhere->submit([this, b](reader&) mutable {
+    if (!b->who.expired()) b->then = b->work(b->r.body);
+    loop_.post([this, b = std::move(b)]() mutable {
+      body_read_done(*b);
+      // What was decoded may be a million small pieces: they are not let go of here.
+      if (!ended_) (void)parts_.elsewhere->submit([b = std::move(b)](reader&) {});
+    });
+  }, per_byte * x.req.body.size());
+  if (!taken) return b->work(x.req.body)(x);
+  x.out.answered = true;
+  c.set_busy();
+  c.hold_elsewhere(x.req.body.size());
+}
+
+void front::body_read_done(body_read& b) {
+  const auto c = ended_ ? nullptr : still_waiting(b.who, b.serial);
+  if (!c || !b.then) return;
+  response_.clear();
+  matched_prefix_ = b.prefix;
+  b.r.body = {};
+  exchange x(b.r, env_, response_, *c);
+  c->set_busy(false);
+  c->hold_elsewhere(0);
+  b.then(x);
+  if (!c->is_open() || c->busy() || response_.answered) return;
+  if (!c->facts().line && (response_.status >= 500 || response_.status == 405)) describe(*c, b.r);
+  c->set_busy();
+  c->send(response_);
+}
+
+// ---- answers that are known, but not yet as they are asked for --------------------------------------------------
+
+bool front::form_elsewhere(connection& c, encoded_answer& a, const meta_headers& meta, bool zipped) {
+  if (!parts_.elsewhere) return false;
+  const bool pretty = c.facts().pretty && a.is_json();
+  const auto shared = a.shared_from_this();
+  auto [it, fresh] = forming_.try_emplace({&a, pretty, zipped});
+  if (fresh && !parts_.elsewhere->submit([this, shared, compact = a.body(false, false), pretty, zipped](reader&) {
+        loop_.post([this, shared, pretty, zipped, f = encoded_answer::make(*compact, pretty, zipped)] { formed(shared, pretty, zipped, f); });
+      })) {
+    forming_.erase(it);
+    return false;
+  }
+  it->second.push_back({c.weak_from_this(), c.serial(), shared, meta});
+  c.set_busy();
+  return true;
+}
+
+void front::formed(const std::shared_ptr<encoded_answer>& a, bool pretty, bool zipped, encoded_answer::form f) {
+  if (ended_) return;
+  a->keep(pretty, zipped, std::move(f));
+  const auto waiting = forming_.extract({a.get(), pretty, zipped});
+  const bool idle = formed_.empty();
+  for (auto& w : waiting.mapped()) formed_.push_back(w);
+  if (idle) send_formed();
+}
+
+void front::send_formed() {
+  constexpr size_t answers_per_turn = 64;
+  for (size_t n = 0; n < answers_per_turn && !formed_.empty(); ++n) {
+    const form_waiter w = std::move(formed_.front());
+    formed_.pop_front();
+    if (const auto c = still_waiting(w.who, w.serial)) c->send_shared(*w.answer, w.meta);
+  }
+  if (!formed_.empty() && !ended_) loop_.post([this] { send_formed(); });
+}
+
+// What a written transaction read may be 64 values of half a megabyte.
+bool front::say_elsewhere(const pending_write& w, const apply_result& r, bool tell_index) {
+  if (!parts_.elsewhere || !w.then || !r.txn || r.failure.code != errc::none) return false;
+  constexpr size_t said_here = 256 << 10;
+  size_t bytes = 0;
+  for (const auto& one : r.txn->results) bytes += one.kv ? one.kv->value.size() : 0;
+  if (bytes <= said_here) return false;
+  return parts_.elsewhere->submit([this, who = w.who, serial = w.serial, then = w.then, r, tell_index](reader&) {
+    auto out = std::make_shared<response>();
+    then(r, *out);
+    if (tell_index) out->header("X-Consul-Index", std::to_string(r.index));
+    loop_.post([this, who, serial, out] {
+      if (ended_) return;
+      if (const auto c = still_waiting(who, serial)) c->send(*out);
+    });
+  });
+}
+
+void answer_elsewhere(const environment& env, deferred to, std::function<void(const read_view&, response&)> f) {
+  env.owner.look_elsewhere(std::move(to), std::move(f));
+}
+
+void make_elsewhere(const environment& env, deferred to, std::function<void(response&)> f) {
+  env.owner.make_elsewhere(std::move(to), [f = std::move(f)](reader&, response& out) { f(out); });
+}
+
+} // namespace actord::http

@@ -1,0 +1,116 @@
+#include "runtime/node/damaged_log.hpp"
+#include "runtime/base/broken_rule.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/node/damaged_state.hpp"
+#include "storage/raft_log/damaged_log.hpp"
+#include "storage/state/store.hpp"
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace actord {
+
+namespace {
+
+constexpr const char* subsystem = "agent.server.raft";
+
+std::string mark_of(const std::string& folder) { return folder + "/recovering"; }
+
+// What the state holds, however old the log says that it has to be: the log begins after it from now on.
+result<raft_index> applied_by_state(const node_config& config, const std::string& data_dir) {
+  store_options so;
+  so.path = data_dir + "/state";
+  so.datacenter = config.datacenter;
+  auto state = state_store::open(so);
+  if (!state) return error{errc::corrupt, "the state cannot be used either: " + state.err().text};
+  const auto applied = (*state)->applied_index();
+  // A log begins behind what is durable, or the next crash of the machine takes what it no longer holds.
+  if (applied > (*state)->snapshot_index())
+    if (auto s = (*state)->write_snapshot(); !s) return error{s.err().code, "no snapshot of the state could be written: " + s.err().text};
+  return applied;
+}
+
+// Nobody else has what is missing.
+status complete_alone(const std::string& folder, const std::string& what, raft_index applied, log_remains& remains) {
+  const auto accept = folder + "/discard-damaged-log";
+  const auto has = remains.entries.empty() ? applied : remains.entries.back().index;
+  const bool missing = !remains.last || *remains.last > has;
+  if (missing && ::access(accept.c_str(), F_OK) != 0) {
+    const auto range = remains.last ? fmt::format("of the entries {} to {} not all can be read, the first of them is {}", applied.v + 1, remains.last->v, has.v + 1)
+                                    : fmt::format("entries from {} on, if there are any, cannot be read", has.v + 1);
+    return error{errc::corrupt, fmt::format("{}. The state holds all up to entry {}; {}, and no other server has them. Restore {} from a backup. To go on without "
+                                            "these entries, create the file {} and start again; what they wrote is lost then, and the damaged file is kept",
+                                            what, applied.v, range, folder, accept)};
+  }
+  if (!remains.hard) remains.hard.emplace(remains.entries.empty() ? remains.after_term : remains.entries.back().term, std::string());
+  remains.hard->first = std::max({remains.hard->first, remains.after_term, remains.entries.empty() ? raft_term{} : remains.entries.back().term});
+  if (missing) log::err(subsystem, "going on without what the damaged log held, as told by {}: from_index={}", accept, has.v + 1);
+  return {};
+}
+
+// The others have it. What follows the state is asked of them, also what could still be read: it is little, and they know.
+status leave_to_others(const std::string& data_dir, const std::string& what, raft_index applied, log_remains& remains) {
+  const auto folder = data_dir + "/raft";
+  if (!remains.hard)
+    return error{errc::corrupt, what + ". The copy of term and vote in " + vote_path(folder) + " is missing or damaged as well, so this server may not take part any more under its "
+                                      "id: remove it from the cluster (operator raft remove-peer), empty its data directory and start it again"};
+  remains.entries.clear();
+  remains.after_term = {}; // learned from the leader
+  if (applied.v == 0)
+    if (auto s = note_incomplete(data_dir, what); !s) return s;
+  return mark_recovering(data_dir, what);
+}
+
+// An operator's word is for the damage at hand, not for one that comes years later.
+void withdraw_consent(const std::string& folder) {
+  const auto path = folder + "/discard-damaged-log";
+  if (::unlink(path.c_str()) == 0) {
+    if (auto s = sync_folder(folder); !s) log::err(subsystem, "{}: error=\"{}\"", path + " may come back after a crash; look and remove it", s.err().text);
+  } else if (errno != ENOENT) {
+    log::err(subsystem, "{} cannot be removed, remove it: error=\"{}\"", path, std::strerror(errno));
+  }
+}
+
+} // namespace
+
+std::string recovery_mark(const std::string& data_dir) {
+  auto mark = mark_of(data_dir + "/raft");
+  return ::access(mark.c_str(), F_OK) == 0 || errno != ENOENT ? mark : std::string();
+}
+
+status mark_recovering(const std::string& data_dir, const std::string& why) {
+  if (broken(rule::forgetful_recovers)) return {};
+  return replace_file(mark_of(data_dir + "/raft"), "The Raft log of this server was damaged, or left with its state. It votes for nobody until the leader has given it everything again; "
+                                                   "this file is removed then.\n" + why + "\n");
+}
+
+result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const std::atomic<bool>* full) {
+  const auto folder = data_dir + "/raft";
+  auto log = log_store::open(folder, full);
+  if (log) withdraw_consent(folder);
+  if (log || log.err().code != errc::corrupt) return log;
+  const auto what = log.err().text;
+  log::err(subsystem, "{}", what);
+  auto applied = applied_by_state(config, data_dir);
+  if (!applied) return error{applied.err().code, what + "; " + applied.err().text};
+  auto remains = read_remains(folder, *applied);
+  if (!remains) return remains.err();
+  const bool alone = is_alone(config, data_dir, remains->members);
+  if (auto s = alone ? complete_alone(folder, what, *applied, *remains) : leave_to_others(data_dir, what, *applied, *remains); !s) return s.err();
+  auto aside = begin_anew(folder, *applied, *remains);
+  if (!aside) return error{aside.err().code, what + "; no new log could be begun: " + aside.err().text};
+  withdraw_consent(folder);
+  if (alone) {
+    log::err(subsystem, "the damaged log was replaced by what the state and the log still hold: applied={} last={} kept=\"{}\"", applied->v,
+             remains->entries.empty() ? applied->v : remains->entries.back().index.v, *aside);
+  } else {
+    log::err(subsystem, "the damaged log is left to the other servers to restore, and this one votes for nobody until then: applied={} term={} kept=\"{}\"", applied->v,
+             remains->hard->first.v, *aside);
+  }
+  return log_store::open(folder, full);
+}
+
+} // namespace actord

@@ -1,0 +1,19 @@
+// A start with a damaged Raft log. What a majority acknowledged is not dropped in silence: a server of a cluster goes on with what its
+// state holds, counts for nothing until the others gave it the rest (actors/raft/core/recovery.hpp), and says so; a server that
+// is alone starts only if nothing is missing.
+#pragma once
+#include "runtime/base/error.hpp"
+#include "runtime/config/node_config.hpp"
+#include "storage/raft_log/log_store.hpp"
+#include <memory>
+#include <string>
+
+namespace actord {
+
+// The log in `data_dir`/raft, made anew where it is damaged and that is safe. full: see lmdb::environment_options.
+result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const std::atomic<bool>* full = nullptr);
+// The file that says that this server's log is not whole again yet; "" when it is.
+std::string recovery_mark(const std::string& data_dir);
+status mark_recovering(const std::string& data_dir, const std::string& why);
+
+} // namespace actord

@@ -1,0 +1,113 @@
+#include "runtime/node/restart.hpp"
+#include "storage/lmdb/fault.hpp"
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+namespace actord {
+
+namespace {
+
+constexpr std::string_view count_name = "CONSUL_ACTORD_RESTARTS="; // <number>@<unix time of the first>
+
+// Made before they are needed: a signal handler allocates nothing.
+char** arguments = nullptr;
+std::vector<char*> surroundings;
+std::string count_text;
+bool allowed = false;
+std::string mark_path, mark_text[2];
+constexpr std::array<std::string_view, 2> causes{"a fault inside of the database", "an assertion of the database"};
+
+void say(std::string_view text) { [[maybe_unused]] auto n = ::write(STDERR_FILENO, text.data(), text.size()); }
+
+// Anything but the words of a mark means that the state is not trusted, so half a mark does as well; and no mark, too.
+void mark_damaged(size_t cause) {
+  const int fd = ::open(mark_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
+  if (fd < 0) {
+    ::unlink(mark_path.c_str());
+    return;
+  }
+  [[maybe_unused]] auto n = ::write(fd, mark_text[cause].data(), mark_text[cause].size());
+  ::fsync(fd);
+  ::close(fd);
+}
+
+void leave_state(size_t cause) {
+  mark_damaged(cause);
+  say("==> The state is damaged (");
+  say(causes[cause]);
+  say("): starting anew, which rebuilds it\n");
+  restart_in_place();
+  say("==> Started anew too often: giving up\n");
+}
+
+void faulted(int signal, siginfo_t* about, void*) {
+  // One sent by somebody has no address.
+  if (about->si_code > 0 && lmdb::owner_of_fault(about->si_addr) == lmdb::owner::state) leave_state(0);
+  struct sigaction usual{};
+  usual.sa_handler = SIG_DFL;
+  ::sigaction(signal, &usual, nullptr);
+  ::raise(signal); // blocked until the handler returns
+}
+
+void asserted(lmdb::owner of, const char* text) {
+  say(text);
+  say("\n");
+  if (of == lmdb::owner::state) leave_state(1);
+}
+
+} // namespace
+
+void keep_for_restart(char** argv) {
+  arguments = argv;
+  unsigned count = 0;
+  long since = 0;
+  const long now = static_cast<long>(std::time(nullptr));
+  const std::string name(count_name.substr(0, count_name.size() - 1));
+  if (const char* text = std::getenv(name.c_str())) {
+    const char* end = text + std::strlen(text);
+    auto [at, bad] = std::from_chars(text, end, count);
+    if (bad != std::errc() || at == end || std::from_chars(at + 1, end, since).ec != std::errc()) count = 0;
+    if (since > now || now - since > restart_window.count()) count = 0;
+  }
+  ::unsetenv(name.c_str());
+  allowed = count < most_restarts;
+  count_text = std::string(count_name) + std::to_string(count + 1) + "@" + std::to_string(count == 0 ? now : since);
+  surroundings.clear();
+  for (char** e = environ; *e; ++e) surroundings.push_back(*e);
+  surroundings.push_back(count_text.data());
+  surroundings.push_back(nullptr);
+}
+
+bool may_restart() { return allowed && arguments != nullptr; }
+
+void restart_in_place() {
+  if (!may_restart()) return;
+  sigset_t faults;
+  sigemptyset(&faults);
+  sigaddset(&faults, SIGSEGV);
+  sigaddset(&faults, SIGBUS);
+  pthread_sigmask(SIG_UNBLOCK, &faults, nullptr);
+  ::syscall(SYS_close_range, 3U, ~0U, 0U); // connections, too: nobody would read from them
+  ::execve("/proc/self/exe", arguments, surroundings.data());
+}
+
+void guard_state(const std::string& folder) {
+  mark_path = folder + "/run";
+  for (size_t i = 0; i < causes.size(); ++i) mark_text[i] = "?\ndamaged\n" + std::string(causes[i]) + "\n";
+  lmdb::on_assertion(asserted);
+  struct sigaction action{};
+  action.sa_sigaction = faulted;
+  action.sa_flags = SA_SIGINFO;
+  sigemptyset(&action.sa_mask);
+  for (int signal : {SIGSEGV, SIGBUS}) ::sigaction(signal, &action, nullptr);
+}
+
+} // namespace actord

@@ -1,0 +1,94 @@
+// Threads for reads that take long, so that the other clients of a loop do not wait for them: none until the first such read, then
+// few. Each has a reader of its own. Shared by the loops of a server.
+#pragma once
+#include "runtime/base/duration.hpp"
+#include "storage/state/read_view.hpp"
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace actord {
+
+// Which reads took long the last time, by a hash of what was asked; 0 never does. Direct mapped: one that is forgotten is tried once more.
+class long_memory {
+public:
+  bool takes_long(uint64_t what) const { return what != 0 && kept_[what % kept_.size()].what == what; }
+  void took(uint64_t what, nanos time) {
+    if (what == 0) return;
+    auto& kept = kept_[what % kept_.size()];
+    if (time >= std::chrono::milliseconds(1)) kept = {what, time};
+    else if (kept.what == what && time < std::chrono::microseconds(500)) kept = {};
+  }
+  // As long as the last time; zero when it is not known.
+  nanos expected(uint64_t what) const {
+    const auto& kept = kept_[what % kept_.size()];
+    return takes_long(what) && kept.time < std::chrono::hours(1) ? kept.time : nanos{0};
+  }
+
+private:
+  struct memory {
+    uint64_t what = 0;
+    nanos time{0};
+  };
+  std::array<memory, 256> kept_{};
+};
+
+// A read made while others wait for the thread: one that finds that it has much to do stops, and is made again where nobody waits.
+class bounded_read {
+public:
+  explicit bounded_read(bool on) : on_(on), outer_(std::exchange(here(), this)) {}
+  ~bounded_read() { here() = outer_; }
+  bounded_read(const bounded_read&) = delete;
+  bounded_read& operator=(const bounded_read&) = delete;
+  bool gave_up() const { return gave_up_; }
+
+  // For who reads rows: whether this thread's read is one, whether it is to stop after so many of a key's weight, or of a whole record's, and
+  // whether it has stopped: then nothing that it found is looked at.
+  static bool on() { return here() != nullptr && here()->on_; }
+  static bool stops_at(size_t rows, size_t bytes) { return on() && (rows > 2000 || bytes > (512 << 10)) && (here()->gave_up_ = true); }
+  static bool stops_at_records(size_t records) { return stops_at(records * 4, 0); }
+  static bool stopped() { return on() && here()->gave_up_; }
+
+private:
+  static bounded_read*& here() {
+    thread_local bounded_read* of_thread = nullptr;
+    return of_thread;
+  }
+  bool on_, gave_up_ = false;
+  bounded_read* outer_;
+};
+
+class long_reads {
+public:
+  using job = std::function<void(reader&)>;
+  // Without a store (on a client agent) its readers show nothing.
+  long_reads(state_store* store, size_t most_threads) : store_(store), most_(most_threads) {}
+  ~long_reads() { stop(); }
+  // In the order of asking, but what takes little (twenty milliseconds, as far as is known) before what takes much, four to one. False
+  // when there is no thread and none can be made: the caller does it itself.
+  bool submit(job j, nanos expected = nanos{0}); // any thread
+  // Waits for the jobs under way; those that have not begun are dropped.
+  void stop();
+
+private:
+  void run();
+  state_store* store_;
+  const size_t most_;
+  std::mutex mutex_; // of all below
+  std::condition_variable news_;
+  bool may_take_much() const;  // the lock is held, here and below
+  job next(bool& is_much);
+  std::deque<job> little_, much_;
+  size_t running_much_ = 0;
+  int little_in_turn_ = 0;
+  std::vector<std::thread> threads_;
+  size_t idle_ = 0;
+  bool stopping_ = false;
+};
+
+} // namespace actord

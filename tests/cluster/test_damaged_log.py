@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""The Raft log of one of three servers is damaged while it is down, in several ways: it starts, says so, votes for nobody until it has
+everything again, and no acknowledged write is missing. The same on a server that is alone, where nobody else has what was lost.
+test_damaged_log.py [--seed N]"""
+import argparse
+import glob
+import os
+import random
+import re
+import shutil
+import signal
+import time
+
+from agent import Agent, eventually, main
+from cluster import Cluster
+
+PAGE = 4096
+
+
+def step(text):
+    print(f"  {time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def zero_pages(path, rng):
+    """All but the two heads."""
+    with open(path, "r+b") as f:
+        size = f.seek(0, os.SEEK_END)
+        f.seek(2 * PAGE)
+        f.write(b"\0" * (size - 2 * PAGE))
+
+
+def cut_in_half(path, rng):
+    os.truncate(path, os.path.getsize(path) // 2 // PAGE * PAGE)
+
+
+def flip_bits(path, rng):
+    """A bit in each page, so that pages that are in use are hit."""
+    with open(path, "r+b") as f:
+        size = f.seek(0, os.SEEK_END)
+        for page in range(2, size // PAGE):
+            at = page * PAGE + rng.randrange(16, PAGE)
+            f.seek(at)
+            byte = f.read(1)[0]
+            f.seek(at)
+            f.write(bytes([byte ^ 1 << rng.randrange(8)]))
+
+
+def lose_head(path, rng):
+    with open(path, "r+b") as f:
+        f.write(b"\0" * 2 * PAGE)
+
+
+def remove(path, rng):
+    os.remove(path)
+
+
+WAYS = [zero_pages, cut_in_half, flip_bits, lose_head, remove]
+
+
+def put(cluster, written, count):
+    cluster.wait_writable(30)
+    connection = cluster.wait_leader().connection()
+    for _ in range(count):
+        key, value = f"k/{len(written)}", f"value {len(written)} " + "x" * 300
+        connection.request("PUT", f"/v1/kv/{key}", body=value)
+        answer = connection.getresponse()
+        assert answer.read().strip() == b"true", key
+        written[key] = value
+
+
+def holds(server, written):
+    for key, value in written.items():
+        status, _, body = server.request("GET", f"/v1/kv/{key}?stale&raw")
+        assert status == 200 and body.decode() == value, f"{server.name}: {key}: {status} {body[:40]!r}"
+
+
+def this_start(server):
+    return server.log(1 << 22).rsplit("--- start", 1)[1]
+
+
+def whole_again(cluster, server):
+    eventually(f"{server.name} says that its log is whole again", 30, lambda: "the log is whole again" in this_start(server))
+    assert not os.path.exists(os.path.join(server.data_dir, "raft", "recovering"))
+    cluster.wait_caught_up(server, 30)
+
+
+def damaged_among_three(cluster, rng):
+    written = {}
+    cluster.start()
+    put(cluster, written, 200)
+    for n, way in enumerate(WAYS):
+        leads = n % 2 == 0
+        server = cluster.wait_leader() if leads else cluster.followers()[0]
+        server.kill(signal.SIGKILL if n % 3 else signal.SIGTERM)
+        put(cluster, written, 30)
+        way(os.path.join(server.data_dir, "raft", "data.mdb"), rng)
+        if n == 2:  # nobody leads while the only others are one that knows and one that forgot
+            knows, follower = cluster.wait_leader(), cluster.followers()[0]
+            knows.kill()
+            server.start()
+            eventually("it says that its log is damaged", 20, lambda: "is damaged" in this_start(server))
+            eventually("nobody leads", 20, lambda: all(s.json("GET", "/v1/status/leader") == "" for s in (server, follower)))
+            time.sleep(4)  # some election time-outs: the one that forgot gives no vote
+            assert all(s.json("GET", "/v1/status/leader") == "" for s in (server, follower)), "a server that forgot its log has voted"
+            knows.start()
+        else:
+            server.start()
+        whole_again(cluster, server)
+        log = this_start(server)
+        assert re.search(r"\[ERROR\].*the Raft log in .* is damaged", log), log[:3000]
+        if way is not remove:
+            assert glob.glob(os.path.join(server.data_dir, "raft", "data.mdb.damaged-*")), os.listdir(os.path.join(server.data_dir, "raft"))
+        put(cluster, written, 20)
+        for s in cluster.servers:
+            cluster.wait_caught_up(s, 30)
+            holds(s, written)
+        # It counts again: with it and one other there is a majority.
+        third = next(s for s in cluster.servers if s is not server and s is not cluster.wait_leader())
+        third.kill()
+        put(cluster, written, 5)
+        third.start()
+        cluster.wait_caught_up(third, 30)
+        step(f"{way.__name__}: {server.name} ({'led' if leads else 'followed'}) was caught up, {len(written)} keys everywhere")
+
+
+def damaged_alone(binary, rng):
+    with Agent(binary) as agent:
+        agent.start()
+        for n in range(50):
+            assert agent.request("PUT", f"/v1/kv/a/{n}", body="x")[2].strip() == b"true"
+        agent.kill(signal.SIGTERM)
+        raft = os.path.join(agent.data_dir, "raft")
+        file = os.path.join(raft, "data.mdb")
+        zero_pages(file, rng)
+        agent.start()
+        assert len(agent.json("GET", "/v1/kv/a?keys")) == 50
+        assert glob.glob(file + ".damaged-*")
+        step("alone, closed in order: the state holds all that there was")
+
+        assert agent.request("PUT", "/v1/kv/b", body="x")[2].strip() == b"true"
+        agent.kill()
+        zero_pages(file, rng)
+        damaged = open(file, "rb").read()
+        shutil.rmtree(os.path.join(agent.data_dir, "state"))
+        agent.start(wait=False)
+        assert agent.process.wait(20) == 1, agent.log()
+        assert "no other server has them" in agent.log() and "entries from 1 on" in agent.log(), agent.log()
+        assert open(file, "rb").read() == damaged, "something was done to the damaged log"
+        step("alone, with neither state nor log: it does not start, and says what to do")
+
+        open(os.path.join(raft, "discard-damaged-log"), "w").close()
+        agent.start()
+        assert agent.request("GET", "/v1/kv/b")[0] == 404
+        assert not os.path.exists(os.path.join(raft, "discard-damaged-log"))
+        assert any(open(kept, "rb").read() == damaged for kept in glob.glob(file + ".damaged-*")), "the damaged log is not kept"
+        step("told to go on without, it does, and keeps the damaged file")
+
+
+def test(args):
+    rng = random.Random(args.seed)
+    print(f"seed {args.seed}", flush=True)
+    with Cluster(3, args.binary) as cluster:
+        try:
+            damaged_among_three(cluster, rng)
+        except (AssertionError, OSError) as e:
+            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
+    damaged_alone(args.binary, rng)
+
+
+if __name__ == "__main__":
+    p = argparse.ArgumentParser()
+    p.add_argument("--binary")
+    p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    main(test, p.parse_args())

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""The disk fails once below a database while a server runs, where LMDB then refuses everything: the server starts anew in its place, by itself, and
+what it acknowledged is there.   test_lost_database.py"""
+import os
+
+from agent import Agent, default_binary, eventually, main
+
+
+def lose(path, library):
+    with Agent() as a:
+        trigger = os.path.join(a.folder, "trigger")
+        # AddressSanitizer, where the server has it, wants to be the first library.
+        sanitizer = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        a.environment = {**sanitizer, "LD_PRELOAD": library, "ACTORD_FAIL_TRIGGER": trigger, "ACTORD_FAIL_PATH": path}
+        a.start()
+        acknowledged = 0
+        for n in range(20):
+            acknowledged += a.request("PUT", f"/v1/kv/k/{n}", body=b"v")[0] == 200
+        assert acknowledged == 20, f"{acknowledged} of 20 keys were written before"
+        pid = a.process.pid
+        open(trigger, "w").close()
+
+        def written():
+            return a.request("PUT", "/v1/kv/after", body=b"v", timeout=5)[2].strip() == b"true" and not os.path.exists(trigger)
+
+        took = eventually(f"keys are written again after {path} failed", 60, written)
+        keys = a.json("GET", "/v1/kv/?keys")
+        assert {f"k/{n}" for n in range(20)} <= set(keys), keys
+        assert a.process.poll() is None and a.process.pid == pid, "another process serves"
+        with open(a.log_path, errors="replace") as log:
+            assert "starting anew in place" in log.read(), a.log()
+        print(f"  {path}: written again after {took:.1f} s")
+
+
+def test():
+    library = os.path.join(os.path.dirname(default_binary()), "tests", "libfailing_writes.so")
+    assert os.path.exists(library), f"{library} is not built"
+    for path in ("state/data.mdb", "raft/data.mdb"):
+        lose(path, library)
+
+
+if __name__ == "__main__":
+    main(test)

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""The packages that deploy/package made, looked at and used as on fresh machines: check.py [--packages FOLDER] [--only WORD]
+Needs root, mmdebstrap and apt's network."""
+import argparse
+import filecmp
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import traceback
+
+from roots import ROOT, Roots, patience, run
+
+MOST_BYTES = 30 << 20
+MOST_EXPOSED = 2.0
+UNIT = os.path.join(ROOT, "deploy", "systemd", "consul-actord.service")
+MOUNTS = [(ROOT, "/repository")]  # README and the test that types it; the tour starts nothing else of it
+TOUR = ("python3", "/repository/tests/cluster/test_tour.py", "--inside")
+
+
+class Packages:
+    def __init__(self, folder):
+        self.folder = folder
+        self.file = os.path.join(folder, "consul-actord")
+        (self.deb,), (self.image,) = (glob.glob(os.path.join(folder, end)) for end in ("*.deb", "*.oci.tar"))
+
+    def all(self):
+        return [self.file, self.deb, self.image]
+
+
+def needed(file):
+    return [line.split()[1] for line in run("objdump", "-p", file).splitlines() if line.strip().startswith("NEEDED")]
+
+
+# ---- each check is given the packages and a Debian root that nothing was done to
+
+
+def file_needs_libc_only(packages, _):
+    others = [name for name in needed(packages.file) if not re.fullmatch(r"(libc|libm)\.so\.6|ld-linux.*", name)]
+    assert not others, others
+    size = os.path.getsize(packages.file)
+    assert size <= MOST_BYTES, size
+    print(f"  {size} bytes")
+
+
+def file_runs_alone(packages, debian):
+    """In a root of the file, libc, libm and the loader."""
+    root = debian.roots.empty("alone")
+    root.put(packages.file, "consul-actord")
+    for library in re.findall(r"/\S+", run("ldd", packages.file)):
+        if os.path.isfile(library) and library != packages.file:
+            root.put(library, library)
+    agent = subprocess.Popen(root.command("/consul-actord", "agent", "-dev"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={})
+    began = time.monotonic()
+    try:
+        seen = []
+        for line in agent.stdout:
+            seen.append(line)
+            if "agent running!" in line:
+                break
+        assert seen and "agent running!" in seen[-1], "".join(seen)
+        print(f"  up after {time.monotonic() - began:.2f} s")
+    finally:
+        agent.kill()
+        agent.wait()
+
+
+def unit_is_confined(*_):
+    text = subprocess.run(["systemd-analyze", "security", "--offline=true", UNIT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+    score = float(re.search(r"exposure level for \S+: ([0-9.]+)", text).group(1))
+    assert score <= MOST_EXPOSED, text
+    print(f"  exposed by {score}")
+
+
+def made_twice_the_same(packages, _):
+    with tempfile.TemporaryDirectory() as again:
+        run(os.path.join(ROOT, "deploy", "package"), "--output", again)
+        other = Packages(again)
+        different = [os.path.basename(a) for a, b in zip(packages.all(), other.all()) if os.path.basename(a) != os.path.basename(b) or not filecmp.cmp(a, b, shallow=False)]
+        assert not different, different
+
+
+def run_takes_it_while_it_fits(packages, _):
+    """deploy/run builds nothing when the package is of its sources, and knows when it is not."""
+    with tempfile.TemporaryDirectory() as tree:
+        for name in ("CMakeLists.txt", "runtime", "storage", "actors", "api", "deploy"):
+            run("cp", "-a", os.path.join(ROOT, name), tree)
+        os.makedirs(os.path.join(tree, "build"))
+        os.symlink(packages.folder, os.path.join(tree, "build", "package"))
+        said = run(os.path.join(tree, "deploy", "run"), "-help")
+        assert "taking build/package/consul-actord" in said and "Usage: consul agent" in said, said
+        digest = lambda: run("bash", "-c", f"source {tree}/deploy/prepare; sources_digest")
+        before = digest()
+        with open(os.path.join(tree, "runtime", "node", "main.cpp"), "a") as f:
+            f.write("// changed\n")
+        assert digest() != before
+
+
+def file_runs_the_tour(packages, debian):
+    root = debian.roots.copy(debian, "file")
+    root.put(packages.file, "/usr/local/bin/consul-actord")
+    print(root.run(*TOUR, mounts=MOUNTS, env={"ACTORD_BINARY": "/usr/local/bin/consul-actord"}), end="")
+
+
+def deb_installs_upgrades_and_goes(packages, debian):
+    root = debian.roots.copy(debian, "deb")
+    before, users = root.files(), [open(root / f"etc/{name}").read() for name in ("passwd", "group")]
+    root.put(packages.deb, "/tmp/first.deb", 0o644)
+    root.put(os.path.join(ROOT, "tests", "package", "by_hand.py"), "/tmp/by_hand.py")
+    root.run("apt-get", "install", "-y", "/tmp/first.deb")
+    # The unit's user reads what root sets up, and nobody else does.
+    root.run("consul-actord", "cluster", "init", "-bind=127.0.0.1", "/etc/consul-actord.d")
+    assert root.run("stat", "-c", "%U:%G %a", "/etc/consul-actord.d/agent.hcl").strip() == "root:consul-actord 640"
+    said = root.run("python3", "/tmp/by_hand.py", "consul-actord kv put kept yes", "consul-actord members -status=alive | wc -l")
+    assert said.splitlines()[:2] == ["Success! Data written to: kept", "2"], said
+    print("  " + said.splitlines()[-1])
+    for page in ("man1/consul-actord.1.gz", "man5/consul-actord.hcl.5.gz"):
+        assert os.path.isfile(root / f"usr/share/man/{page}"), page
+    ask = "source /usr/share/bash-completion/completions/consul-actord; complete -p consul-actord; COMP_LINE='consul-actord kv p' COMP_POINT=18 consul-actord"
+    completed = root.run("bash", "-c", ask).splitlines()
+    assert completed == ["complete -C 'consul-actord' consul-actord", "put"], completed
+
+    with tempfile.TemporaryDirectory() as later:
+        os.symlink(packages.file, os.path.join(later, "consul-actord"))
+        version = re.search(r"\+(\d{14})_", packages.deb).group(1)
+        epoch = int(run("date", "-u", "-d", f"{version[:8]} {version[8:10]}:{version[10:12]}:{version[12:]}", "+%s")) + 60
+        run(os.path.join(ROOT, "deploy", "packaging", "make_deb"), later, os.path.join(ROOT, "build", "release", "man_pages"),
+            env={**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C"})
+        root.put(glob.glob(os.path.join(later, "*.deb"))[0], "/tmp/second.deb", 0o644)
+    installed = lambda: root.run("dpkg-query", "-W", "-f", "${Version}", "consul-actord")
+    first = installed()
+    root.run("apt-get", "install", "-y", "/tmp/second.deb")
+    assert installed() > first, (first, installed())
+    assert root.run("python3", "/tmp/by_hand.py", "consul-actord kv get kept").splitlines()[0] == "yes"
+
+    root.run("apt-get", "remove", "-y", "consul-actord")
+    assert os.path.isdir(root / "var/lib/consul-actord") and os.path.isfile(root / "etc/consul-actord.d/agent.hcl"), "remove took what only purge may take"
+    root.run("apt-get", "purge", "-y", "consul-actord")
+    left = {name for name in root.files() - before if not re.fullmatch(r"etc/(passwd|group|shadow|gshadow|subuid|subgid)-", name)}
+    assert not left, sorted(left)
+    assert before <= root.files() | {"var/log/consul-actord"}, sorted(before - root.files())
+    assert users == [open(root / f"etc/{name}").read() for name in ("passwd", "group")], "the user is still there"
+
+
+def deb_runs_the_tour(packages, debian):
+    root = debian.roots.copy(debian, "deb-tour")
+    root.put(packages.deb, "/tmp/x.deb", 0o644)
+    root.run("apt-get", "install", "-y", "/tmp/x.deb")
+    print(root.run(*TOUR, mounts=MOUNTS, env={"ACTORD_BINARY": "/usr/bin/consul-actord"}), end="")
+
+
+def unpacked(packages, debian, name):
+    """The image as a root, every digest held against what it names; and its settings."""
+    root = debian.roots.empty(name)
+    with tarfile.open(packages.image) as image:
+        def blob(described):
+            data = image.extractfile("blobs/" + described["digest"].replace(":", "/")).read()
+            assert hashlib.sha256(data).hexdigest() == described["digest"].split(":")[1] and len(data) == described["size"], described
+            return data
+        manifest = json.loads(blob(json.loads(image.extractfile("index.json").read())["manifests"][0]))
+        settings = json.loads(blob(manifest["config"]))
+        assert len(manifest["layers"]) == 1
+        path = root / "tmp/layer"
+        with open(path, "wb") as f:
+            f.write(blob(manifest["layers"][0]))
+    run("tar", "-C", root.path, "--numeric-owner", "-xpzf", path)
+    os.unlink(path)
+    return root, settings["config"]
+
+
+def image_runs_as_its_user(packages, debian):
+    root, settings = unpacked(packages, debian, "image")
+    assert filecmp.cmp(packages.file, root / "usr/bin/consul-actord", shallow=False)
+    assert settings["User"].split(":")[0] not in ("0", "root"), settings["User"]
+    sets_user_id = [name for name in root.files() if os.lstat(root / name).st_mode & 0o6000]
+    assert not sets_user_id, sets_user_id
+    health = " ".join(settings["Healthcheck"]["Test"][1:])
+    start = " ".join([*settings["Entrypoint"], *settings["Cmd"], "-server", "-bootstrap-expect=1", "-bind=127.0.0.1"])
+    # The image has no shell: the one that waits is outside of it, in the same network.
+    inside = f"chroot --userspec={settings['User']} {root.path} "
+    script = f"""{inside}{start} >{debian.roots.folder}/image.log 2>&1 & pid=$!
+      for i in $(seq {int(patience(60) * 10)}); do {inside}{health} >/dev/null 2>&1 && break; sleep 0.1; done
+      {inside}{health} && {inside}/usr/bin/consul-actord kv put a b && kill $pid"""
+    run(*root.beside(script), env={**os.environ, **dict(v.split("=", 1) for v in settings["Env"]), "PATH": os.environ["PATH"]})
+
+
+def image_runs_the_tour(packages, debian):
+    """All of it but for the commands that the agent gives to a shell, which the image has not."""
+    root = debian.roots.copy(debian, "image-tour")
+    image, _ = unpacked(packages, debian, "image-tour/image")
+    wrapper = root / "usr/local/bin/consul-actord"
+    with open(wrapper, "w") as f:
+        f.write('#!/bin/sh\nexec chroot /image /usr/bin/consul-actord "$@"\n')
+    os.chmod(wrapper, 0o755)
+    mounts = [*MOUNTS, (root / "tmp", "/image/tmp"), (os.path.join(ROOT, "deploy"), "/image/deploy"), (root / "dev", "/image/dev"), (root / "proc", "/image/proc")]
+    print(root.run(*TOUR, "--no-shell", mounts=mounts, env={"ACTORD_BINARY": "/usr/local/bin/consul-actord"}), end="")
+
+
+CHECKS = (file_needs_libc_only, file_runs_alone, unit_is_confined, made_twice_the_same, run_takes_it_while_it_fits, file_runs_the_tour, deb_installs_upgrades_and_goes, deb_runs_the_tour,
+          image_runs_as_its_user, image_runs_the_tour)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--packages", default=os.path.join(ROOT, "build", "package"))
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    missing = [name for name in ("mmdebstrap", "unshare", "systemd-analyze") if not shutil.which(name)]
+    if os.geteuid() != 0 or missing:
+        print(f"skipped: the packages are tried in roots of their own, which needs root and mmdebstrap, unshare, systemd-analyze (missing: {missing})")
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    packages, passed, failed = Packages(options.packages), 0, 0
+    with Roots() as roots:
+        debian = roots.debian()
+        debian.roots = roots
+        for check in CHECKS:
+            if options.only not in check.__name__:
+                continue
+            began = time.monotonic()
+            try:
+                check(packages, debian)
+                passed += 1
+                print(f"ok {check.__name__} ({time.monotonic() - began:.0f} s)", flush=True)
+            except Exception as e:
+                failed += 1
+                if not isinstance(e, AssertionError):
+                    traceback.print_exc(file=sys.stdout)
+                print(f"FAILED {check.__name__}: {e}", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+#include "runtime/base/thread_start.hpp"
+#include <doctest/doctest.h>
+#include <fstream>
+#include <mutex>
+#include <sys/resource.h>
+#include <unistd.h>
+
+using namespace actord;
+
+namespace {
+
+uint64_t address_space() {
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+} // namespace
+
+TEST_CASE("a thread runs under its name and is joined") {
+  bool ran = false;
+  auto t = start_thread("one", [&] { ran = true; });
+  REQUIRE(t.ok());
+  t->join();
+  CHECK(ran);
+  CHECK(can_have_threads(8).ok());
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("threads that cannot be had are an error that says where to look, not the end of the process") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
+  rlimit tight = before;
+  tight.rlim_cur = address_space() + (24 << 20); // stacks of two threads, perhaps
+  REQUIRE(::setrlimit(RLIMIT_AS, &tight) == 0);
+  auto many = can_have_threads(64);
+  std::vector<std::thread> made;
+  result<std::thread> last = error(errc::internal, "");
+  bool stop = false;
+  std::mutex lock;
+  lock.lock();
+  while (!stop && made.size() < 64) {
+    last = start_thread("held", [&] { std::lock_guard wait(lock); });
+    if (last) made.push_back(std::move(*last));
+    else stop = true;
+  }
+  lock.unlock();
+  for (auto& t : made) t.join();
+  REQUIRE(::setrlimit(RLIMIT_AS, &before) == 0);
+  REQUIRE_FALSE(many.ok());
+  CHECK(many.err().text.find("of the 64 that the agent needs") != std::string::npos);
+  REQUIRE(stop);
+  CHECK(last.err().text.find("cannot start thread held: ") == 0);
+  CHECK(last.err().text.find("ulimit -v") != std::string::npos);
+}
+#endif

@@ -1,0 +1,95 @@
+#include "runtime/net/turn_queue.hpp"
+#include <doctest/doctest.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+using namespace actord;
+using namespace actord::net;
+
+TEST_CASE("handlers that ask for another turn are served in the order of asking, behind those who have an event, and withdrawing takes it back") {
+  auto loop = std::move(*io_loop::make());
+  turn_queue turns(*loop);
+  int p[2];
+  REQUIRE(::pipe(p) == 0);
+  std::string order;
+  struct greedy : turn_taker {
+    io_loop* loop;
+    turn_queue* turns;
+    std::string* order;
+    char name;
+    greedy(io_loop* l, turn_queue* t, std::string* o, char n) : loop(l), turns(t), order(o), name(n) {}
+    void on_turn() override {
+      *order += name;
+      if (order->size() < 60) turns->again(this);
+      else loop->stop();
+    }
+  };
+  greedy a(loop.get(), &turns, &order, 'a'), b(loop.get(), &turns, &order, 'b'), gone(loop.get(), &turns, &order, 'x');
+  struct good : io_handler {
+    int fd = -1;
+    std::string* order = nullptr;
+    void on_io(uint32_t) override { *order += '.'; } // level-triggered, and nobody reads: an event in every iteration
+  } c;
+  c.fd = p[0];
+  c.order = &order;
+  REQUIRE(loop->watch(p[0], EPOLLIN, &c).ok());
+  REQUIRE(::write(p[1], "x", 1) == 1);
+  loop->post([&] {
+    turns.again(&a);
+    turns.again(&gone);
+    turns.again(&b);
+    turns.again(&a); // asking twice is asking once
+    turns.withdraw(&gone);
+  });
+  loop->run();
+  CHECK(order.find('x') == order.npos);
+  // The good one is served before each round of the greedy ones, and these take turns.
+  size_t since = 0;
+  for (size_t i = order.find('a'), last = 0; i < order.size(); ++i) {
+    if (order[i] == '.') {
+      since = 0;
+      continue;
+    }
+    CHECK(++since <= 2);
+    CHECK(order[i] != last);
+    last = static_cast<unsigned char>(order[i]);
+  }
+}
+
+TEST_CASE("however many ask for another turn and however long theirs are, one with an event waits for one of them and the budget at most") {
+  auto loop = std::move(*io_loop::make());
+  turn_queue turns(*loop);
+  int p[2];
+  REQUIRE(::pipe(p) == 0);
+  int served = 0, longest = 0, since = 0, events = 0;
+  struct slow : turn_taker {
+    std::function<void(slow&)> f;
+    void on_turn() override { f(*this); }
+  };
+  std::vector<slow> many(64);
+  for (auto& s : many)
+    s.f = [&](slow& self) {
+      const auto until = io_loop::clock::now() + turn_queue::budget;
+      while (io_loop::clock::now() < until) continue;
+      longest = std::max(longest, ++since);
+      ++served;
+      turns.again(&self);
+    };
+  struct good : io_handler {
+    std::function<void()> f;
+    void on_io(uint32_t) override { f(); }
+  } c;
+  c.f = [&] {
+    since = 0;
+    if (++events == 200) loop->stop();
+  };
+  REQUIRE(loop->watch(p[0], EPOLLIN, &c).ok());
+  REQUIRE(::write(p[1], "x", 1) == 1);
+  loop->post([&] {
+    for (auto& s : many) turns.again(&s);
+  });
+  loop->run();
+  CHECK(longest == 1);
+  CHECK(served >= 90);
+  for (auto& s : many) turns.withdraw(&s);
+}
