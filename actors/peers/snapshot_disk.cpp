@@ -1,33 +1,39 @@
 #include "actors/peers/snapshot_disk.hpp"
-#include "actors/peers/core/snapshot_pace.hpp"
+#include "runtime/base/thread_start.hpp"
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace actord::peer {
 
 namespace {
 
+constexpr uint64_t on_their_way = 512 << 10; // bytes
+
 struct disk_state {
   static inline const char* name = "snapshot-disk";
   struct file {
     int fd = -1;
-    uint64_t synced = 0;
-    sync_portion portion; // a little at a time, so that the last sync and the Raft log's do not wait long
+    uint64_t settled = 0; // so far it was waited for the disk to have the bytes
   };
   std::map<uint64_t, file> files;
+  bool gives_way = false;
 
   ~disk_state() {
     for (auto& [transfer, f] : files) ::close(f.fd);
+  }
+  // Not when it is made, which another thread does.
+  void in_background() {
+    if (!std::exchange(gives_way, true)) lower_thread_priority();
   }
   static error failed(const std::string& what) {
     const int code = errno;
@@ -65,6 +71,20 @@ struct disk_state {
     return out;
   }
 
+  // Each piece goes to the disk at once, and not many are on their way: the syncs of a Raft log on the same disk, which wait for all
+  // that it was given, then wait for little. Whether all of it arrived is what the last sync says.
+  static error write_back(file& f, const disk_write& m) {
+    const auto end = m.offset + m.bytes.size();
+    if (::sync_file_range(f.fd, static_cast<off64_t>(m.offset), static_cast<off64_t>(m.bytes.size()), SYNC_FILE_RANGE_WRITE) != 0)
+      return ::fdatasync(f.fd) == 0 ? error() : failed("cannot sync " + m.path); // not every file system can
+    if (end < f.settled + 2 * on_their_way) return {};
+    const auto from = std::exchange(f.settled, end - on_their_way);
+    if (::sync_file_range(f.fd, static_cast<off64_t>(from), static_cast<off64_t>(f.settled - from),
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0)
+      return failed("cannot write " + m.path);
+    return {};
+  }
+
   error write_all(const disk_write& m) {
     if (m.offset == 0 && !files.contains(m.transfer))
       if (auto e = open(m.transfer, m.path, O_WRONLY | O_CREAT | O_TRUNC); e.code != errc::none) return e;
@@ -76,15 +96,8 @@ struct disk_state {
       if (n <= 0) return failed("cannot write " + m.path);
       done += static_cast<size_t>(n);
     }
-    const auto end = m.offset + m.bytes.size();
-    if (end - f->second.synced >= f->second.portion.bytes() || m.last) {
-      const auto began = std::chrono::steady_clock::now();
-      if (::fdatasync(f->second.fd) != 0) return failed("cannot sync " + m.path);
-      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began);
-      if (!m.last) f->second.portion.took(end - f->second.synced, took.count());
-      f->second.synced = end;
-    }
-    if (!m.last) return {};
+    if (!m.last) return write_back(f->second, m);
+    if (::fdatasync(f->second.fd) != 0) return failed("cannot sync " + m.path);
     forget(m.transfer);
     const auto folder = std::filesystem::path(m.path).parent_path();
     const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -100,8 +113,12 @@ caf::behavior disk_behavior(caf::stateful_actor<disk_state>* self, int) {
   auto answer = [self](auto message) { self->send(caf::actor_cast<caf::actor>(self->current_sender()), std::move(message)); };
   return {
       [self, answer](const disk_open& m) { answer(self->state.open(m)); },
-      [self, answer](const disk_read& m) { answer(self->state.read(m)); },
+      [self, answer](const disk_read& m) {
+        self->state.in_background();
+        answer(self->state.read(m));
+      },
       [self, answer](const disk_write& m) {
+        self->state.in_background();
         auto failure = self->state.write_all(m);
         answer(disk_write_done{m.transfer, m.offset + m.bytes.size(), m.last, std::move(failure)});
       },

@@ -10,7 +10,7 @@ namespace actord::peer {
 
 namespace {
 
-constexpr size_t chunk_size = 256 << 10;
+constexpr size_t chunk_size = 64 << 10;
 constexpr uint64_t window = 4 << 20; // so that the line goes on while the receiver syncs
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/duration.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/thread_start.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/state/store.hpp"
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <optional>
 #include <unistd.h>
+#include <utility>
 
 namespace actord {
 namespace {
@@ -82,20 +84,23 @@ struct snapshot_state {
   }
 };
 
-snapshot_handle::behavior_type snapshot_behavior(snapshot_state::pointer self, state_store* store, log_store* log, raft_handle raft, snapshot_policy policy) {
+snapshot_handle::behavior_type snapshot_behavior(snapshot_state::pointer self, state_store* store, log_store* log, raft_handle raft, snapshot_policy policy, bool detached) {
   self->state.store = store;
   self->state.log = log;
   self->state.raft = std::move(raft);
   self->state.policy = policy;
   self->state.arm();
-  return {[self](snapshot_tick) { self->state.tick(); }};
+  return {[self, detached, gives_way = false](snapshot_tick) mutable {
+    if (detached && !std::exchange(gives_way, true)) lower_thread_priority();
+    self->state.tick();
+  }};
 }
 
 } // namespace
 
 snapshot_handle spawn_snapshot_actor(caf::actor_system& system, state_store& store, log_store& log, raft_handle raft, snapshot_policy policy, bool detached) {
-  if (!detached) return system.spawn(snapshot_behavior, &store, &log, std::move(raft), policy);
-  return system.spawn<caf::detached>(snapshot_behavior, &store, &log, std::move(raft), policy);
+  if (!detached) return system.spawn(snapshot_behavior, &store, &log, std::move(raft), policy, false);
+  return system.spawn<caf::detached>(snapshot_behavior, &store, &log, std::move(raft), policy, true);
 }
 
 } // namespace actord

@@ -1,6 +1,7 @@
 #include "runtime/base/thread_start.hpp"
 #include <mutex>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <system_error>
 #include <vector>
 
@@ -39,6 +40,11 @@ status can_have_threads(size_t count) {
   }
   for (auto& t : made) t.join();
   return outcome;
+}
+
+void lower_thread_priority() {
+  constexpr int background = 10;
+  if (::getpriority(PRIO_PROCESS, 0) < background) ::setpriority(PRIO_PROCESS, 0, background); // 0: the calling thread, in Linux
 }
 
 } // namespace actord

@@ -13,4 +13,8 @@ result<std::thread> start_thread(const std::string& name, std::function<void()> 
 // Whether that many threads more can be had at once. For libraries that make theirs without asking.
 status can_have_threads(size_t count);
 
+// For a thread that works in the background: whoever else wants a processor goes before it (its nice value, which Linux keeps for each
+// thread, becomes 10). Without it a log's thread that wakes may wait for a time slice to end. It cannot be taken back.
+void lower_thread_priority();
+
 } // namespace actord

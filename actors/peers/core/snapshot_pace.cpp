@@ -13,8 +13,6 @@ constexpr uint64_t few = 4;           // the same where hardly anybody writes, f
 constexpr uint64_t steps = 512;       // of a rate that was too high, per look near it
 constexpr uint64_t forgotten = 8;     // the part of it that is not believed any more when less is too much as well
 constexpr uint64_t least_told = 2 << 20; // bytes: less on its way says nothing about the receiver
-constexpr int64_t sync_target_us = 5'000;
-constexpr uint64_t smallest_sync = 256 << 10, largest_sync = 16 << 20;
 } // namespace
 
 void write_baseline::look(int64_t now_us, const latency_counts& so_far) {
@@ -45,7 +43,7 @@ void snapshot_pace::lower_to(uint64_t rate, uint64_t too_high) {
 }
 
 void snapshot_pace::grow() {
-  uint64_t more = rate_ / 4;
+  uint64_t more = rate_ / 8; // doubled in 60 ms: writes that it makes slow are known when they end
   if (const auto near = bound_ / 4 * 3; bound_ != 0 && rate_ < near) {
     more = std::min(more, near - rate_);
   } else if (bound_ != 0) {
@@ -105,12 +103,6 @@ bool snapshot_pace::take(int64_t now_us, uint64_t bytes) {
 int64_t snapshot_pace::wait_us(uint64_t bytes) const {
   const double missing = static_cast<double>(bytes) - allowance_;
   return missing <= 0 ? 0 : static_cast<int64_t>(missing * 1e6 / static_cast<double>(rate_)) + 1;
-}
-
-void sync_portion::took(uint64_t bytes, int64_t us) {
-  const auto fits = static_cast<double>(bytes) * static_cast<double>(sync_target_us) / static_cast<double>(std::max<int64_t>(1, us));
-  const auto next = std::clamp(fits, static_cast<double>(bytes_) / 2, static_cast<double>(bytes_) * 2);
-  bytes_ = std::clamp(static_cast<uint64_t>(next), smallest_sync, largest_sync);
 }
 
 } // namespace actord::peer

