@@ -4,12 +4,12 @@ each heal, memory bounded.   storm.py [--minutes N | --rounds N] [--clients N] [
 [--binary B]"""
 import argparse
 import collections
+import contextlib
 import http.client
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
@@ -18,6 +18,7 @@ from clients import Load
 from cluster import Cluster
 from net import Network
 from patience import LIMIT
+from small_disk import small_disk
 
 HEAL_LIMIT = 5.0
 MEMORY_LIMIT = 256 << 10  # KiB of a server; the load is small, and so is the state
@@ -263,20 +264,15 @@ def storm_of(args, network):
     rng = random.Random(args.seed)
     place = network.place if network else None
     with Cluster(args.servers, args.binary, extra=QUICK, place=place, keep=args.keep) as cluster:
-        disk = mount_small(cluster.servers[0].data_dir) if os.geteuid() == 0 and not args.no_disk else None
-        try:
-            storm = Storm(cluster, network, rng, disk, args.scale)
+        first = cluster.servers[0].data_dir
+        with small_disk(first, DISK_SIZE) if os.geteuid() == 0 and not args.no_disk else contextlib.nullcontext(False) as mounted:
+            storm = Storm(cluster, network, rng, first if mounted else None, args.scale)
             kinds = [k for k in storm.kinds() if not args.only or k in args.only.split(",")]
             storm.say(f"seed {args.seed}, {args.servers} servers, {args.clients} clients, faults: {' '.join(kinds)}")
             for why in storm.skipped:
                 print(f"skipped: {why}")
             storm.say(f"formed, writable after {cluster.start():.2f} s, logs in {cluster.folder}")
             return rounds(storm, args, kinds)
-        finally:
-            if disk:
-                for server in cluster.servers:
-                    server.kill()
-                subprocess.run(["umount", disk], check=False)
 
 
 def rounds(storm, args, kinds):
@@ -319,13 +315,6 @@ def rounds(storm, args, kinds):
     good = not failure and not storm.notes and number > 0
     print(f"{int(good)} passed, {int(not good)} failed, {len(storm.skipped)} skipped")
     return 0 if good else 1
-
-
-def mount_small(folder):
-    """A small file system for one data directory, or None where it cannot be mounted."""
-    os.makedirs(folder, exist_ok=True)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "none", folder], capture_output=True, check=False)
-    return folder if done.returncode == 0 else None
 
 
 def main(words=None):

@@ -13,6 +13,7 @@ import tempfile
 import time
 
 from agent import Agent, Http, children, default_binary, eventually, free_ports, main, patience, skip
+from small_disk import small_disk
 
 PLAIN_USER = 65534  # nobody
 
@@ -107,8 +108,8 @@ def fill_disk(folder, leave, name="ballast"):
 def test_full_disk(client, binary):
     if os.geteuid() != 0:
         return skip("full disk: mounting a small file system takes root")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", client.folder], check=True)
-    try:
+    with small_disk(client.folder, "12m") as mounted:
+        assert mounted
         filled(client)
         client.stop()
         # Less than a journal usually takes.
@@ -138,10 +139,7 @@ def test_full_disk(client, binary):
         client.stop(signal.SIGKILL)
         client.start()
         unchanged(client, ["new"] + [s for s in FIVE if s != "s1"])
-    finally:
-        if client.process and client.process.poll() is None:
-            client.stop(signal.SIGKILL)
-        subprocess.run(["umount", client.folder], check=True)
+        client.stop(signal.SIGKILL)
 
 
 def test_unreadable(client, binary):
@@ -293,51 +291,49 @@ def test_full_disk_server(client, binary):
     that its files have, it may take: that is there after the next kill."""
     if os.geteuid() != 0:
         return skip("full disk: mounting a small file system takes root")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", client.folder], check=True)
-    try:
-        with Agent(binary) as server:
-            def put(path, body, expected, timeout=20):
-                status, _, text = server.request("PUT", path, body, timeout=timeout)
-                assert status in expected, f"PUT {path}: {status} {text!r}\n{server.log()}"
-                return status
+    with small_disk(client.folder, "24m") as mounted, Agent(binary) as server:
+        assert mounted
 
-            def shows(path="/v1/kv/k7?raw", value=b"here"):
-                status, _, text = server.request("GET", path)
-                assert (status, text) == (200, value), f"GET {path}: {status} {text!r}\n{server.log()}"
+        def put(path, body, expected, timeout=20):
+            status, _, text = server.request("PUT", path, body, timeout=timeout)
+            assert status in expected, f"PUT {path}: {status} {text!r}\n{server.log()}"
+            return status
 
-            def has(path, names):
-                there = server.json("GET", path)
-                assert not set(names) - set(there), f"{path} has {sorted(there)}, not all of {names}\n{server.log()}"
+        def shows(path="/v1/kv/k7?raw", value=b"here"):
+            status, _, text = server.request("GET", path)
+            assert (status, text) == (200, value), f"GET {path}: {status} {text!r}\n{server.log()}"
 
-            server.data_dir = os.path.join(client.folder, "data")
+        def has(path, names):
+            there = server.json("GET", path)
+            assert not set(names) - set(there), f"{path} has {sorted(there)}, not all of {names}\n{server.log()}"
+
+        server.data_dir = os.path.join(client.folder, "data")
+        server.start()
+        for n in range(20):
+            put(f"/v1/kv/k{n}", "here", [200])
+        put("/v1/agent/service/register", json.dumps({"Name": "web", "Check": {"TTL": "1h"}}), [200])
+        eventually("the catalog has it", 20, lambda: "web" in server.json("GET", "/v1/catalog/services"))  # it is answered after 0.2 s without that
+        kept = ["web"]
+        for n, how in enumerate((signal.SIGINT, signal.SIGKILL, signal.SIGKILL)):
+            server.kill(how)
+            ballast = [fill_disk(client.folder, 0)]
             server.start()
-            for n in range(20):
-                put(f"/v1/kv/k{n}", "here", [200])
-            put("/v1/agent/service/register", json.dumps({"Name": "web", "Check": {"TTL": "1h"}}), [200])
-            eventually("the catalog has it", 20, lambda: "web" in server.json("GET", "/v1/catalog/services"))  # it is answered after 0.2 s without that
-            kept = ["web"]
-            for n, how in enumerate((signal.SIGINT, signal.SIGKILL, signal.SIGKILL)):
-                server.kill(how)
-                ballast = [fill_disk(client.folder, 0)]
-                server.start()
-                ballast.append(fill_disk(client.folder, 0, "more"))  # a start gives room back: that of a journal whose files are written
-                shows()
-                has("/v1/agent/services", kept)
-                has("/v1/catalog/services", ["web"])  # which may not have heard of the others when the disk was full again
-                began = time.monotonic()
-                put("/v1/kv/large", "x" * 400000, [500], timeout=60)
-                assert time.monotonic() - began < 12, f"refused after {time.monotonic() - began:.1f} s"
-                if put("/v1/agent/service/register", json.dumps({"Name": f"more{n}"}), [200, 500]) == 200:
-                    kept.append(f"more{n}")
-                else:
-                    assert f"more{n}" not in server.json("GET", "/v1/agent/services"), "what was refused is there"
-                shows("/v1/kv/k7?raw&stale")
-                for path in ballast:
-                    os.unlink(path)
-                eventually("writes are taken again", 30, lambda: server.request("PUT", "/v1/kv/small", "x")[0] == 200)
-                shows()
-    finally:
-        subprocess.run(["umount", client.folder], check=False)
+            ballast.append(fill_disk(client.folder, 0, "more"))  # a start gives room back: that of a journal whose files are written
+            shows()
+            has("/v1/agent/services", kept)
+            has("/v1/catalog/services", ["web"])  # which may not have heard of the others when the disk was full again
+            began = time.monotonic()
+            put("/v1/kv/large", "x" * 400000, [500], timeout=60)
+            assert time.monotonic() - began < 12, f"refused after {time.monotonic() - began:.1f} s"
+            if put("/v1/agent/service/register", json.dumps({"Name": f"more{n}"}), [200, 500]) == 200:
+                kept.append(f"more{n}")
+            else:
+                assert f"more{n}" not in server.json("GET", "/v1/agent/services"), "what was refused is there"
+            shows("/v1/kv/k7?raw&stale")
+            for path in ballast:
+                os.unlink(path)
+            eventually("writes are taken again", 30, lambda: server.request("PUT", "/v1/kv/small", "x")[0] == 200)
+            shows()
 
 
 def test(options):

@@ -2,15 +2,16 @@
 """A follower that was away for so long that the leader's log begins after what it has, and a server that has nothing, are brought up to
 date by a snapshot while clients go on, one of them once its disk has room for it; and the log does not grow for ever.   test_catch_up.py [--rounds N] [--seed N]"""
 import argparse
+import contextlib
 import hashlib
 import os
 import random
-import subprocess
 import time
 
 from agent import eventually, main
 from clients import Load
 from cluster import Cluster
+from small_disk import small_disk
 
 POLICY = ["-hcl", 'raft_snapshot_threshold = 256 raft_snapshot_interval = "1s" raft_trailing_logs = 64',
           "-hcl", 'autopilot { server_stabilization_time = "1s" last_contact_threshold = "2s" cleanup_dead_servers = false }']
@@ -70,12 +71,6 @@ def lacks_room(cluster, server):
     step(f"{name} had no room, and was asked {tries} times in 5 s")
 
 
-def small_disk(server):
-    """Its data directory on a file system of its own, to be filled; takes root."""
-    os.makedirs(server.data_dir)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", server.data_dir], check=True)
-
-
 def fill_disk(server, leave):
     with open(os.path.join(server.data_dir, "ballast"), "wb") as f:
         free = os.statvfs(server.data_dir)
@@ -123,16 +118,15 @@ def test(args):
     print(f"seed {args.seed}", flush=True)
     with Cluster(3, args.binary, extra=POLICY) as cluster:
         small = cluster.servers[:2] if os.geteuid() == 0 else []  # one of two follows
-        try:
+        with contextlib.ExitStack() as disks:
             for server in small:
-                small_disk(server)
-            rounds(args, cluster)
-        except (AssertionError, OSError) as e:
-            raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
-        finally:
+                assert disks.enter_context(small_disk(server.data_dir, SMALL))
+            try:
+                rounds(args, cluster)
+            except (AssertionError, OSError) as e:
+                raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
             for server in small:
                 server.kill()
-                subprocess.run(["umount", server.data_dir], check=False)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Starts programs that do not outlive this one, however it ends. The kernel kills a child when the thread that started it ends (prctl(2),
 PR_SET_PDEATHSIG); so one thread starts them all, and it lives as long as this process."""
+import contextlib
 import ctypes
 import multiprocessing
 import multiprocessing.managers
@@ -67,9 +68,12 @@ def end():
     if _starter is None or _starter.process != os.getpid():
         return
     _ended = True
-    for each in list(_all):
-        if each.returncode is None:
-            each.kill()
+    running = [each for each in _all if each.returncode is None]
+    for each in running:
+        each.kill()
+    for each in running:  # their files are free then
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            each.wait(10)
 
 
 def _follow(parent):
