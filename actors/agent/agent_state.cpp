@@ -559,11 +559,13 @@ void agent_state::settle_alias(const local_state::remote_alias& a, const catalog
 
 void agent_state::arm(nanos t) {
   if (flush_due_) return; // and comes here again
-  nanos next = std::min(local_->next_deadline(), sync_->next_deadline(*local_));
+  // What waits for servers puts off nothing else.
+  nanos of_catalog = sync_->next_deadline(*local_);
   const bool led = may_synchronize(t);
-  if (comparing_ && next <= t) next = t + answer_patience;
-  if (!led && next <= t) next = t + (asks_servers() ? server_poll : leader_poll);
-  if (next <= t) next = last_sent_ + between_batches;
+  if (comparing_ && of_catalog <= t) of_catalog = t + answer_patience;
+  if (!led && of_catalog <= t) of_catalog = t + (asks_servers() ? server_poll : leader_poll);
+  if (of_catalog <= t) of_catalog = last_sent_ + between_batches;
+  nanos next = std::min(local_->next_deadline(), of_catalog);
   for (auto at : {journal_sync_at_, persister_busy_ ? nanos(0) : write_at_})
     if (at.count() != 0) next = std::min(next, at);
   for (auto& w : waiters_) next = std::min(next, w.until);

@@ -61,6 +61,14 @@ router_handle::behavior_type obliging_router(router_handle::pointer self, std::s
           [](leader_query) { return leader_info{}; }};
 }
 
+// Servers that take a call and never answer it.
+struct silent_state {
+  std::vector<caf::typed_response_promise<rpc_answer>> asked;
+};
+rpc_handle::behavior_type silent_servers(rpc_handle::stateful_pointer<silent_state> self) {
+  return {[self](const rpc_call&) { return self->state.asked.emplace_back(self->make_response_promise<rpc_answer>()); }};
+}
+
 result<std::unique_ptr<check_runner>> run_checks(caf::actor_system& sys, caf::strong_actor_ptr sink, uint64_t seed) {
   health::health_options h;
   h.seed = seed;
@@ -76,16 +84,18 @@ struct node {
   std::shared_ptr<counters> seen = std::make_shared<counters>();
   std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
   router_handle router;
+  rpc_handle servers; // null: the agent asks nobody
   agent_handle agent;
   error refused; // by the agent, when it does not start
   std::mutex lock;
   std::vector<std::function<void(new_config)>> reading; // the configuration; guarded by lock
   // `hcl`: services and checks of the configuration.
-  explicit node(std::string data_dir, const std::string& hcl = {}, state_store* catalog = nullptr, start_checks_fn start_checks = run_checks) : dir(std::move(data_dir)) {
+  explicit node(std::string data_dir, const std::string& hcl = {}, state_store* catalog = nullptr, start_checks_fn start_checks = run_checks, bool silent = false) : dir(std::move(data_dir)) {
     cfg.set("scheduler.policy", caf::atom("sharing"));
     cfg.set("scheduler.max-threads", size_t{2});
     system = std::make_unique<caf::actor_system>(cfg);
     router = system->spawn(obliging_router, seen);
+    if (silent) servers = system->spawn(silent_servers);
     node_config c;
     c.node_name = "n1";
     c.node_id = "11111111-2222-3333-4444-555555555555";
@@ -104,6 +114,7 @@ struct node {
     deps.status = std::make_shared<node_status>();
     deps.status->leader = true;
     deps.board = board;
+    deps.cluster.rpc = servers;
     deps.start_checks = std::move(start_checks);
     deps.reload = [this](std::function<void(new_config)> done) {
       std::lock_guard hold(lock);
@@ -116,6 +127,8 @@ struct node {
   ~node() {
     if (agent) caf::anon_send_exit(agent, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(router, caf::exit_reason::user_shutdown);
+    if (servers) caf::anon_send_exit(servers, caf::exit_reason::user_shutdown);
+    servers = nullptr;
     agent = nullptr;
     router = nullptr;
   }
@@ -188,6 +201,20 @@ std::vector<std::string> contents(const fs::path& folder) {
 }
 
 } // namespace
+
+TEST_CASE("a TTL runs out in its time while the servers that were asked for the catalog do not answer") {
+  folder f;
+  node n(f.path.string(), {}, nullptr, run_checks, true);
+  check_add m;
+  m.check.id = m.check.name = "beat";
+  m.check.ttl = 1s;
+  REQUIRE(n.ask(std::move(m)).code == errc::none);
+  REQUIRE(n.ask(check_ttl_update{"beat", "passing", ""}).code == errc::none);
+  CHECK(soon([&] {
+    auto all = n.board->checks();
+    return all.size() == 1 && all[0]->status == "critical";
+  }));
+}
 
 TEST_CASE("what an agent acknowledged is there after the process was killed, whenever that was") {
   folder f, crashed;
