@@ -2,23 +2,16 @@
 // CAF's UDP brokers are unusable (a failed sendto crashes them), and its listeners spin where descriptors have run out, in the thread that
 // Raft's connections share.
 #pragma once
-#include "actors/gossip/core/types.hpp"
+#include "actors/gossip/packet_port.hpp"
 #include "runtime/base/error.hpp"
 #include <array>
 #include <atomic>
-#include <functional>
 #include <memory>
-#include <span>
 #include <thread>
 
 namespace actord::gossip {
 
-struct datagram {
-  std::string bytes;
-  address with; // where it came from, or goes to
-};
-
-class datagram_socket {
+class datagram_socket final : public packet_port {
 public:
   static constexpr size_t batch = 32;            // packets per system call and per message to the actor
   static constexpr size_t most_waiting = 4 << 20; // bytes that were handed out and not taken; what comes beyond is dropped
@@ -26,23 +19,17 @@ public:
   static constexpr size_t flooded = 256 << 10, share = 64;
   static constexpr size_t cost = 160; // of a packet beside its bytes
 
-  using sink = std::function<void(std::vector<datagram>)>; // called in the reader's thread, as is
-  using connection_sink = std::function<void(int fd)>;     // this one; the descriptor is the sink's then
-
   // The error names the address. Port 0: the kernel picks.
   static result<std::unique_ptr<datagram_socket>> open(const std::string& ip, uint16_t port);
-  ~datagram_socket(); // ends the thread
+  ~datagram_socket() override; // ends the thread
   datagram_socket(const datagram_socket&) = delete;
 
-  uint16_t port() const;
-  // Once. taken() is called for each batch that was handed out, when it has been dealt with. The listener, if any, is ours from now on.
-  void start(sink to, int listener = -1, connection_sink accepted = {});
-  void taken(const std::vector<datagram>& done);
-  // Never waits: what the kernel does not take is dropped, as the network would. Returns how many were sent.
-  size_t send(std::span<const datagram> out);
-
-  // Packets that nobody took in time, here or in the kernel (Linux's SO_MEMINFO; without it only here).
-  uint64_t dropped() const;
+  uint16_t port() const override;
+  void start(sink to, int listener = -1, connection_sink accepted = {}) override;
+  void taken(const std::vector<datagram>& done) override;
+  size_t send(std::span<const datagram> out) override;
+  // Here or in the kernel (Linux's SO_MEMINFO; without it only here).
+  uint64_t dropped() const override;
 
 private:
   datagram_socket(int fd, int stop, int family) : fd_(fd), stop_(stop), family_(family) {}

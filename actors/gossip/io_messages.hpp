@@ -1,6 +1,6 @@
 // Between the actor of a pool and what does its I/O: the UDP reader's thread and the broker of its streams. For this folder only.
 #pragma once
-#include "actors/gossip/datagram_socket.hpp"
+#include "actors/gossip/packet_port.hpp"
 #include "actors/messages/port_messages.hpp"
 
 namespace actord::gossip {

@@ -1,3 +1,4 @@
+#include "actors/gossip/datagram_socket.hpp"
 #include "actors/gossip/pool_state.hpp"
 #include "actors/gossip/stream_broker.hpp"
 #include "actors/members/core/address_text.hpp"
@@ -28,18 +29,16 @@ std::string ip_bytes(const std::string& text) {
   return {};
 }
 
-struct port_pair {
-  std::unique_ptr<datagram_socket> packets;
-  int listener = -1;
-};
-
 // Both on one port; a free one is looked for a few times, as only one of the two may be free.
-result<port_pair> open_port(const std::string& ip, uint16_t port) {
+result<pool_io> open_port(const std::string& ip, uint16_t port) {
   for (int attempt = 0;; ++attempt) {
     auto listener = net::listen_on(ip, port);
     if (!listener) return listener.err();
     auto packets = datagram_socket::open(ip, net::port_of(*listener));
-    if (packets) return port_pair{std::move(*packets), *listener};
+    if (packets)
+      return pool_io{std::move(*packets), *listener, [ip](caf::actor_system& system, caf::strong_actor_ptr pool, std::shared_ptr<stream_backlog> waiting) {
+                       return spawn_stream_broker(system, ip, std::move(pool), std::move(waiting));
+                     }};
     ::close(*listener);
     if (port != 0 || attempt == 10) return packets.err();
   }
@@ -104,7 +103,7 @@ std::optional<network> parse_network(std::string_view cidr) {
 
 void pool_state::begin(pool_parts&& p) {
   setup_ = std::move(p.setup);
-  packets_ = std::move(p.packets);
+  packets_ = std::move(p.io.packets);
   keys_ = std::move(p.keys);
   ciphers_ = std::move(p.ciphers);
   snapshot_ = std::move(p.snapshot);
@@ -130,7 +129,7 @@ void pool_state::begin(pool_parts&& p) {
   swim_->set_packet_overhead(seal_->seals() ? sealing::overhead : 0);
   set_own_coordinate();
   const auto here = caf::actor_cast<caf::strong_actor_ptr>(self_);
-  broker_ = spawn_stream_broker(self_->system(), setup_.bind_ip, here, stream_bytes_waiting_);
+  broker_ = p.io.broker(self_->system(), here, stream_bytes_waiting_);
   self_->link_to(broker_);
   // Whoever sends a request and does not want its answer says so with an error, by which CAF would end us.
   self_->set_error_handler([](caf::error&) {});
@@ -141,7 +140,7 @@ void pool_state::begin(pool_parts&& p) {
         [weak](std::vector<datagram> batch) {
           if (auto to = caf::actor_cast<caf::actor>(weak)) caf::anon_send(to, packets_arrived{std::move(batch)});
         },
-        p.listener,
+        p.io.listener,
         [streams](int fd) {
           auto socket = std::make_shared<descriptor>(fd); // closed when nobody takes it
           if (auto to = caf::actor_cast<caf::actor>(streams)) caf::anon_send(to, stream_taken{std::move(socket)});
@@ -338,7 +337,9 @@ void pool_state::note(importance level, const std::string& text) {
   if (log::enabled(l) && may_log(what)) log::write(l, setup_.log_name + (setup_.wan ? ".memberlist.wan" : ".memberlist.lan"), "memberlist: " + text);
 }
 
-result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup) {
+result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup) { return spawn_pool(system, std::move(setup), {}); }
+
+result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup, pool_io io) {
   pool_parts parts;
   if (auto tags = members::encode_tags(setup.tags); !tags) return tags.err();
   for (const auto& cidr : setup.allowed_networks) {
@@ -357,11 +358,13 @@ result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup) {
     if (!file) return file.err();
     parts.snapshot = std::move(*file);
   }
-  auto port = open_port(setup.bind_ip, setup.bind_port);
-  if (!port) return port.err();
-  parts.packets = std::move(port->packets);
-  parts.listener = port->listener;
-  parts.self = {ip_bytes(setup.advertise_ip), setup.advertise_port == 0 ? parts.packets->port() : setup.advertise_port};
+  if (!io.packets) {
+    auto port = open_port(setup.bind_ip, setup.bind_port);
+    if (!port) return port.err();
+    io = std::move(*port);
+  }
+  parts.io = std::move(io);
+  parts.self = {ip_bytes(setup.advertise_ip), setup.advertise_port == 0 ? parts.io.packets->port() : setup.advertise_port};
   if (parts.self.ip.empty()) return error(errc::bad_request, "not an address to advertise: " + setup.advertise_ip);
   parts.setup = std::move(setup);
   auto handle = system.spawn(pool_behavior, std::make_shared<pool_parts>(std::move(parts)));

@@ -8,8 +8,11 @@
 // stream_broker); the cores bound what they keep; log lines are bounded per interval.
 #pragma once
 #include "actors/gossip/core/settings.hpp"
+#include "actors/gossip/packet_port.hpp"
+#include "actors/gossip/stream_backlog.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/members/core/agent_tags.hpp"
+#include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 #include <functional>
 
@@ -49,5 +52,15 @@ struct pool_setup {
 // What a subscriber gets first tells each member as what it is: alive and leaving ones as joined, failed and left ones so.
 // Listens when it returns; the error names what failed. The system must have loaded caf::io::middleman.
 result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup);
+
+// What carries the pool's packets and streams. The broker takes and sends the messages of io_messages.hpp, counts in `waiting` what it
+// hands over, and dies with the pool.
+struct pool_io {
+  std::unique_ptr<packet_port> packets;
+  int listener = -1;
+  std::function<caf::actor(caf::actor_system&, caf::strong_actor_ptr pool, std::shared_ptr<stream_backlog> waiting)> broker;
+};
+// The same with a network of the caller's (simulations). The setup's bind_ip and bind_port do not matter then.
+result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup, pool_io io);
 
 } // namespace actord::gossip

@@ -30,8 +30,7 @@ using pool_inside = pool_handle::extend<caf::reacts_to<packets_arrived>, caf::re
 // What is opened before the actor begins.
 struct pool_parts {
   pool_setup setup;
-  std::unique_ptr<datagram_socket> packets;
-  int listener = -1;
+  pool_io io;
   keyring keys;
   std::unique_ptr<cipher> ciphers;
   std::unique_ptr<snapshot_file> snapshot; // may be null
@@ -146,7 +145,7 @@ private:
 
   pointer self_;
   pool_setup setup_;
-  std::unique_ptr<datagram_socket> packets_;
+  std::unique_ptr<packet_port> packets_;
   caf::actor broker_;
   std::shared_ptr<stream_backlog> stream_bytes_waiting_ = std::make_shared<stream_backlog>();
   keyring keys_;

@@ -1,6 +1,4 @@
 // Gossip: the pools of this node, who joins them, and what the LAN pool says about servers.
-#include "actors/gossip/core/keyring.hpp"
-#include "actors/gossip/pool_actor.hpp"
 #include "actors/gossip/pool_settings.hpp"
 #include "actors/members/join_actor.hpp"
 #include "actors/members/servers_actor.hpp"
@@ -17,61 +15,12 @@ namespace {
 
 constexpr auto most_leave_time = std::chrono::seconds(20); // two broadcasts of at most 5 s, and 3 s for the news to spread
 
-members::agent_profile profile_of(const node_config& c) {
-  members::agent_profile p;
-  p.server = c.server;
-  p.datacenter = c.datacenter;
-  p.segment = c.segment;
-  p.id = c.node_id;
-  p.rpc_port = static_cast<uint16_t>(std::max(0, c.rpc_advertise.port));
-  p.bootstrap = c.bootstrap;
-  p.expect = c.bootstrap_expect;
-  p.protocol = c.protocol;
-  if (c.serf_advertise_wan.port > 0) p.wan_join_port = static_cast<uint16_t>(c.serf_advertise_wan.port);
-  return p;
-}
-
-result<gossip::pool_setup> setup_of(const node& n, bool wan) {
-  const auto& c = n.config;
-  const auto profile = profile_of(c);
-  const auto& bind = wan ? c.serf_bind_wan : c.serf_bind_lan;
-  const auto& advertise = wan ? c.serf_advertise_wan : c.serf_advertise_lan;
-  gossip::pool_setup s;
-  s.wan = wan;
-  s.name = wan ? c.node_name + "." + c.datacenter : c.node_name;
-  s.bind_ip = bind.host;
-  s.bind_port = static_cast<uint16_t>(std::max(0, bind.port));
-  s.advertise_ip = advertise.host;
-  s.advertise_port = static_cast<uint16_t>(std::max(0, advertise.port));
-  s.tags = members::agent_tags(profile, wan);
-  s.knobs = wan ? gossip::wan_settings(c) : gossip::lan_settings(c);
-  s.reconnect_timeout = wan ? c.reconnect_timeout_wan : c.reconnect_timeout;
-  s.default_port = static_cast<uint16_t>(wan ? c.port_serf_wan : c.port_serf_lan);
-  s.allowed_networks = wan ? c.serf_wan_allowed_cidrs : c.serf_lan_allowed_cidrs;
-  if (wan) s.veto = [](const std::vector<members::claim>& all) { return members::objection_wan(all); };
-  else s.veto = [profile, own = s.name](const std::vector<members::claim>& all) { return members::objection_lan(profile, own, all); };
-  if (!c.encrypt.empty()) {
-    auto key = gossip::parse_key(c.encrypt);
-    if (!key) return key.err();
-    s.keys.push_back(std::move(*key));
-  }
-  s.verify_incoming = c.encrypt_verify_incoming;
-  s.verify_outgoing = c.encrypt_verify_outgoing;
-  const auto folder = n.folder->path() + "/serf/" + (wan ? "remote" : "local");
-  if (!c.disable_keyring_file) s.keyring_path = folder + ".keyring";
-  if (!c.dev_mode) s.snapshot_path = folder + ".snapshot";
-  s.rejoin_after_leave = c.rejoin_after_leave;
-  s.coordinates = !c.disable_coordinates;
-  s.log_name = c.server ? "agent.server" : "agent.client";
-  s.seed = fresh_seed();
-  s.board = wan ? n.wan_board : n.lan_board;
-  return s;
-}
-
 status start_pool(node& n, bool wan) {
-  auto setup = setup_of(n, wan);
+  auto setup = gossip::setup_of(n.config, wan, n.folder->path());
   const std::string which = wan ? "WAN" : "LAN";
   if (!setup) return error{errc::internal, "Failed to start " + which + " Serf: " + setup.err().text};
+  setup->seed = fresh_seed();
+  setup->board = wan ? n.wan_board : n.lan_board;
   auto pool = gossip::spawn_pool(*n.system, std::move(*setup));
   if (!pool) return error{errc::internal, "Failed to start " + which + " Serf: " + pool.err().text};
   (wan ? n.cluster.wan : n.cluster.lan) = *pool;
