@@ -9,7 +9,7 @@ namespace actord {
 namespace agent {
 
 // Owns nothing but a thread to block in. Dies with the agent.
-caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf::strong_actor_ptr agent) {
+caf::behavior persister(persister_self self, std::string data_dir, caf::strong_actor_ptr agent) {
   const auto weak = caf::actor_cast<caf::actor_addr>(agent); // a strong handle would keep the agent for ever
   return {[self, data_dir, weak](const files_write& m) {
             if (auto s = write_durably(data_dir, m.batch->changes); !s) m.batch->failure = s.err();
@@ -19,7 +19,9 @@ caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf:
 
 agent_handle::behavior_type agent_behavior(agent_self self, const node_config& config, agent_deps deps, const std::shared_ptr<error>& failed) {
   auto* s = &self->state;
+  const auto began = deps.simulated ? deps.simulated->began : nullptr;
   *failed = s->begin(config, std::move(deps));
+  if (began) began(*failed);
   return {
       [s](service_add& m) { return s->add_service(m); },
       [s](const service_remove& m) { return s->when_settled(s->remove_service(m)); },
@@ -42,6 +44,7 @@ agent_handle::behavior_type agent_behavior(agent_self self, const node_config& c
 
 result<agent_handle> spawn_agent(caf::actor_system& system, const node_config& config, agent_deps deps) {
   auto failed = std::make_shared<error>();
+  if (deps.simulated) return system.spawn(agent::agent_behavior, config, std::move(deps), failed);
   // A thread of its own: a registration is answered once the journal is synced, and a sync blocks.
   auto handle = system.spawn<caf::detached>(agent::agent_behavior, config, std::move(deps), failed);
   // An actor begins when it is first scheduled: wait for its first answer, so that the board is filled.

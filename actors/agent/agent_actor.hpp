@@ -12,6 +12,7 @@
 #include "storage/state/read_view.hpp"
 #include <caf/actor_system.hpp>
 #include <functional>
+#include <optional>
 
 namespace actord {
 
@@ -30,6 +31,14 @@ struct agent_deps {
   start_checks_fn start_checks;                // empty: checks are known, not run (tests)
   cluster_links cluster;                       // empty in tests
   std::function<void()> stop_node;             // asked to leave; called once the answer is on its way
+  // For an actor system of one thread and with a time of its own (tests/sim/whole): the agent has no thread, and spawn_agent does
+  // not wait for it. `began` hears what spawn_agent would have said.
+  struct simulation {
+    uint64_t seed = 1;
+    std::function<int64_t()> unix_now; // seconds
+    std::function<void(const error&)> began;
+  };
+  std::optional<simulation> simulated;
 };
 
 // The configuration must have its node_id. Registrations from files and from the data directory stand on the board when

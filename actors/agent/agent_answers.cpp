@@ -1,5 +1,6 @@
 // When whoever changed something here is answered: core/pending_answers decides, this carries it out. And what a reload changes.
 #include "actors/agent/agent_state.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/event_based_actor.hpp>
 
@@ -23,7 +24,7 @@ caf::result<agent_done> agent_state::when_settled(agent_done d, registration fre
 void agent_state::settle(const caf::typed_response_promise<agent_done>& promise, const std::vector<catalog_change>& changes, registration fresh) {
   const nanos t = now();
   answers_.servers_there(knows_leader(), t);
-  const uint64_t ticket = answers_.add(changes, journal_ && !journal_->synced(), t);
+  const uint64_t ticket = answers_.add(changes, journal_ && !journal_->synced() && !broken(rule::registration_synced), t);
   asked_.emplace(ticket, asked{promise, std::move(fresh)});
   deliver();
 }

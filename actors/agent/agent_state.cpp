@@ -1,6 +1,7 @@
 #include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_state.hpp"
 #include "actors/messages/client_messages.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/config/definition_schema.hpp"
@@ -26,7 +27,10 @@ constexpr nanos between_batches = 10ms; // to the catalog, when nobody waits: ma
 constexpr nanos applied_poll = 1ms;     // on a follower
 constexpr uint64_t config_was_read = ~uint64_t{0} - 2; // a tick's number
 
-int64_t unix_now() { return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+uint64_t fresh_seed() {
+  std::random_device entropy;
+  return (uint64_t{entropy()} << 32) | entropy();
+}
 
 error unreadable(error e) {
   log::err("agent", "Registrations that were kept could not be read. Nothing was changed, neither on the disk nor in the catalog: see to the "
@@ -64,6 +68,11 @@ node_identity identity_of(const node_config& config) {
 
 nanos agent_state::now() const { return std::chrono::duration_cast<nanos>(self_->clock().now().time_since_epoch()); }
 
+int64_t agent_state::unix_now() const {
+  if (deps_.simulated) return deps_.simulated->unix_now();
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 node_identity agent_state::own_identity() const {
   auto me = identity_of(config_);
   if (deps_.cluster.lan) me.server.reset(); // the leader registers the members of the pool, this one among them
@@ -74,8 +83,7 @@ error agent_state::begin(const node_config& config, agent_deps deps) {
   config_ = config;
   deps_ = std::move(deps);
   if (!deps_.board) deps_.board = std::make_shared<agent_board>();
-  std::random_device entropy;
-  const uint64_t seed = (uint64_t{entropy()} << 32) | entropy();
+  const uint64_t seed = deps_.simulated ? deps_.simulated->seed : fresh_seed();
   local_state_options o;
   o.node_name = config.node_name;
   o.remote_scripts = config.enable_script_checks;
@@ -103,7 +111,7 @@ error agent_state::begin(const node_config& config, agent_deps deps) {
     health_ = std::move(*started);
   }
   if (auto e = restore(config); e.code != errc::none) return e;
-  if (journal_) persister_ = self_->spawn<caf::detached + caf::linked>(persister, config.data_dir, me);
+  if (journal_) persister_ = deps_.simulated ? self_->spawn<caf::linked>(persister, config.data_dir, me) : self_->spawn<caf::detached + caf::linked>(persister, config.data_dir, me);
   (void)perform_effects();
   return {};
 }
@@ -114,7 +122,7 @@ error agent_state::restore(const node_config& config) {
   const bool keeps = !config.data_dir.empty();
   restored_files found;
   if (keeps) {
-    auto read = journal::read(config.data_dir, unwritten_);
+    auto read = journal::read(config.data_dir, unwritten_, [self = self_] { return self->clock().now(); });
     if (!read) return unreadable({read.err().code, "Failed reading the registration journal: " + read.err().text});
     journal_ = std::make_unique<journal>(std::move(*read));
   }
@@ -373,6 +381,7 @@ void agent_state::perform(effect& e, std::vector<file_change>& files) {
       break;
     case effect_kind::forget_check_definition: files.push_back({check_path(e.id), std::nullopt}); break;
     case effect_kind::save_check_state:
+      if (broken(rule::ttl_state_kept)) break;
       if (check != local_->checks().end()) {
         file_change f{check_state_path(e.id), check_state_file(*check->second.record, e.expires)};
         // Said again within the same second: the journal has it, or is about to.
@@ -499,7 +508,7 @@ void agent_state::compared(const catalog_picture& picture, nanos t) {
 // after that would bring it back for good. And a server lets the leader register its node first, so that clients
 // see the indexes in Consul's order; not for ever, since the leader may not see it in its pool.
 bool agent_state::may_synchronize(nanos t) {
-  if (leaving_ || !knows_leader() || deps_.status->catching_up) return false; // what the state lacks then, the catalog may have
+  if ((leaving_ && !broken(rule::leaver_is_silent)) || !knows_leader() || deps_.status->catching_up) return false; // what the state lacks then, the catalog may have
   if (node_there_ || !config_.server || !deps_.cluster.lan || !views_) return true;
   if (led_since_.count() == 0) led_since_ = t;
   query_meta ignored;

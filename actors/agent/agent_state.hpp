@@ -95,6 +95,7 @@ private:
   void wake_waiters(nanos now);
   void arm(nanos now);
   nanos now() const;
+  int64_t unix_now() const;
   node_identity own_identity() const;
   struct definitions {
     std::vector<service_definition> services;
@@ -138,7 +139,11 @@ private:
   bool comparing_ = false, looking_ = false; // servers were asked and have not answered
 };
 
-caf::behavior persister(caf::event_based_actor* self, std::string data_dir, caf::strong_actor_ptr agent);
+struct persister_state {
+  static inline const char* name = "persister";
+};
+using persister_self = caf::stateful_actor<persister_state>*;
+caf::behavior persister(persister_self self, std::string data_dir, caf::strong_actor_ptr agent);
 node_identity identity_of(const node_config& config);
 
 } // namespace actord::agent

@@ -1,6 +1,7 @@
 #include "actors/agent/journal.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/simulated_disk.hpp"
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -24,6 +25,7 @@ constexpr std::string_view name_start = "agent-journal.", version_two = "v2.";
 constexpr uint64_t blocks(uint64_t bytes) { return (bytes + journal_block - 1) / journal_block * journal_block; }
 
 status write_at(int fd, const char* bytes, size_t length, uint64_t at, const std::string& path) {
+  if (disk_now() != disk::real) return file_error("write", path, ENOSPC);
   bool cut = false; // then what is left need not be aligned any more
   while (length > 0) {
     const ssize_t n = ::pwrite(fd, bytes, length, static_cast<off_t>(at));
@@ -103,10 +105,10 @@ void aligned_bytes::resize(size_t size) {
   size_ = size;
 }
 
-result<journal> journal::read(const std::string& data_dir, pending_files& left) {
+result<journal> journal::read(const std::string& data_dir, pending_files& left, clock now) {
   auto found = find_files(data_dir);
   if (!found) return found.err();
-  journal j(data_dir);
+  journal j(data_dir, std::move(now));
   std::vector<journal_reading> all;
   uint64_t last = 0;
   for (auto& f : *found) {
@@ -140,7 +142,7 @@ result<journal> journal::read(const std::string& data_dir, pending_files& left) 
 }
 
 journal::journal(journal&& o) noexcept
-    : damaged_(o.damaged_), data_dir_(std::move(o.data_dir_)), path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), file_number_(o.file_number_), last_number_(o.last_number_),
+    : damaged_(o.damaged_), now_(std::move(o.now_)), data_dir_(std::move(o.data_dir_)), path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), file_number_(o.file_number_), last_number_(o.last_number_),
       synced_number_(o.synced_number_), settled_(o.settled_), first_(o.first_), size_(o.size_), synced_(o.synced_), capacity_(o.capacity_), buffer_(std::move(o.buffer_)), closed_(std::move(o.closed_)),
       failing_(o.failing_), retry_at_(o.retry_at_), back_off_(o.back_off_), failure_(std::move(o.failure_)) {}
 
@@ -148,7 +150,7 @@ journal::~journal() {
   if (fd_ < 0) return;
   (void)sync();
   ::close(fd_);
-  if (empty() && closed_.empty()) ::unlink(path_.c_str()); // else its head says what of the others is settled
+  if (empty() && closed_.empty() && disk_now() != disk::gone) ::unlink(path_.c_str()); // else its head says what of the others is settled
 }
 
 status journal::write_head(int fd, const std::string& path, const journal_head& h) {
@@ -181,7 +183,7 @@ result<int> journal::create(const std::string& path, const journal_head& h) {
 }
 
 status journal::roll(uint64_t room) {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = now_();
   if (now < retry_at_) return failure_;
   // What the old file cannot take goes into the new one.
   std::string pending;

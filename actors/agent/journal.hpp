@@ -5,6 +5,7 @@
 #include "runtime/base/error.hpp"
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -31,9 +32,10 @@ private:
 
 class journal {
 public:
+  using clock = std::function<std::chrono::steady_clock::time_point()>;
   // Reads what an earlier process left and changes nothing. An error: it could not be read, and nobody knows what it says. What is
-  // damaged is logged, and kept aside once the rest of it is settled.
-  static result<journal> read(const std::string& data_dir, pending_files& left);
+  // damaged is logged, and kept aside once the rest of it is settled. `clock` says when it is time to try again after a failure.
+  static result<journal> read(const std::string& data_dir, pending_files& left, clock now = std::chrono::steady_clock::now);
   journal(journal&& o) noexcept;
   journal& operator=(journal&&) = delete;
   ~journal();
@@ -64,13 +66,14 @@ private:
     bool damaged = false;
   };
   bool damaged_ = false;
-  explicit journal(std::string data_dir) : data_dir_(std::move(data_dir)) {}
+  journal(std::string data_dir, clock now) : now_(std::move(now)), data_dir_(std::move(data_dir)) {}
   status roll(uint64_t room); // to a new file with space for at least `room` bytes of records; the old one stays if that fails
   result<int> create(const std::string& path, const journal_head& h);
   status write_head(int fd, const std::string& path, const journal_head& h);
   void put(std::string_view bytes);
   bool forget(const closed_file& f);
 
+  clock now_;
   std::string data_dir_, path_;
   int fd_ = -1;
   uint64_t file_number_ = 0, last_number_ = 0, synced_number_ = 0, settled_ = 0;

@@ -2,6 +2,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/simulated_disk.hpp"
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -148,6 +149,7 @@ status each_record(const std::string& data_dir, const std::string& folder, const
 }
 
 status write_one(const std::string& data_dir, const file_change& c) {
+  if (disk_now() == disk::gone || (disk_now() == disk::full && c.content)) return file_error("write", data_dir + "/" + c.path, ENOSPC);
   const std::string path = data_dir + "/" + c.path, temporary = data_dir + "/agent-file.tmp";
   if (!c.content) return ::unlink(path.c_str()) == 0 || errno == ENOENT ? status() : status(file_error("remove", path));
   const auto fd = open_fresh(temporary);

@@ -1,5 +1,6 @@
 // What the agent of a client asks servers: how the catalog stands for a node (reference rpc-8300.md 9.3).
 #include "actors/agent/agent_state.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include <caf/event_based_actor.hpp>
@@ -129,7 +130,8 @@ void agent_state::fetch_picture(const std::string& node, std::function<void(resu
   f->services();
 }
 
-void agent_state::compare_remotely(nanos) {
+void agent_state::compare_remotely(nanos t) {
+  if (broken(rule::catalog_compared)) return sync_->compare_failed(t);
   comparing_ = true;
   if (deps_.cluster.lan_members) sync_->scale(deps_.cluster.lan_members->look()->members.size());
   fetch_picture(config_.node_name, [this](result<catalog_picture> p) {

@@ -1,5 +1,6 @@
 #include "actors/gossip/pool_files.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/simulated_disk.hpp"
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -65,7 +66,7 @@ status snapshot_file::compact() {
 
 // After a failure the whole is written anew: what an interrupted write left is not known.
 void snapshot_file::flush(bool sync) {
-  auto done = failing_ || fd_ < 0 || writer_->wants_compaction() ? compact() : append(writer_->take());
+  auto done = disk_now() != disk::real ? status(file_error("write", path_, ENOSPC)) : failing_ || fd_ < 0 || writer_->wants_compaction() ? compact() : append(writer_->take());
   if (done && sync && ::fdatasync(fd_) != 0) done = file_error("sync", path_);
   if (!done && !failing_) log::err(log_name, "cannot write the snapshot of the members: error=\"{}\"", done.err().text);
   failing_ = !done;

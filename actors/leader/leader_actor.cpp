@@ -1,6 +1,7 @@
 #include "actors/leader/leader_actor.hpp"
 #include "actors/leader/core/reconcile.hpp"
 #include "actors/leader/core/tombstones.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/state/store.hpp"
 #include <arpa/inet.h>
@@ -72,6 +73,7 @@ struct leader_state {
   std::deque<event> waiting;
   std::map<uint64_t, std::string> under_way; // by proposal; what is being done, for the log
   uint64_t next_id = 1;
+  std::shared_ptr<const pool_view> first_seen; // only where members_are_current is broken
   leader::tombstones graves;
   std::map<uint64_t, uint64_t> reaping; // by proposal; up to which index
 
@@ -106,7 +108,7 @@ struct leader_state {
     const auto view = deps.members ? deps.members->look() : std::make_shared<const pool_view>();
     const auto* seen = view->find(own.name);
     waiting.push_back({seen ? *seen : own, standing::alive});
-    walk_at = now();
+    walk_at = broken(rule::leader_walks) ? nanos::max() : now();
     if (!deps.lan) return;
     self->request(deps.lan, caf::infinite, pool_fire{"consul:new-leader", own.name, false})
         .then([](const agent_done& d) { if (d.failure.code != errc::none) log::err(subsystem, "failed to broadcast the new leader: error=\"{}\"", d.failure.text); },
@@ -121,7 +123,10 @@ struct leader_state {
         walk_at = now();
         break;
       }
-      waiting.push_back({std::move(m.who), leader::standing_after(m.change)});
+      auto how = leader::standing_after(m.change);
+      if (broken(rule::failed_stay) && how == standing::failed) how = standing::left;
+      if (broken(rule::left_go) && how == standing::left) continue;
+      waiting.push_back({std::move(m.who), how});
     }
     carry_out();
   }
@@ -142,10 +147,12 @@ struct leader_state {
       }
     }
     if (waiting.size() > max_waiting) waiting.clear(); // the walk sees them all
-    const auto view = deps.members ? deps.members->look() : std::make_shared<const pool_view>();
+    auto view = deps.members ? deps.members->look() : std::make_shared<const pool_view>();
+    if (broken(rule::members_are_current)) view = first_seen = first_seen ? first_seen : view;
     std::set<std::string> known{lower(own.name)};
     for (auto& m : view->members) {
       known.insert(lower(m.name));
+      if (broken(rule::left_go) && leader::standing_of(m) == standing::left) continue;
       waiting.push_back({m, leader::standing_of(m)});
     }
     if (!deps.lan) return;

@@ -1,4 +1,5 @@
 #include "actors/members/join_actor.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/secrets.hpp"
 #include <algorithm>
@@ -41,6 +42,7 @@ void failed(pointer self, const std::string& why) {
     if (s.setup.give_up) s.setup.give_up();
     return self->quit();
   }
+  if (broken(rule::join_tried_again)) return self->quit();
   const auto pause = pause_after(s);
   log::warn("agent", "Join cluster failed, will retry: cluster={} retry_interval={} error=\"{}\"", s.setup.cluster, format_duration(pause), why);
   self->delayed_send(self, pause, try_again{});

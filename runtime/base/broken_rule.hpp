@@ -31,6 +31,19 @@ enum class rule : uint8_t {
   delayed_lock_waits,      // a key whose holder's session ended is not given before its lock delay is over
   everybody_notes_delays,  // whoever leads next knows of it, too
   lock_waits_for_state,    // and a leader that does not know yet lets locks wait
+  registration_synced,     // a registration is answered once the journal is synced
+  ttl_state_kept,          // a TTL check's state is kept over a restart
+  ttl_begins_anew,         // an update gives a TTL check its whole time again
+  catalog_compared,        // an agent compares the catalog with what it has
+  aliens_go,               // what the catalog has of an agent that the agent has not is taken out
+  leaver_is_silent,        // an agent that leaves tells the catalog nothing more
+  join_tried_again,        // who cannot join tries again
+  accused_refutes,         // who is accused and alive says so
+  suspects_die,            // a suspect of whom nothing is heard is dead in the end
+  leader_walks,            // a new leader looks at all members
+  failed_stay,             // a member that failed stays in the catalog
+  left_go,                 // and one that left goes
+  members_are_current,     // the leader compares the catalog with the members as they are
 };
 
 #ifdef ACTORD_BREAKABLE

@@ -1,4 +1,5 @@
 #include "actors/agent/core/anti_entropy.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -292,7 +293,7 @@ void anti_entropy::compare(local_state& s, const catalog_picture& remote, nanos 
     seen.insert(theirs.id);
     auto mine = s.services().find(theirs.id);
     if (mine == s.services().end()) {
-      if (theirs.id != consul_service_id) s.removed_services.insert(theirs.id);
+      if (theirs.id != consul_service_id && !broken(rule::aliens_go)) s.removed_services.insert(theirs.id);
       continue;
     }
     if (mine->second.record->enable_tag_override) s.adopt_tags(theirs.id, theirs.tags);

@@ -1,6 +1,7 @@
 // The running half of local_state: statuses, TTLs, outputs held back, aliases, the reaper.
 #include "actors/agent/core/local_state.hpp"
 #include "actors/agent/core/service_rules.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include <algorithm>
 
 namespace actord::agent {
@@ -18,7 +19,7 @@ error local_state::ttl_update(const std::string& id, std::string_view status, st
     output += " ... (captured " + std::to_string(cap) + " of " + std::to_string(total) + " bytes)";
   }
   ttl_deadlines_.erase({c.ttl_deadline.count(), id});
-  c.ttl_deadline = std::max(now + c.how->ttl, nanos(1));
+  if (!broken(rule::ttl_begins_anew)) c.ttl_deadline = std::max(now + c.how->ttl, nanos(1));
   ttl_deadlines_.insert({c.ttl_deadline.count(), id});
   c.last_ttl_output = output;
   set_status(c, status, output, now);

@@ -1,5 +1,6 @@
 // swim_core, who is in which state: reference gossip-wire.md, section 7.
 #include "actors/gossip/core/swim_core.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include <limits>
 
 namespace actord::gossip {
@@ -171,6 +172,7 @@ void swim_core::on_dead(const dead& d, bool is_told) {
 
 void swim_core::refute(member& self, incarnation accused, std::string_view what, const node_name& accuser) {
   if (settings_.checks_claims && accused > own_inc_ && accused - own_inc_ > step_max && !leaps_.take(now_)) return;
+  if (broken(rule::accused_refutes)) return;
   ++figures_.refuted;
   raise_incarnation(accused);
   self.inc = own_inc_;
@@ -184,6 +186,7 @@ void swim_core::refute(member& self, incarnation accused, std::string_view what,
 }
 
 void swim_core::serve_suspicions() {
+  if (broken(rule::suspects_die)) return suspicions_.clear();
   while (!suspicions_.empty() && suspicions_.begin()->first <= now_) {
     member& m = *members_.find(suspicions_.begin()->second);
     if (settings_.checks_claims) {
