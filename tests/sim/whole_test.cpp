@@ -69,14 +69,21 @@ TEST_CASE("a run of whole nodes is the same whenever its seed is") {
   CHECK(run_whole(o).trace_hash != first.trace_hash);
 }
 
+TEST_CASE("and so is one with client agents") {
+  run_options o;
+  o.seed = 17;
+  o.seconds = 10;
+  o.agents = 3;
+  const auto first = run_whole(o), second = run_whole(o);
+  CHECK(first.failure == "");
+  CHECK(first.trace_hash == second.trace_hash);
+  CHECK(first.registrations > 0);
+}
+
 TEST_CASE("production code that breaks its rules plainly is found out within thirty seeds") {
   for (const auto& m : mutations()) {
     if (!m.plain) continue;
     CAPTURE(m.name);
-    run_options o;
-    o.broken = m.broken;
-    o.core_broken = m.core_broken;
-    o.must_say = m.found_as;
-    CHECK(run_seeds(o, 30, true).failures > 0);
+    CHECK(run_seeds(broken_run(m), 30, true).failures > 0);
   }
 }

@@ -15,7 +15,6 @@ namespace actord::sim::whole {
 namespace {
 
 constexpr uint64_t mutation_seeds = 1000;
-constexpr uint64_t gate_fixed = 20, gate_fresh = 120; // per size
 
 // What is counted of the runs. A gate in which one of these never happened has shown nothing of it.
 struct counted {
@@ -32,6 +31,11 @@ constexpr counted all_counts[] = {
     {&run_result::faults, "faults"}, {&run_result::strikes, "power failures right after an answer"}, {&run_result::crashes, "processes died"}, {&run_result::power_losses, "machines died"},
     {&run_result::hangs, "hung"}, {&run_result::jumps, "clocks jumped"}, {&run_result::cuts, "cuts"}, {&run_result::full_disks, "full disks"},
     {&run_result::transfers, "transfers"}, {&run_result::replacements, "servers replaced"}, {&run_result::damages, "files damaged"},
+    {&run_result::registrations, "registrations"}, {&run_result::removals, "removals"}, {&run_result::beats, "TTL updates"}, {&run_result::expiries, "TTLs over"},
+    {&run_result::kept_states, "TTL states kept"}, {&run_result::refused, "refused by agents"}, {&run_result::agents_died, "agents died"},
+    {&run_result::agent_strikes, "agents died right after an answer"}, {&run_result::agents_for_good, "for good"}, {&run_result::agents_left, "agents left"},
+    {&run_result::meddled, "meddled with the catalog"}, {&run_result::calls, "calls"}, {&run_result::calls_lost, "calls lost"}, {&run_result::packets, "packets"},
+    {&run_result::streams, "streams"}, {&run_result::found_failed, "members found failed"}, {&run_result::found_back, "members found back"},
     {&run_result::snapshots, "snapshots sent"}, {&run_result::terms, "terms"}, {&run_result::undecided, "keys undecided", false},
 };
 
@@ -48,6 +52,7 @@ std::string describe(const run_result& r) {
 
 std::string replay_line(const run_options& o) {
   std::string line = fmt::format("sim --whole --seed {} --seconds {} --nodes {}", o.seed, o.seconds, o.nodes);
+  if (o.agents > 0) line += fmt::format(" --agents {}", o.agents);
   for (const auto& m : mutations())
     if ((o.broken != rule::none && m.broken == o.broken) || (o.core_broken != raft::mutation::none && m.core_broken == o.core_broken)) line += fmt::format(" --mutation {}", m.name);
   return line;
@@ -56,7 +61,7 @@ std::string replay_line(const run_options& o) {
 double seconds_since(std::chrono::steady_clock::time_point start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
 
 int report(const run_options& o, const campaign_result& r, double seconds) {
-  fmt::print("{} runs of {} whole nodes: {} failed; {:.1f} s; {}\n", r.runs, o.nodes, r.failures, seconds, describe(r.total));
+  fmt::print("{} runs of {} whole nodes and {} client agents: {} failed; {:.1f} s; {}\n", r.runs, o.nodes, o.agents, r.failures, seconds, describe(r.total));
   if (r.failures == 0) return 0;
   auto failed = o;
   failed.seed = r.first_failure;
@@ -93,6 +98,19 @@ const std::vector<mutation_row>& mutations() {
       {rule::delayed_lock_waits, m::none, "no-lock-delay", "a key is not given before its lock delay is over", true},
       {rule::everybody_notes_delays, m::none, "delay-of-leader", "whoever leads next knows of a lock delay", true},
       {rule::lock_waits_for_state, m::none, "lock-before-state", "a new leader that may not know of a delay lets locks wait"},
+      {rule::registration_synced, m::none, "registration-before-sync", "a registration is answered once the agent's journal is synced", false, "acknowledged", 3},
+      {rule::ttl_state_kept, m::none, "ttl-state-forgotten", "a TTL check's state is kept over a restart of its agent", true, "TTL", 3},
+      {rule::ttl_begins_anew, m::none, "ttl-goes-on", "an update gives a TTL check all of its time again", true, "TTL", 3},
+      {rule::catalog_compared, m::none, "no-comparison", "an agent compares the catalog with what it has", true, "the catalog", 3},
+      {rule::aliens_go, m::none, "aliens-stay", "what the catalog has of an agent that the agent has not is taken out", true, "which that has not", 3},
+      {rule::leaver_is_silent, m::none, "leaver-registers", "an agent that leaves tells the catalog nothing more", false, "has left", 3},
+      {rule::join_tried_again, m::none, "join-once", "who cannot join tries again", false, "sees", 3},
+      {rule::accused_refutes, m::none, "no-refutation", "who is accused and alive says so", true, "sees", 3},
+      {rule::suspects_die, m::none, "suspect-for-ever", "a suspect of whom nothing is heard is dead in the end", true, "sees", 3},
+      {rule::leader_walks, m::none, "no-walk", "a new leader compares the catalog with all members", false, "the catalog", 3},
+      {rule::failed_stay, m::none, "failed-is-left", "a member that failed stays in the catalog", false, "the catalog", 3},
+      {rule::left_go, m::none, "left-stays", "a member that left goes from the catalog", true, "has left", 3},
+      {rule::members_are_current, m::none, "stale-members", "the leader compares the catalog with the members as they are", false, "the catalog", 3},
       {rule::none, raft::recovering_votes, "recovering-votes", "who forgot entries votes for nobody (raft/core/recovery.hpp)"},
       {rule::none, raft::leader_trusts_forgotten, "leader-trusts-forgotten", "what a follower forgot is sent again"},
       {rule::none, m::lease_survives_transfer, "lease-survives-transfer", "a leader that orders a transfer has no lease any more"},
@@ -132,42 +150,62 @@ campaign_result run_seeds(const run_options& first, uint64_t count, bool stop_at
   return sum;
 }
 
+run_options broken_run(const mutation_row& row) {
+  run_options o;
+  o.agents = row.agents;
+  o.broken = row.broken;
+  o.core_broken = row.core_broken;
+  o.must_say = row.found_as;
+  return o;
+}
+
+namespace {
+
+struct share { // of the gate
+  size_t nodes;
+  uint32_t agents;
+  uint64_t fixed, fresh; // seeds
+};
+constexpr share shares[] = {{3, 0, 20, 120}, {5, 0, 20, 120}, {3, 3, 20, 100}};
+
+int gate_failed(uint64_t runs, uint64_t failures) {
+  fmt::print("{} passed, {} failed\n", runs - failures, failures);
+  return 1;
+}
+
+} // namespace
+
 int gate() {
   const auto start = std::chrono::steady_clock::now();
   const auto fresh = static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1));
   uint64_t runs = 0;
   run_result total;
-  for (const uint64_t base : {uint64_t{1}, fresh}) {
-    for (const size_t nodes : {size_t{3}, size_t{5}}) {
+  for (const auto& s : shares)
+    for (const uint64_t base : {uint64_t{1}, fresh}) {
       run_options o;
       o.seed = base;
-      o.nodes = nodes;
-      const auto r = run_seeds(o, base == 1 ? gate_fixed : gate_fresh, true);
+      o.nodes = s.nodes;
+      o.agents = s.agents;
+      const auto r = run_seeds(o, base == 1 ? s.fixed : s.fresh, true);
       runs += r.runs;
       add_up(total, r.total);
       if (r.failures == 0) continue;
       o.seed = r.first_failure;
       fmt::print("FAILED {}\n  {}\n", r.failed.failure, replay_line(o));
-      fmt::print("{} passed, {} failed\n", runs - r.failures, r.failures);
-      return 1;
+      return gate_failed(runs, r.failures);
     }
-  }
   fmt::print("counts: {}\n", describe(total));
   for (const auto& c : all_counts) {
     if (!c.asked || total.*c.field > 0) continue;
-    fmt::print("FAILED in {} runs there were no {}\n{} passed, 1 failed\n", runs, c.what, runs);
-    return 1;
+    fmt::print("FAILED in {} runs there were no {}\n", runs, c.what);
+    return gate_failed(runs + 1, 1);
   }
   for (const auto& row : mutations()) {
     if (row.plain) continue; // whole_test breaks those
-    run_options o;
-    o.broken = row.broken;
-    o.core_broken = row.core_broken;
-    o.must_say = row.found_as;
     ++runs;
-    if (run_seeds(o, mutation_seeds, true).failures > 0) continue;
-    fmt::print("FAILED {} breaks a rule, and that is not seen within {} seeds\n{} passed, 1 failed\n", row.name, mutation_seeds, runs - 1);
-    return 1;
+    if (run_seeds(broken_run(row), mutation_seeds, true).failures > 0) continue;
+    fmt::print("FAILED {} breaks a rule, and that is not seen within {} seeds\n", row.name, mutation_seeds);
+    return gate_failed(runs, 1);
   }
   fmt::print("sim gate of whole nodes: {} runs and broken rules, fresh seeds from {}, {:.1f} s: ok\n", runs, fresh, seconds_since(start));
   fmt::print("{} passed, 0 failed\n", runs);
@@ -178,11 +216,7 @@ int show_mutations() {
   int missed = 0;
   fmt::print("{:26} {:>6}  {}\n", "broken rule", "seed", "found as");
   for (const auto& row : mutations()) {
-    run_options o;
-    o.broken = row.broken;
-    o.core_broken = row.core_broken;
-    o.must_say = row.found_as;
-    const auto r = run_seeds(o, mutation_seeds, true);
+    const auto r = run_seeds(broken_run(row), mutation_seeds, true);
     if (r.failures == 0) {
       ++missed;
       fmt::print("{:26} {:>6}  not within {} seeds\n", row.name, "-", mutation_seeds);
@@ -217,11 +251,12 @@ int main_of(int argc, char** argv) {
     if (flag == "--seeds") ok = number(value, seeds) && seeds > 0;
     if (flag == "--seconds") ok = number(value, o.seconds);
     if (flag == "--nodes") ok = number(value, n) && (n == 3 || n == 5) && (o.nodes = n, true);
+    if (flag == "--agents") ok = number(value, n) && n <= 3 && (o.agents = static_cast<uint32_t>(n), true);
     if (flag == "--mutation")
       for (const auto& m : mutations())
-        if (m.name == value) o.broken = m.broken, o.core_broken = m.core_broken, ok = true;
+        if (m.name == value) o.broken = m.broken, o.core_broken = m.core_broken, o.agents = std::max(o.agents, m.agents), ok = true;
     if (ok) continue;
-    fmt::print(stderr, "usage: sim --whole [--seed N] [--seeds COUNT] [--seconds S] [--nodes 3|5] [--mutation NAME] [--trace] | --gate | --mutations\n");
+    fmt::print(stderr, "usage: sim --whole [--seed N] [--seeds COUNT] [--seconds S] [--nodes 3|5] [--agents 0..3] [--mutation NAME] [--trace] | --gate | --mutations\n");
     return 2;
   }
   const auto start = std::chrono::steady_clock::now();

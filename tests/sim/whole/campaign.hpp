@@ -22,7 +22,9 @@ struct mutation_row {
   std::string_view name, text;
   bool plain = false; // found by the first few seeds
   std::string_view found_as = {}; // what the failure must say; "": anything
+  uint32_t agents = 0;            // client agents of the runs
 };
+run_options broken_run(const mutation_row& row);
 const std::vector<mutation_row>& mutations();
 
 int gate();

@@ -169,6 +169,11 @@ void world::read_now(uint64_t number, node& n) {
 
 void world::allowed(node& at, const reads_allowed& r) {
   for (auto number : r.ids) {
+    if (number >= first_remote_call) {
+      if (r.failure.code == errc::none) answer_reads(number - first_remote_call, at);
+      else answer_call(number - first_remote_call, r.failure.text, {});
+      continue;
+    }
     auto& op = operations_[number - 1];
     if (op.life != at.plan.life || op.slot != at.plan.slot) return fail("a read is allowed that was not asked for, or twice");
     if (r.failure.code != errc::none) {
@@ -182,6 +187,11 @@ void world::allowed(node& at, const reads_allowed& r) {
 
 void world::settled(node& at, const proposals_done& d) {
   for (auto& outcome : d.outcomes) {
+    if (outcome.id >= first_meddling) continue;
+    if (outcome.id >= first_remote_call) {
+      call_settled(outcome.id - first_remote_call, outcome.result);
+      continue;
+    }
     if (outcome.id > operations_.size()) {
       lock_settled(at, outcome.id, outcome.result);
       continue;

@@ -17,6 +17,7 @@ void world::inject_fault() {
   if (!load_) return;
   schedule(random_.between(1 * ms, 2 * fault_every_), "fault", 0, [this] { inject_fault(); });
   ++result_.faults;
+  if (has_agents() && random_.chance(0.45)) return break_agent(most_servers + static_cast<uint32_t>(random_.below(options_.agents)));
   const uint32_t victim = leader_or_any();
   auto& s = servers_[victim];
   const uint64_t dice = random_.below(100);
@@ -86,13 +87,13 @@ void world::strike(uint32_t slot) {
 
 void world::cut_links(uint32_t kind, uint32_t victim) {
   ++result_.cuts;
-  std::vector<bool> inside(most_servers, false);
+  std::vector<bool> inside(ends(), false);
   if (kind == cut_leader) inside[victim] = true;
   else
-    for (size_t i = 0; i < most_servers; ++i) inside[i] = random_.chance(0.5);
+    for (size_t i = 0; i < ends(); ++i) inside[i] = random_.chance(0.5);
   std::vector<std::pair<uint32_t, uint32_t>> links;
-  for (uint32_t a = 0; a < most_servers; ++a)
-    for (uint32_t b = 0; b < most_servers; ++b) {
+  for (uint32_t a = 0; a < ends(); ++a)
+    for (uint32_t b = 0; b < ends(); ++b) {
       if (!inside[a] || inside[b]) continue;
       if (kind == cut_bridge && (a == victim || b == victim)) continue; // one sees both halves
       links.emplace_back(a, b);
@@ -271,6 +272,14 @@ void world::mend_everything() {
     if (!s.started || s.gone) continue;
     if (s.up) wake(n, now());
     else boot(n);
+  }
+  for (uint32_t slot = most_servers; slot < ends(); ++slot) {
+    auto& c = client_at(slot);
+    c.full = false;
+    c.tempo.slow_disk = 0;
+    c.tempo.stall = 0;
+    if (c.up) wake(slot, now());
+    else if (c.how == fate::runs) boot_agent(slot);
   }
   abandon_locks();
   for (uint32_t c = 0; c < client_count; ++c) {

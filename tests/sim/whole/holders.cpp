@@ -8,8 +8,6 @@ namespace actord::sim::whole {
 
 namespace {
 
-constexpr uint64_t first_lock_call = uint64_t{1} << 40; // numbers below are of operations
-
 std::string lock_name(uint64_t n) { return "lock-" + std::to_string(n); }
 std::string node_of(uint32_t holder) { return "holder-" + std::to_string(holder); }
 

@@ -95,6 +95,7 @@ bool world::at_rest(std::string& why) {
   for (auto left : final_left_)
     if (left > 0) return why = "clients are not answered", false;
   if (!locks_rest(why)) return false;
+  if (has_agents() && !agents_rest(why)) return false;
   const node* leader = nullptr;
   for (uint32_t n = 0; n < most_servers; ++n) {
     if (!servers_[n].up) continue;

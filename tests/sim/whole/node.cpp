@@ -1,5 +1,7 @@
 #include "tests/sim/whole/node.hpp"
 #include "actors/autopilot/autopilot_actor.hpp"
+#include "actors/leader/leader_actor.hpp"
+#include "actors/members/servers_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/raft/snapshot_actor.hpp"
 #include "actors/state/scrub_actor.hpp"
@@ -7,27 +9,27 @@
 #include "actors/state/watch_actor.hpp"
 #include "runtime/node/damaged_log.hpp"
 #include "runtime/node/damaged_state.hpp"
-#include <algorithm>
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
-#include <cstring>
 
 namespace actord::sim::whole {
 
 namespace {
+
+node& self_of(const std::shared_ptr<outside>& o) { return static_cast<node&>(*o->self); }
 
 struct peers_state {
   static inline const char* name = "peers";
 };
 peers_handle::behavior_type peers_behavior(peers_handle::stateful_pointer<peers_state>, std::shared_ptr<outside> o) {
   return {
-      [o](const peers_send& m) { if (o->self) o->world->send(*o->self, m); },
-      [o](const peers_wanted& w) { if (o->self) o->world->want(*o->self, w); },
-      [o](const peers_say& s) { if (o->self) o->world->say(*o->self, s); },
-      [o](peers_ask& a) { if (o->self) o->world->ask(*o->self, a); },
-      [o](const peers_reply& r) { if (o->self) o->world->reply(*o->self, r); },
-      [o](const peers_send_snapshot& m) { if (o->self) o->world->send_snapshot(*o->self, m); },
+      [o](const peers_send& m) { if (o->self) o->world->send(self_of(o), m); },
+      [o](const peers_wanted& w) { if (o->self) o->world->want(self_of(o), w); },
+      [o](const peers_say& s) { if (o->self) o->world->say(self_of(o), s); },
+      [o](peers_ask& a) { if (o->self) o->world->ask(self_of(o), a); },
+      [o](const peers_reply& r) { if (o->self) o->world->reply(self_of(o), r); },
+      [o](const peers_send_snapshot& m) { if (o->self) o->world->send_snapshot(self_of(o), m); },
       [](peers_ticked) {},
   };
 }
@@ -37,8 +39,8 @@ struct front_state {
 };
 caf::behavior front_behavior(caf::stateful_actor<front_state>* self, std::shared_ptr<outside> o) {
   return {
-      [o](const proposals_done& d) { if (o->self) o->world->settled(*o->self, d); },
-      [o](const reads_allowed& r) { if (o->self) o->world->allowed(*o->self, r); },
+      [o](const proposals_done& d) { if (o->self) o->world->settled(self_of(o), d); },
+      [o](const reads_allowed& r) { if (o->self) o->world->allowed(self_of(o), r); },
       [self, o](const node_call& c) { if (o->self) c.call(self); },
   };
 }
@@ -71,13 +73,7 @@ actord::status node::open_stores() {
 }
 
 actord::status node::spawn(surroundings& w) {
-  config_.set("scheduler.policy", caf::atom("testing"));
-  system_ = std::make_unique<caf::actor_system>(config_);
-  jobs_ = dynamic_cast<caf::scheduler::test_coordinator*>(&system_->scheduler());
-  clock_ = &jobs_->clock();
-  clock_->current_time = plan.clock;
-  outside_ = std::make_shared<outside>(outside{&w, this});
-
+  start(w, plan.clock);
   raft_setup setup;
   setup.options = plan.options;
   setup.options.self = plan.hello.id;
@@ -122,83 +118,53 @@ actord::status node::spawn(surroundings& w) {
   sessions_ = spawn_session_actor(*system_, {caf::actor_cast<leader_line>(raft), watch_, state.get(), status, "dc1"});
   desk_->take(sessions_);
   caf::anon_send(raft, raft_attach{writer_, peers_});
+  if (plan.gossip) return spawn_gossip(c, plan.seed + 1);
   caf::anon_send(caf::actor_cast<servers_sink>(raft), servers_found{plan.found});
   return {};
 }
 
+// What runtime/node starts where there is a pool.
+actord::status node::spawn_gossip(const node_config& base, uint64_t seed) {
+  node_config c = *plan.gossip;
+  c.datacenter = base.datacenter;
+  c.server = true;
+  c.node_id = plan.hello.id;
+  c.node_name = plan.hello.name;
+  c.bootstrap = plan.bootstrap;
+  c.bootstrap_expect = plan.hello.bootstrap_expect;
+  c.advertise_addr = plan.hello.address.substr(0, plan.hello.address.find(':'));
+  c.serf_advertise_lan = {c.advertise_addr, gossip_port, {}};
+  c.rpc_advertise = {c.advertise_addr, c.port_server, {}};
+  gossip = std::make_unique<pool_part>();
+  if (auto s = start_pool(*gossip, *system_, c, plan.folder, seed, outside_); !s) return s;
+  members::servers_setup s;
+  s.datacenter = c.datacenter;
+  s.lan = gossip->pool;
+  s.raft = caf::actor_cast<servers_sink>(raft);
+  servers_ = members::spawn_servers(*system_, std::move(s));
+  leader_ = spawn_leader_actor(*system_, c, {raft, gossip->pool, gossip->board, state.get(), status});
+  return {};
+}
+
 node::~node() {
-  if (outside_) outside_->self = nullptr;
-  const auto end = [](auto& handle) {
-    if (handle) caf::anon_send_exit(handle, caf::exit_reason::kill);
-    handle = nullptr;
-  };
   if (desk_) desk_->take({});
-  end(sessions_);
-  end(autopilot_);
-  end(scrub_);
-  end(snapshots_);
-  end(writer_);
-  end(watch_);
-  end(raft);
-  end(peers_);
-  end(front);
-  while (jobs_ && jobs_->has_job()) jobs_->run_once();
+  kill([this] {
+    end_of(leader_);
+    end_of(servers_);
+    if (gossip) end_of(gossip->join), end_of(gossip->pool);
+    end_of(sessions_);
+    end_of(autopilot_);
+    end_of(scrub_);
+    end_of(snapshots_);
+    end_of(writer_);
+    end_of(watch_);
+    end_of(raft);
+    end_of(peers_);
+    end_of(front);
+  });
   views.reset();
   system_.reset();
   desk_.reset();
 }
-
-node::job node::kind_of(caf::resumable* r) {
-  static constexpr const char* names[] = {"raft", "log-writer", "state", "watch", "snapshot", "autopilot", "session", "peers", "front"};
-  const auto* actor = dynamic_cast<caf::local_actor*>(r);
-  if (actor)
-    for (uint8_t i = 0; i < job_other; ++i)
-      if (std::strcmp(names[i], actor->name()) == 0) return static_cast<job>(i);
-  return job_other;
-}
-
-uint64_t node::busy_after(job j) {
-  if (j == job_other) return 0;
-  if (tempo_.stall > 0 && random_.chance(tempo_.stall)) return random_.between(5'000, 100'000);
-  if (j == job_log_writer || j == job_snapshot) return random_.below(1 + (tempo_.slow_disk > 0 ? tempo_.slow_disk : tempo_.disk));
-  if (j == job_state) return random_.below(1 + std::max(tempo_.apply, tempo_.slow_disk / 4));
-  return random_.chance(0.6) ? 0 : random_.below(1 + tempo_.usual);
-}
-
-void node::advance(caf::actor_clock::time_point local) {
-  if (local > clock_->current_time) clock_->advance_time(local - clock_->current_time);
-}
-
-void node::work(uint64_t now) {
-  std::array<size_t, 16> ready{};
-  for (;;) {
-    size_t count = 0;
-    for (size_t i = 0; i < jobs_->jobs.size() && count < ready.size(); ++i)
-      if (free_at_[kind_of(jobs_->jobs[i])] <= now) ready[count++] = i;
-    if (count == 0) return;
-    const auto at = jobs_->jobs.begin() + static_cast<std::ptrdiff_t>(ready[random_.below(count)]);
-    const auto kind = kind_of(*at);
-    std::rotate(jobs_->jobs.begin(), at, at + 1);
-    jobs_->run_once();
-    free_at_[kind] = now + busy_after(kind);
-  }
-}
-
-uint64_t node::next_work(uint64_t now) const {
-  uint64_t next = never;
-  for (auto* r : jobs_->jobs) next = std::min(next, std::max(now, free_at_[kind_of(r)]));
-  return next;
-}
-
-bool node::session_waits() const {
-  return std::any_of(jobs_->jobs.begin(), jobs_->jobs.end(), [](auto* r) { return kind_of(r) == job_session; });
-}
-
-caf::actor_clock::time_point node::next_timer() const {
-  const auto& timers = clock_->schedule();
-  return timers.empty() ? caf::actor_clock::time_point::max() : timers.begin()->first;
-}
-
-void node::in_front(std::function<void(caf::event_based_actor*)> f) { caf::anon_send(front, node_call{std::move(f)}); }
 
 } // namespace actord::sim::whole

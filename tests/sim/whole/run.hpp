@@ -13,6 +13,7 @@ constexpr size_t most_servers = 12; // over the run; of those that are replaced 
 struct run_options {
   uint64_t seed = 1;
   size_t nodes = 3;
+  uint32_t agents = 0;   // client agents; with any, servers and agents are a gossip pool
   uint64_t seconds = 30; // virtual, of load and faults; then everything is mended
   rule broken = rule::none;
   raft::mutation core_broken = raft::mutation::none;
@@ -32,6 +33,9 @@ struct run_result : lock_counts {
   uint64_t faults = 0, crashes = 0, power_losses = 0, hangs = 0, jumps = 0, cuts = 0, full_disks = 0, transfers = 0,
            replacements = 0, damages = 0, snapshots = 0, terms = 0, undecided = 0;
   uint64_t refused_for_delay = 0, strikes = 0;
+  // Of client agents.
+  uint64_t registrations = 0, removals = 0, beats = 0, expiries = 0, kept_states = 0, refused = 0, agents_died = 0, agent_strikes = 0, agents_for_good = 0,
+           agents_left = 0, meddled = 0, calls = 0, calls_lost = 0, packets = 0, streams = 0, found_failed = 0, found_back = 0;
   uint64_t slowest_mend_ms = 0; // from the end of the last fault until a write was acknowledged
 };
 

@@ -13,7 +13,9 @@ namespace actord::sim::whole {
 
 namespace {
 
-constexpr uint64_t rest_time = 90 * second; // how long a mended cluster may take to come to rest
+// How long a mended cluster may take to come to rest. With agents: serf tries a failed member again after 30 s, if it is drawn, the leader
+// looks at all members once a minute, and that a member leaves is void when it is still there after five.
+constexpr uint64_t rest_time_of_servers = 90 * second, rest_time_with_agents = 400 * second;
 
 // Runs that were killed leave their folders, in memory for the most part. Once per process.
 void remove_left_behind(const std::string& base) {
@@ -50,8 +52,8 @@ test::network_faults draw_network(prng& random) {
 } // namespace
 
 world::world(const run_options& o)
-    : options_(o), random_(o.seed), network_(most_servers, draw_network(random_), prng(random_())), folder_(fresh_folder()),
-      servers_(most_servers), links_(most_servers, std::vector<link>(most_servers)), running_(client_count, 0), final_left_(client_count, 0),
+    : options_(o), random_(o.seed), network_(most_servers + o.agents, draw_network(random_), prng(random_())), folder_(fresh_folder()),
+      servers_(most_servers), clients_(o.agents), links_(most_servers, std::vector<link>(most_servers)), running_(client_count, 0), final_left_(client_count, 0),
       holders_(holder_count), views_of_members_(most_servers) {
   broken_rule = o.broken;
   const auto pick = [this](std::initializer_list<size_t> from) { return from.begin()[random_.below(from.size())]; };
@@ -65,19 +67,22 @@ world::world(const run_options& o)
   r.max_apply_bytes = pick({50, 500, 4 << 20});
   r.max_unapplied = pick({2, 1 << 16, 1 << 16});
   r.max_uncommitted_bytes = pick({400, 64 << 20, 64 << 20});
+  if (has_agents()) r.max_uncommitted_bytes = std::max<size_t>(r.max_uncommitted_bytes, 8000); // a registration is larger than 400
   r.broken = o.core_broken;
   drawn_.snapshot_threshold = random_.between(10, 150);
   drawn_.trailing = random_.below(30);
   drawn_.snapshot_interval = std::chrono::milliseconds(random_.between(300, 4000));
   fault_every_ = random_.between(300, 4000) * ms;
   strikes_ = random_.chance(0.3) ? 0.01 : 0;
-  trouble_ = static_cast<trouble>(random_.below(3));
+  trouble_ = has_agents() ? trouble::none : static_cast<trouble>(random_.below(3));
   const bool expect = random_.chance(0.7);
   for (size_t n = 0; n < o.nodes; ++n)
     add_server("s" + std::to_string(n), "10.0.0." + std::to_string(n + 1) + ":8300", expect ? static_cast<int>(o.nodes) : 0, !expect && n == 0, true);
+  if (has_agents()) add_agents();
 }
 
 world::~world() {
+  for (auto& c : clients_) c.up.reset();
   for (auto& s : servers_) {
     s.full = true;
     s.up.reset();
@@ -126,7 +131,9 @@ void world::boot(uint32_t slot) {
   p.seed = random_();
   p.clock = local_time(s);
   p.full = &s.full;
+  p.gossip = gossip_config_;
   s.hung_until = 0;
+  s.up_since = now();
   s.wanted.clear();
   std::error_code ec;
   std::filesystem::create_directories(s.folder, ec);
@@ -167,17 +174,28 @@ void world::crash(uint32_t slot, bool power_loss) {
       });
   }
   std::erase_if(questions_, [&](auto& q) { return q.second.from == slot; });
+  if (has_agents()) take_down(slot, power_loss);
   for (uint64_t number : running_)
     if (number != 0 && operations_[number - 1].slot == slot) schedule(random_.between(100, 5 * ms), "broken", slot, [this, number] { give_up(number); });
   for (auto& h : holders_)
     if (h.running != 0 && lock_calls_[h.running - 1].slot == slot) schedule(random_.between(100, 5 * ms), "broken", slot, [this, number = h.running] { give_up_lock_step(number); });
 }
 
-world::time_point world::local_time(const server& s) const {
+site& world::site_of(uint32_t slot) {
+  if (slot < most_servers) return servers_[slot];
+  return client_at(slot);
+}
+
+machine* world::running(uint32_t slot) {
+  if (slot < most_servers) return servers_[slot].up.get();
+  return client_at(slot).up.get();
+}
+
+world::time_point world::local_time(const site& s) const {
   return s.clock + std::chrono::nanoseconds(static_cast<int64_t>(static_cast<double>(now() - s.clock_at) * 1000 * s.rate));
 }
 
-void world::set_clock(server& s, time_point t) {
+void world::set_clock(site& s, time_point t) {
   s.clock = t;
   s.clock_at = now();
 }
@@ -185,39 +203,46 @@ void world::set_clock(server& s, time_point t) {
 void world::schedule(uint64_t delay, const char* what, uint32_t slot, std::function<void()> act) { time_.schedule(delay, {what, slot, std::move(act)}); }
 
 void world::wake(uint32_t slot, uint64_t at) {
-  auto& s = servers_[slot];
+  auto& s = site_of(slot);
   if (at >= s.work_at) return;
   s.work_at = at;
   const auto number = ++s.work_number;
   schedule(at - now(), "work", slot, [this, slot, number] {
-    if (servers_[slot].work_number == number && servers_[slot].up) work(slot);
+    if (site_of(slot).work_number == number && running(slot)) work(slot);
   });
 }
 
 void world::work(uint32_t slot) {
-  auto& s = servers_[slot];
+  auto& s = site_of(slot);
+  auto& m = *running(slot);
   s.work_at = never;
   if (s.hung_until > now()) return wake(slot, s.hung_until);
-  s.up->advance(local_time(s));
-  s.up->work(now());
-  audit(slot);
-  uint64_t next = s.up->next_work(now());
-  if (const auto timer = s.up->next_timer(); timer != time_point::max()) {
-    const auto wait = std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::nanoseconds>(timer - s.up->clock()).count());
+  m.advance(local_time(s));
+  m.work(now());
+  if (slot < most_servers) audit(slot);
+  else look_at_agent(slot);
+  uint64_t next = m.next_work(now());
+  if (const auto timer = m.next_timer(); timer != time_point::max()) {
+    const auto wait = std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::nanoseconds>(timer - m.clock()).count());
     next = std::min(next, now() + 1 + static_cast<uint64_t>(static_cast<double>(wait) / 1000 / s.rate));
   }
   if (next != never) wake(slot, next);
 }
 
-// Something comes to a node's process. One that hangs finds it when it goes on.
-void world::visit(uint32_t slot, uint64_t life, const char* what, std::function<void(node&)> f) {
-  auto& s = servers_[slot];
-  if (!s.up || s.life != life) return;
+// Something comes to a process. One that hangs finds it when it goes on.
+void world::enter(uint32_t slot, uint64_t life, const char* what, std::function<void()> f) {
+  auto& s = site_of(slot);
+  auto* m = running(slot);
+  if (!m || s.life != life) return;
   if (s.hung_until > now()) // in the order in which they came
-    return schedule(s.hung_until - now(), what, slot, [this, slot, life, what, f = std::move(f)]() mutable { visit(slot, life, what, std::move(f)); });
-  s.up->advance(local_time(s));
-  f(*s.up);
+    return schedule(s.hung_until - now(), what, slot, [this, slot, life, what, f = std::move(f)]() mutable { enter(slot, life, what, std::move(f)); });
+  m->advance(local_time(s));
+  f();
   wake(slot, now());
+}
+
+void world::visit(uint32_t slot, uint64_t life, const char* what, std::function<void(node&)> f) {
+  enter(slot, life, what, [this, slot, f = std::move(f)] { f(*servers_[slot].up); });
 }
 
 bool world::reachable(uint32_t a, uint32_t b) const { return !network_.is_cut(a, b) && !network_.is_cut(b, a); }
@@ -254,6 +279,7 @@ void world::note(const event& e) {
   h = mix(h, std::string_view(e.what));
   result_.trace_hash = mix(h, e.slot);
   if (!options_.trace) return;
+  if (e.slot >= most_servers) return fmt::print("{:10.3f} {} {}\n", static_cast<double>(now()) / ms, client_at(e.slot).name, e.what);
   const auto& s = servers_[e.slot];
   fmt::print("{:10.3f} s{} {}", static_cast<double>(now()) / ms, e.slot, e.what);
   if (s.up)
@@ -276,7 +302,7 @@ run_result world::run() {
   for (uint32_t h = 0; h < holder_count; ++h) schedule(random_.between(500 * ms, 3 * second), "lock client", 0, [this, h] { start_lock_step(h); });
   schedule(3 * second + fault_every_, "fault", 0, [this] { inject_fault(); });
   schedule(second, "operator", 0, [this] { operate(); });
-  const uint64_t end = options_.seconds * second;
+  const uint64_t end = options_.seconds * second, rest_time = has_agents() ? rest_time_with_agents : rest_time_of_servers;
   while (next_event(end)) {}
   if (failure_.empty()) {
     mend_everything();
@@ -294,6 +320,10 @@ run_result world::run() {
   result_.failure = failure_;
   result_.terms = leaders_.size();
   static_cast<lock_counts&>(result_) = lock_judge_.counts;
+  for (auto& c : clients_) {
+    const auto& n = c.judge->counts;
+    result_.registrations += n.registrations, result_.removals += n.removals, result_.beats += n.beats, result_.expiries += n.expiries, result_.kept_states += n.kept_states;
+  }
   result_.operations = operations_.size();
   return result_;
 }

@@ -3,7 +3,9 @@
 #pragma once
 #include "tests/sim/whole/history.hpp"
 #include "tests/sim/whole/lock_judge.hpp"
+#include "tests/sim/whole/client_node.hpp"
 #include "tests/sim/whole/node.hpp"
+#include "tests/sim/whole/registration_judge.hpp"
 #include "tests/sim/whole/run.hpp"
 #include "tests/support/virtual_network.hpp"
 #include "tests/support/virtual_time.hpp"
@@ -14,6 +16,8 @@
 namespace actord::sim::whole {
 
 constexpr uint64_t ms = 1000, second = 1000 * ms;
+// Numbers of what the front asks of Raft: up from 1 of operations, then of lock clients, of agents' calls, and of who meddles.
+constexpr uint64_t first_lock_call = uint64_t{1} << 40, first_remote_call = uint64_t{1} << 41, first_meddling = uint64_t{1} << 42;
 constexpr uint32_t client_count = 6, holder_count = 3, lock_count = 2;
 
 struct event {
@@ -22,16 +26,10 @@ struct event {
   std::function<void()> act;
 };
 
-struct server { // its folder and its identity outlive its processes
-  server_hello hello;        // as its peers actor said it last
+struct site { // of a process: its folder and its identity outlive its lives
   std::string folder;
-  std::unique_ptr<node> up;  // null while down
   uint64_t life = 0;
   bool started = false;      // belongs to this run
-  bool bootstraps = false;
-  bool gone = false;         // never comes back
-  bool to_damage = false;    // its files, before it comes back
-  bool damaged = false;      // they were, and it has not come back
   uint64_t hung_until = 0;
   uint64_t work_at = never;  // when `work` is scheduled
   uint64_t work_number = 0;  // of the newest schedule
@@ -40,11 +38,61 @@ struct server { // its folder and its identity outlive its processes
   uint64_t clock_at = 0;     // world's time at which the clock stood so
   std::atomic<bool> full{false};
   pace tempo;
+};
+
+struct server : site {
+  server_hello hello;        // as its peers actor said it last
+  std::unique_ptr<node> up;  // null while down
+  bool bootstraps = false;
+  bool gone = false;         // never comes back
+  bool to_damage = false;    // its files, before it comes back
+  bool damaged = false;      // they were, and it has not come back
+  uint64_t up_since = 0;
   std::vector<std::pair<server_id, std::string>> wanted;
   uint64_t last_link = 0;    // links are looked after at this time
   raft_index audited;        // of its log, by the judge
   uint64_t shown_life = 0;   // up to where its reads have shown the state, in which life
   raft_index shown;
+};
+
+// ---- client agents (agents.cpp, registrars.cpp)
+enum class fate : uint8_t { runs, dead, leaving, left }; // dead: for good
+struct agent_site : site {
+  std::string name, id, ip;
+  std::unique_ptr<client_node> up; // null while down
+  std::unique_ptr<registration_judge> judge;
+  fate how = fate::runs;
+  bool began = false;              // this life has read what was kept
+  local_times born;                // when this life began
+  uint64_t up_since = 0, hung_last = 0;
+  uint64_t asked = 0;              // number of the call of its program that is under way; 0: none
+  uint64_t calls = 0, versions = 0;
+  uint64_t last_meddled = 0;       // somebody has changed the catalog behind its back
+  bool was_there = false;          // in the catalog, when it died for good
+  bool calm_leave = true;          // nothing was broken while it left
+  uint64_t gone_at = 0, faults_before = 0; // when it was last gone for good or left; faults before it began to leave
+};
+struct remote_call { // of a client agent, to a server
+  uint32_t from = 0, to = most_servers;
+  uint64_t life = 0, id = 0, to_life = 0;
+  rpc_call what;
+};
+
+// ---- streams of pools (gossip_net.cpp)
+struct stream_piece {
+  std::string bytes;
+  bool last = false; // nothing more comes, and nothing more is wanted
+};
+struct stream_end {
+  uint32_t slot = 0;
+  uint64_t life = 0, id = 0;
+  bool open = true;
+};
+struct pool_stream {
+  std::array<stream_end, 2> ends; // who dialled, who accepted
+  std::array<std::deque<stream_piece>, 2> ways; // from the first, from the second
+  std::array<bool, 2> moving{};
+  bool connected = false;
 };
 
 struct link { // the Raft connection that `from` has dialled to `to`
@@ -107,6 +155,15 @@ public:
   // ---- clients.cpp
   void settled(node& at, const proposals_done& d) override;
   void allowed(node& at, const reads_allowed& r) override;
+  // ---- gossip_net.cpp
+  void packets(machine& from, std::span<const gossip::datagram> out) override;
+  void dial(machine& from, const gossip::stream_dial& d) override;
+  void write(machine& from, const gossip::stream_write& w) override;
+  void close(machine& from, const gossip::stream_close& c) override;
+  // ---- calls.cpp, agents.cpp
+  void call(client_node& from, uint64_t id, const std::string& server, const rpc_call& what) override;
+  void agent_began(client_node& at, const error& failed) override;
+  void agent_stops(client_node& at) override;
 
 private:
   using time_point = caf::actor_clock::time_point;
@@ -117,9 +174,14 @@ private:
   void crash(uint32_t slot, bool power_loss);
   void work(uint32_t slot);
   void wake(uint32_t slot, uint64_t at);
+  void enter(uint32_t slot, uint64_t life, const char* what, std::function<void()> f);
   void visit(uint32_t slot, uint64_t life, const char* what, std::function<void(node&)> f);
-  void set_clock(server& s, time_point t);
-  time_point local_time(const server& s) const;
+  site& site_of(uint32_t slot);
+  machine* running(uint32_t slot); // null while down
+  const pool_part* pool_of(uint32_t slot);
+  uint32_t ends() const { return most_servers + options_.agents; }
+  void set_clock(site& s, time_point t);
+  time_point local_time(const site& s) const;
   void schedule(uint64_t delay, const char* what, uint32_t slot, std::function<void()> act);
   void note(const event& e);
   bool next_event(uint64_t until);
@@ -164,6 +226,48 @@ private:
   bool locks_rest(std::string& why);
   void judge_locks();
 
+  // agents.cpp: client agents come and go
+  void add_agents();
+  void boot_agent(uint32_t slot);
+  void crash_agent(uint32_t slot, bool power_loss);
+  void take_down(uint32_t slot, bool power_loss); // what was connected to it
+  void visit_agent(uint32_t slot, uint64_t life, const char* what, std::function<void(client_node&)> f);
+  void look_at_agent(uint32_t slot);
+  void break_agent(uint32_t slot);
+  void leave(uint32_t slot);
+  void notice(); // what the catalog says of members' health, for the counts
+  agent_site& client_at(uint32_t slot) { return clients_[slot - most_servers]; }
+  local_times times_of(const site& p) const;
+  bool has_agents() const { return options_.agents > 0; }
+  bool all_is_well() const;
+  uint32_t slot_of_ip(std::string_view ip) const; // raw bytes; ends() when there is none
+
+  // registrars.cpp: programs that register with client agents; and who changes the catalog behind their backs
+  void ask_agent(uint32_t slot);
+  registrar_call draw_call(const agent_site& c);
+  void told_by_agent(uint32_t slot, uint64_t life, uint64_t number, bool done);
+  void meddle();
+
+  // calls.cpp: calls of client agents
+  void serve_call(uint64_t number, node& n);
+  void answer_reads(uint64_t number, node& n);
+  void call_settled(uint64_t number, const apply_result& r);
+  void answer_call(uint64_t number, std::string refusal, std::string body);
+  void end_call(uint64_t number, rpc::attempt how, std::string refusal, std::string body);
+
+  // gossip_net.cpp
+  void connect_stream(uint64_t number, std::string first, uint32_t to);
+  void move_stream(uint64_t number, int way);
+  void end_stream(uint64_t number, int end, gossip::stream_end how);
+  void lose_streams(uint32_t slot, bool silently);
+  std::pair<uint64_t, int> stream_at(const machine& m, uint64_t id) const;
+
+  // agents_judge.cpp
+  bool agents_rest(std::string& why);
+  bool members_agree(std::string& why);
+  bool catalog_fits(node& n, std::string& why);
+  bool catalog_fits(read_view& view, const agent_site& c, std::string& why);
+
   // faults.cpp
   void inject_fault();
   void strike(uint32_t slot);
@@ -193,6 +297,15 @@ private:
   test::virtual_network network_;
   std::string folder_;
   std::vector<server> servers_;
+  std::vector<agent_site> clients_;
+  std::shared_ptr<node_config> gossip_config_; // null: no client agents, and no pool
+  std::map<uint64_t, remote_call> remote_calls_;
+  uint64_t next_call_ = 1;
+  std::map<uint64_t, pool_stream> streams_;
+  std::map<std::tuple<uint32_t, uint64_t, uint64_t>, uint64_t> stream_numbers_; // by slot, life, id
+  uint64_t next_stream_ = 1, accepted_ = 0;
+  uint64_t meddles_ = 0;
+  std::map<std::string, std::string> health_; // of nodes, as the catalog showed it last
   std::vector<std::vector<link>> links_; // from, to
   std::map<uint64_t, question> questions_; // by connection-independent number
   std::map<uint64_t, std::pair<uint32_t, uint32_t>> connections_; // number a receiver knows a link by: from, to
@@ -212,7 +325,7 @@ private:
   bool load_ = true;
   uint32_t joining_ = most_servers;  // a replacement under way
   // What this run does to members. Two of it at once could leave too few for ever.
-  enum class trouble : uint8_t { flaps, replaces, damages } trouble_ = trouble::replaces;
+  enum class trouble : uint8_t { flaps, replaces, damages, none } trouble_ = trouble::replaces;
   bool all_vote_ = false; // at the last look
   uint64_t mended_at_ = never, writable_at_ = never;
   std::map<uint64_t, std::vector<std::pair<uint32_t, uint32_t>>> cuts_;
