@@ -5,6 +5,7 @@
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include <caf/send.hpp>
+#include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
 #include <algorithm>
 #include <chrono>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr uint64_t cut_entries = 1000;
 constexpr auto cut_pause = std::chrono::milliseconds(10);
+constexpr auto settle_after = std::chrono::seconds(2); // what the journal of the log holds is in its database after that
 
 struct writer_state {
   static inline const char* name = "log-writer";
@@ -25,6 +27,9 @@ struct writer_state {
   raft_handle raft;
   std::vector<log_write> pending;
   bool flush_queued = false;
+  bool settle_queued = false; // a log_flush comes at `settle_at`, or came
+  caf::actor_clock::time_point settle_at;
+  retry_pace settle_pace{settle_after, std::chrono::seconds(30)};
   retry_pace pace{std::chrono::milliseconds(200), std::chrono::milliseconds(200)}; // who waits for a write waits for that
 
   void write(log_write& w) {
@@ -37,7 +42,11 @@ struct writer_state {
 
   void flush() {
     flush_queued = false;
-    if (pending.empty()) return;
+    if (!pending.empty() && !write_pending()) return;
+    settle();
+  }
+
+  bool write_pending() {
     std::vector<log_batch> batches;
     batches.reserve(pending.size());
     for (auto& w : pending) {
@@ -54,12 +63,34 @@ struct writer_state {
       self->send(raft, log_written{0, s.err()});
       flush_queued = true;
       self->delayed_send(self, pause, log_flush{});
-      return;
+      return false;
     }
     pace.worked();
     auto last = pending.back().write_id;
     pending.clear();
     self->send(raft, log_written{last, {}});
+    return true;
+  }
+
+  // Who waits for what was just written has heard by now; what comes meanwhile waits for a transaction.
+  void settle() {
+    const auto now = self->clock().now();
+    const bool due = settle_queued && now >= settle_at;
+    if (due) settle_queued = false;
+    if (store->is_settled()) return;
+    if (due || store->wants_to_settle()) {
+      auto s = store->settle();
+      if (s) return settle_pace.worked();
+      // It stays in the journal, and writes go to the database by themselves until one of them has taken it over.
+      settle_queued = true;
+      settle_at = now + settle_pace.failed(now);
+      self->delayed_send(self, settle_at - now, log_flush{});
+      if (settle_pace.says()) log::warn("agent.server.raft", "the journal of the log cannot be settled, trying again: error=\"{}\"", s.err().text);
+    } else if (!settle_queued) {
+      settle_queued = true;
+      settle_at = now + settle_after;
+      self->delayed_send(self, settle_after, log_flush{});
+    }
   }
 
   // A piece at a time, with pauses: each is a transaction with a sync of its own, and appends wait for it.

@@ -1,7 +1,7 @@
-// Makes the Raft log durable: group commit, one transaction and one sync for all that waits (thesis 10.2.1).
+// Makes the Raft log durable: group commit, one synced write for all that waits (thesis 10.2.1).
 // Owns: the right to write to the log store. Talks to: the raft actor. Spawned by: the raft actor, detached in production
-// because a sync blocks. Dies with: the raft actor. Timers: a retry while the disk is full,
-// a pause between pieces that are cut.
+// because a sync blocks. Dies with: the raft actor. Timers: a retry while the disk is full, a pause between pieces that are cut, and when
+// the log's journal is to be settled.
 // Flooded: the raft core bounds the bytes that are not yet committed.
 #pragma once
 #include "actors/interfaces.hpp"

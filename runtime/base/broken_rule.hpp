@@ -44,6 +44,8 @@ enum class rule : uint8_t {
   failed_stay,             // a member that failed stays in the catalog
   left_go,                 // and one that left goes
   members_are_current,     // the leader compares the catalog with the members as they are
+  journal_is_replayed,     // what the log's journal holds is part of the log
+  journal_is_written,      // and is on the disk before anybody hears of it
 };
 
 #ifdef ACTORD_BREAKABLE

@@ -87,9 +87,9 @@ status mark_recovering(const std::string& data_dir, const std::string& why) {
                                                    "this file is removed then.\n" + why + "\n");
 }
 
-result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const std::atomic<bool>* full) {
+result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o) {
   const auto folder = data_dir + "/raft";
-  auto log = log_store::open(folder, full);
+  auto log = log_store::open(folder, o);
   if (log) withdraw_consent(folder);
   if (log || log.err().code != errc::corrupt) return log;
   const auto what = log.err().text;
@@ -110,7 +110,7 @@ result<std::unique_ptr<log_store>> open_log(const node_config& config, const std
     log::err(subsystem, "the damaged log is left to the other servers to restore, and this one votes for nobody until then: applied={} term={} kept=\"{}\"", applied->v,
              remains->hard->first.v, *aside);
   }
-  return log_store::open(folder, full);
+  return log_store::open(folder, o);
 }
 
 } // namespace actord

@@ -10,8 +10,8 @@
 
 namespace actord {
 
-// The log in `data_dir`/raft, made anew where it is damaged and that is safe. full: see lmdb::environment_options.
-result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const std::atomic<bool>* full = nullptr);
+// The log in `data_dir`/raft, made anew where it is damaged and that is safe.
+result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o = {});
 // The file that says that this server's log is not whole again yet; "" when it is.
 std::string recovery_mark(const std::string& data_dir);
 status mark_recovering(const std::string& data_dir, const std::string& why);

@@ -30,7 +30,7 @@ store_options options_of(const node_config& config, const std::string& data_dir,
 
 // In an order in which a crash at any moment is taken up by the next start: the marks first, so that an empty log never votes and an
 // empty state is never read.
-status leave_to_others(const std::string& data_dir, const std::string& why, std::unique_ptr<log_store>& log, const std::atomic<bool>* full) {
+status leave_to_others(const std::string& data_dir, const std::string& why, std::unique_ptr<log_store>& log, const log_options& o) {
   if (auto s = note_incomplete(data_dir, why); !s) return s;
   if (auto s = mark_recovering(data_dir, why); !s) return s;
   if (log->last_index().v == 0 && log->compacted().first.v == 0) return {}; // an earlier start got so far
@@ -41,7 +41,7 @@ status leave_to_others(const std::string& data_dir, const std::string& why, std:
   log.reset();
   const auto folder = data_dir + "/raft";
   if (auto aside = begin_anew(folder, {}, nothing, left_suffix); !aside) return aside.err();
-  auto anew = log_store::open(folder, full);
+  auto anew = log_store::open(folder, o);
   if (!anew) return anew.err();
   log = std::move(*anew);
   return {};
@@ -56,14 +56,14 @@ bool is_alone(const node_config& config, const std::string& data_dir, const std:
   return newest && newest->voters.size() == 1 && newest->is_voter(config.node_id);
 }
 
-result<std::unique_ptr<state_store>> open_state(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store>& log, const std::atomic<bool>* full) {
-  auto state = state_store::open(options_of(config, data_dir, *log, full));
+result<std::unique_ptr<state_store>> open_state(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store>& log, const log_options& o) {
+  auto state = state_store::open(options_of(config, data_dir, *log, o.full));
   if (state || state.err().code != errc::corrupt) return state;
   // Whoever does not know its term has no place to come back to.
   if (log->hard_state().first.v == 0 || is_alone(config, data_dir, log->memberships())) return state;
   const auto why = state.err().text;
-  if (auto s = leave_to_others(data_dir, why, log, full); !s) return error{s.err().code, why + "; it could not be left to the other servers: " + s.err().text};
-  auto so = options_of(config, data_dir, *log, full);
+  if (auto s = leave_to_others(data_dir, why, log, o); !s) return error{s.err().code, why + "; it could not be left to the other servers: " + s.err().text};
+  auto so = options_of(config, data_dir, *log, o.full);
   so.begin_empty = true;
   auto empty = state_store::open(so);
   if (!empty) return error{empty.err().code, why + "; it could not be left to the other servers: " + empty.err().text};
@@ -81,9 +81,8 @@ void note_complete(const std::string& data_dir) {
   const auto mark = mark_of(data_dir);
   if (::unlink(mark.c_str()) != 0 && errno != ENOENT) return log::err(subsystem, "cannot remove {}: error=\"{}\"", mark, std::strerror(errno));
   std::error_code ec;
-  const auto prefix = "data.mdb" + std::string(left_suffix);
-  for (auto& entry : std::filesystem::directory_iterator(data_dir + "/raft", ec))
-    if (entry.path().filename().string().starts_with(prefix)) std::filesystem::remove(entry.path(), ec);
+  for (auto& entry : std::filesystem::directory_iterator(data_dir + "/raft", ec)) // the log's database and its journal
+    if (entry.path().filename().string().find(left_suffix) != std::string::npos) std::filesystem::remove(entry.path(), ec);
 }
 
 } // namespace actord

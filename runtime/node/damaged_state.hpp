@@ -12,8 +12,8 @@
 
 namespace actord {
 
-// The state in `data_dir`/state; `log` may be made anew. full: see lmdb::environment_options.
-result<std::unique_ptr<state_store>> open_state(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store>& log, const std::atomic<bool>* full = nullptr);
+// The state in `data_dir`/state; `log` may be made anew, with these options. Their `full` is the state's as well.
+result<std::unique_ptr<state_store>> open_state(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store>& log, const log_options& o = {});
 // Is this server by itself, by the newest configuration that it knows of?
 bool is_alone(const node_config& config, const std::string& data_dir, const std::vector<stored_log_record>& members);
 

@@ -3,6 +3,8 @@
 #include "storage/lmdb/cursor.hpp"
 #include "storage/lmdb/key_codec.hpp"
 #include "storage/lmdb/page_walk.hpp"
+#include "storage/raft_log/journal_file.hpp"
+#include "storage/raft_log/journal_format.hpp"
 #include "storage/raft_log/log_format.hpp"
 #include <chrono>
 #include <fcntl.h>
@@ -46,15 +48,37 @@ void read_entries(const lmdb::transaction& txn, unsigned table, raft_index after
   }
 }
 
+// What the journal says on top of the database. Where it is not whole, nobody knows how the log ended.
+status read_journal(const std::string& folder, const log_format::journal_mark& mark, raft_index after, log_remains& out) {
+  auto file = journal_file::read(folder);
+  if (!file) return file.err();
+  const auto found = journal_format::read(*file ? std::string_view(**file) : std::string_view(), mark.bytes, mark.generation);
+  bool in_order = true;
+  for (std::string_view batch : found.batches) {
+    journal_format::entry e;
+    while (in_order && !batch.empty()) {
+      in_order = journal_format::take_entry(batch, e);
+      if (!in_order) break;
+      const auto& r = e.record;
+      out.last = r.index;
+      if (r.index == after) out.after_term = r.term;
+      const auto next = out.entries.empty() ? after.next() : out.entries.back().index.next();
+      if (r.index == next) out.entries.push_back({r.index, r.term, r.kind, std::string(r.payload)});
+    }
+  }
+  if (!in_order || !found.damage.empty()) out.last.reset();
+  return {};
+}
+
 status read_database(const std::string& folder, raft_index after, log_remains& out) {
   auto env = lmdb::environment::open(folder, {.sync = true, .max_tables = 4});
   if (!env) return env.err().code == errc::corrupt ? status{} : status{env.err()};
+  std::optional<log_format::position> p;
   try {
     auto txn = lmdb::transaction::write(**env); // aborted: creates no table
     const auto entries = lmdb::open_plain(txn, "entries"), meta = lmdb::open_plain(txn, "meta"), members = lmdb::open_plain(txn, "members");
     {
       lmdb::cursor m(txn, meta), c(txn, members);
-      std::optional<log_format::position> p;
       if (m.seek("position")) p = log_format::decode_position(m.value());
       if (p && (!out.hard || out.hard->first < p->term || (out.hard->first == p->term && out.hard->second.empty()))) out.hard.emplace(p->term, p->vote);
       if (p && p->last) out.last = p->last->first;
@@ -69,7 +93,7 @@ status read_database(const std::string& folder, raft_index after, log_remains& o
     auto e = lmdb::describe(f);
     if (e.code != errc::corrupt) return e; // else what was found by then is what there is
   }
-  return {};
+  return p && p->journal ? read_journal(folder, *p->journal, after, out) : status();
 }
 
 } // namespace
@@ -93,13 +117,32 @@ result<log_remains> read_remains(const std::string& folder, raft_index after) {
   return out;
 }
 
+namespace {
+
+// Links it under another name, which it gives; "": there is no such file.
+result<std::string> keep_aside(const std::string& file, std::string_view suffix) {
+  namespace fs = std::filesystem;
+  std::error_code ec;
+  const bool there = fs::exists(file, ec);
+  if (ec) return error{errc::internal, "cannot look at " + file + ": " + ec.message()};
+  if (!there) return std::string();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const auto first = file + std::string(suffix) + std::to_string(seconds);
+  auto aside = first;
+  for (int n = 1; fs::exists(aside, ec); ++n) aside = first + "-" + std::to_string(n);
+  if (::link(file.c_str(), aside.c_str()) != 0) return file_error("link", aside);
+  return aside;
+}
+
+} // namespace
+
 result<std::string> begin_anew(const std::string& folder, raft_index after, const log_remains& with, std::string_view suffix) {
   namespace fs = std::filesystem;
   const auto file = folder + "/data.mdb", next = folder + "/anew";
   std::error_code ec;
   fs::remove_all(next, ec);
   {
-    auto log = log_store::open(next);
+    auto log = log_store::open(next, {.journal_bytes = 0});
     if (!log) return log.err();
     log_batch b;
     if (after.v > 0) {
@@ -113,19 +156,14 @@ result<std::string> begin_anew(const std::string& folder, raft_index after, cons
     if (with.hard) b.hard = *with.hard;
     if (auto s = (*log)->write({&b, 1}); !s) return s.err();
   }
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  std::string aside;
-  const bool there = fs::exists(file, ec);
-  if (ec) return error{errc::internal, "cannot look at " + file + ": " + ec.message()};
-  if (there) {
-    const auto first = file + std::string(suffix) + std::to_string(seconds);
-    aside = first;
-    for (int n = 1; fs::exists(aside, ec); ++n) aside = first + "-" + std::to_string(n);
-    if (::link(file.c_str(), aside.c_str()) != 0) return file_error("link", aside);
-  }
+  auto aside = keep_aside(file, suffix);
+  if (!aside) return aside;
+  // The new one does not know of the journal: who opens it puts another in its place.
+  if (auto kept = keep_aside(journal_file::path_in(folder), suffix); !kept) return kept;
   for (const char* name : {"/data.mdb", "/vote"})
     if (::rename((next + name).c_str(), (folder + name).c_str()) != 0) return file_error("rename", next + name);
   fs::remove(folder + "/lock.mdb", ec); // two databases must not share one
+  fs::remove(journal_file::path_in(folder), ec); // under its other name it is not written any more
   fs::remove_all(next, ec);
   if (auto s = sync_folder(folder); !s) return s.err();
   return aside;

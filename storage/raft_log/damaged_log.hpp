@@ -1,5 +1,5 @@
 // What can be done with a log that log_store::open() calls damaged. Nothing of it is deleted: the file goes on beside the new one,
-// as data.mdb.damaged-<seconds>.
+// as data.mdb.damaged-<seconds>, and the journal likewise.
 #pragma once
 #include "storage/raft_log/log_store.hpp"
 #include "storage/raft_log/vote_file.hpp"

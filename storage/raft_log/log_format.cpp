@@ -10,7 +10,7 @@ namespace {
 constexpr size_t old_header_bytes = 9;
 constexpr uint8_t checked_bit = 0x80;
 constexpr uint64_t checked_position = uint64_t{1} << 63;
-constexpr size_t old_position_bytes = 32, position_bytes = 56;
+constexpr size_t old_position_bytes = 32, position_bytes = 56, journal_position_bytes = 72;
 
 void store_be32(char* to, uint32_t v) {
   for (int i = 0; i < 4; ++i) to[i] = static_cast<char>(v >> (24 - 8 * i));
@@ -56,9 +56,16 @@ std::optional<log_record> decode_entry(std::string_view key, std::string_view va
 }
 
 std::string encode(const position& p) {
-  std::string out(position_bytes, '\0');
+  std::string out(p.journal ? journal_position_bytes : position_bytes, '\0');
   const uint64_t numbers[] = {p.cut_index.v, p.cut_term.v, p.bytes | checked_position, p.term.v, p.last->first.v, p.last->second.v};
   for (size_t i = 0; i < 6; ++i) lmdb::store_be64(out.data() + 8 * i, numbers[i]);
+  if (p.journal) {
+    lmdb::store_be64(out.data() + position_bytes, p.journal->generation);
+    lmdb::store_be64(out.data() + position_bytes + 8, p.journal->bytes);
+    out += p.vote;
+    lmdb::store_be64(out.data() + 48, ~check_of(std::string_view(out).substr(0, 48), std::string_view(out).substr(position_bytes)));
+    return out;
+  }
   lmdb::store_be64(out.data() + 48, check_of(std::string_view(out).substr(0, 48), p.vote));
   return out + p.vote;
 }
@@ -66,15 +73,19 @@ std::string encode(const position& p) {
 std::optional<position> decode_position(std::string_view in) {
   if (in.size() < old_position_bytes) return {};
   auto number = [&](size_t i) { return lmdb::load_be64(in.data() + 8 * i); };
-  position p{raft_index{number(0)}, raft_term{number(1)}, number(2) & ~checked_position, raft_term{number(3)}, {}, {}};
+  position p{raft_index{number(0)}, raft_term{number(1)}, number(2) & ~checked_position, raft_term{number(3)}, {}, {}, {}};
   if ((number(2) & checked_position) == 0) {
     p.vote = in.substr(old_position_bytes);
     return p;
   }
   if (in.size() < position_bytes) return {};
   p.vote = in.substr(position_bytes);
-  if (number(6) != check_of(in.substr(0, 48), p.vote)) return {};
+  const auto check = check_of(in.substr(0, 48), p.vote);
   p.last.emplace(raft_index{number(4)}, raft_term{number(5)});
+  if (number(6) == check) return p;
+  if (number(6) != ~check || in.size() < journal_position_bytes) return {};
+  p.journal = journal_mark{number(7), number(8)};
+  p.vote = in.substr(journal_position_bytes);
   return p;
 }
 

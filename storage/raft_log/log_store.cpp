@@ -1,45 +1,20 @@
-#include "storage/raft_log/log_store.hpp"
+#include "runtime/base/broken_rule.hpp"
+#include "runtime/base/disk_room.hpp"
 #include "runtime/base/files.hpp"
-#include "storage/lmdb/cursor.hpp"
-#include "storage/lmdb/key_codec.hpp"
+#include "runtime/base/log.hpp"
 #include "storage/lmdb/page_walk.hpp"
 #include "storage/lmdb/table.hpp"
-#include "storage/raft_log/log_format.hpp"
-#include "storage/raft_log/vote_file.hpp"
-#include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <cerrno>
+#include "storage/raft_log/journal_format.hpp"
+#include "storage/raft_log/log_store_impl.hpp"
 #include <fcntl.h>
-#include <mutex>
+#include <random>
+#include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace actord {
 
-namespace {
-
-constexpr uint64_t piece_entries = 1000;
 using log_format::membership_kind;
-
-// What the meta table's record says, and what follows from the entries.
-struct position {
-  raft_index first; // of the log; last + 1 when it is empty
-  raft_index last;
-  raft_term last_term;
-  raft_index cut_index;
-  raft_term cut_term;
-  raft_term term;
-  std::string vote;
-  uint64_t bytes = 0;
-  // What the members table holds; replaced as a whole when that changes, which is rare.
-  std::shared_ptr<const std::vector<stored_log_record>> members = std::make_shared<std::vector<stored_log_record>>();
-};
-
-struct big_endian_key {
-  char bytes[8];
-  explicit big_endian_key(raft_index i) { lmdb::store_be64(bytes, i.v); }
-  std::string_view view() const { return {bytes, 8}; }
-};
 
 log_record entry_of(const lmdb::cursor& c) {
   auto r = log_format::decode_entry(c.key(), c.value());
@@ -51,6 +26,8 @@ raft_index index_of(const lmdb::cursor& c) {
   if (c.key().size() != 8) lmdb::raise_corrupt("a log entry's form");
   return raft_index{lmdb::load_be64(c.key().data())};
 }
+
+namespace {
 
 error damaged(const std::string& path, const std::string& what) { return {errc::corrupt, "the Raft log in " + path + " is damaged: " + what}; }
 
@@ -72,41 +49,14 @@ status check_structure(const std::string& path, bool known) {
   return out;
 }
 
+constexpr size_t reserved_bytes = 128 << 10;
+
+uint64_t fresh_generation() { // that nothing in a journal has
+  std::random_device random;
+  return uint64_t{random()} << 32 | (random() | 1);
+}
+
 } // namespace
-
-struct log_store::impl {
-  std::string path;
-  std::unique_ptr<lmdb::environment> env;
-  unsigned entries = 0, meta = 0;
-  unsigned members = 0; // copies of the entries of membership_kind, and the newest of those that were cut
-  std::atomic<uint64_t> syncs{0}, appended{0};
-  mutable std::mutex position_lock; // what was committed; held for moments only
-  position now;
-  bool vote_owed = false; // the file vote says what was before this start
-  mutable std::mutex reader_lock; // the one read transaction that all reading threads share in turn
-  mutable lmdb::transaction reading;
-
-  position snapshot() const {
-    std::lock_guard lock(position_lock);
-    return now;
-  }
-  void load();
-  void check_entries(const lmdb::transaction& txn);
-  status agree_with_vote(std::optional<vote_record> kept);
-  status keep_vote(const position& p, bool closing) const;
-  void put(lmdb::transaction& txn, unsigned table, const log_record& r);
-  void read_members(const lmdb::transaction& txn, position& p) const;
-  void forget_members(lmdb::transaction& txn, position& p);
-  void remove_from(lmdb::transaction& txn, raft_index from, position& p);
-  void apply(lmdb::transaction& txn, const log_batch& b, position& p);
-  void cut_piece(lmdb::transaction& txn, raft_index upto, position& p);
-  void save(lmdb::transaction& txn, const position& p);
-  lmdb::transaction& read() const {
-    if (reading) reading.resume();
-    else reading = lmdb::transaction::read(*env);
-    return reading;
-  }
-};
 
 void log_store::impl::load() {
   auto txn = lmdb::transaction::write(*env);
@@ -115,48 +65,108 @@ void log_store::impl::load() {
   members = lmdb::open_plain(txn, "members");
   {
     lmdb::cursor m(txn, meta);
-    read_members(txn, now);
+    read_members(txn, taken);
     std::optional<log_format::position> p;
     if (m.seek("position")) {
       p = log_format::decode_position(m.value());
       if (!p) lmdb::raise_corrupt("the record of its place");
-      now.cut_index = p->cut_index, now.cut_term = p->cut_term, now.bytes = p->bytes, now.term = p->term, now.vote = p->vote;
+      taken.cut_index = p->cut_index, taken.cut_term = p->cut_term, taken.bytes = p->bytes, taken.term = p->term, taken.vote = p->vote;
+      mark = p->journal;
     }
-    check_entries(txn);
-    if (p && p->last && *p->last != std::pair{now.last, now.last_term}) lmdb::raise_corrupt("entries at its end are missing");
+    check_entries(txn, taken);
+    if (p && p->last && *p->last != std::pair{taken.last, taken.last_term}) lmdb::raise_corrupt("entries at its end are missing");
   }
   txn.commit();
+  now = taken;
+}
+
+// A new file gets some pages that are free, so that on a full disk a server can still vote, lead and show what it has.
+void log_store::impl::reserve() {
+  struct stat file{};
+  if (::fstat(env->fd(), &file) != 0 || static_cast<size_t>(file.st_size) > reserved_bytes || !room_for(path, 2 * reserved_bytes)) return;
+  for (bool more : {true, false}) {
+    auto txn = lmdb::transaction::write(*env);
+    if (more) lmdb::put(txn, {meta, 0}, "room", std::string(reserved_bytes, '\0'));
+    else lmdb::erase(txn, {meta, 0}, "room");
+    txn.commit();
+  }
 }
 
 // From the cut to the end without a gap, with terms that never fall, each as it was written.
-void log_store::impl::check_entries(const lmdb::transaction& txn) {
-  now.first = now.cut_index.next();
-  now.last = now.cut_index;
-  now.last_term = now.cut_term;
+void log_store::impl::check_entries(const lmdb::transaction& txn, log_position& p) {
+  p.first = p.cut_index.next();
+  p.last = p.cut_index;
+  p.last_term = p.cut_term;
   lmdb::cursor e(txn, entries);
-  const bool replaced = !now.members->empty() && now.members->front().index.v == 0; // by an operator: those of before have no copy any more
-  auto config = now.members->begin();
-  while (config != now.members->end() && config->index <= now.cut_index) ++config;
+  const bool replaced = !p.members->empty() && p.members->front().index.v == 0; // by an operator: those of before have no copy any more
+  auto config = p.members->begin();
+  while (config != p.members->end() && config->index <= p.cut_index) ++config;
   for (bool more = e.first(); more; more = e.next()) {
     const auto r = entry_of(e);
-    if (r.index != now.last.next()) lmdb::raise_corrupt("a gap between entries");
-    if (r.term < now.last_term) lmdb::raise_corrupt("an entry's term is lower than that of the one before");
+    if (r.index != p.last.next()) lmdb::raise_corrupt("a gap between entries");
+    if (r.term < p.last_term) lmdb::raise_corrupt("an entry's term is lower than that of the one before");
     if (r.kind == membership_kind) {
-      const bool copied = config != now.members->end() && config->index == r.index;
+      const bool copied = config != p.members->end() && config->index == r.index;
       if (copied ? config->payload != r.payload : !replaced) lmdb::raise_corrupt("the copy of a configuration");
       if (copied) ++config;
     }
-    now.last = r.index;
-    now.last_term = r.term;
+    p.last = r.index;
+    p.last_term = r.term;
   }
-  if (config != now.members->end()) lmdb::raise_corrupt("a configuration without its entry");
+  if (config != p.members->end()) lmdb::raise_corrupt("a configuration without its entry");
+}
+
+status log_store::impl::replay() {
+  const auto bytes = mark ? mark->bytes : options.journal_bytes;
+  if (bytes == 0) return {};
+  auto file = journal_file::read(path);
+  if (!file) return file.err();
+  if (!*file && !mark) return {};
+  if (mark && !*file) return damaged(path, "journal is missing");
+  auto found = journal_format::read(**file, bytes, mark ? mark->generation : 0);
+  if (mark && !found.damage.empty()) return damaged(path, found.damage);
+  if (mark && !broken(rule::journal_is_replayed))
+    for (auto& content : found.batches)
+      if (auto s = replay_batch(content); !s) return s;
+  return settle_at_start(found.sound && bytes == options.journal_bytes && (*file)->size() == bytes);
+}
+
+status log_store::impl::replay_batch(std::string_view batch) {
+  const auto content = std::make_shared<const std::string>(batch);
+  std::string_view left = *content;
+  journal_format::entry e;
+  while (!left.empty())
+    if (!journal_format::take_entry(left, e) || !replay_entry(content, e.record, e.value)) return damaged(path, "an entry in the journal is not in order");
+  return {};
+}
+
+bool log_store::impl::replay_entry(const std::shared_ptr<const std::string>& content, const log_record& r, std::string_view value) {
+  if (r.index != now.last.next() || r.term < now.last_term || r.kind == membership_kind) return false;
+  recent.push_back({content, value, r.term, r.kind});
+  recent_bytes += value.size();
+  now.bytes += r.payload.size();
+  now.last = r.index;
+  now.last_term = r.term;
+  return true;
+}
+
+// A journal that is sound goes on under another generation; any other is left behind, and a new one takes its place.
+status log_store::impl::settle_at_start(bool sound) {
+  if (sound) {
+    auto opened = journal_file::open(path, options.journal_bytes);
+    if (opened) journal = std::move(*opened);
+    else log::warn("agent.server.raft", "the journal of the log cannot be written: error=\"{}\"", opened.err().text);
+  }
+  if (!mark) return {};
+  auto s = write_through({});
+  return !s && s.err().code == errc::storage_full ? status() : s; // a full disk does not end the start: entries are in the journal, as before
 }
 
 // The two copies of term and vote: the file is written first, so it may be one step ahead after a crash.
 status log_store::impl::agree_with_vote(std::optional<vote_record> kept) {
   if (kept && (kept->term > now.term || (kept->term == now.term && now.vote.empty()))) {
-    now.term = kept->term;
-    now.vote = kept->vote;
+    now.term = taken.term = kept->term;
+    now.vote = taken.vote = kept->vote;
   } else if (kept && kept->term == now.term && !kept->vote.empty() && kept->vote != now.vote) {
     return damaged(path, "it holds another vote of term " + std::to_string(now.term.v) + " than the file vote");
   }
@@ -165,35 +175,13 @@ status log_store::impl::agree_with_vote(std::optional<vote_record> kept) {
   return vote_owed ? status{} : s;
 }
 
-status log_store::impl::keep_vote(const position& p, bool closing) const {
+status log_store::impl::keep_vote(const log_position& p, bool closing) const {
   vote_record r{p.term, p.vote, *p.members, {}};
   if (closing) r.closed_at.emplace(p.last, p.last_term);
   return write_vote(path, r);
 }
 
-void log_store::impl::put(lmdb::transaction& txn, unsigned table, const log_record& r) {
-  log_format::encode_entry(r, lmdb::append(txn, table, big_endian_key(r.index).view(), log_format::header_bytes + r.payload.size()));
-}
-
-// From the end backwards, so that what is left is always a log without gaps.
-void log_store::impl::remove_from(lmdb::transaction& txn, raft_index from, position& p) {
-  lmdb::cursor c(txn, entries);
-  while (p.last >= from && c.last()) {
-    p.last = index_of(c).prev();
-    p.bytes -= std::min<uint64_t>(p.bytes, log_format::payload_size(c.value()));
-    c.remove();
-  }
-  p.last_term = p.cut_term;
-  if (c.last()) p.last_term = entry_of(c).term;
-  if (p.members->empty() || p.members->back().index < from) return;
-  {
-    lmdb::cursor m(txn, members);
-    while (m.last() && index_of(m) >= from) m.remove();
-  }
-  read_members(txn, p);
-}
-
-void log_store::impl::read_members(const lmdb::transaction& txn, position& p) const {
+void log_store::impl::read_members(const lmdb::transaction& txn, log_position& p) const {
   auto found = std::make_shared<std::vector<stored_log_record>>();
   lmdb::cursor c(txn, members);
   for (bool more = c.first(); more; more = c.next()) {
@@ -203,86 +191,28 @@ void log_store::impl::read_members(const lmdb::transaction& txn, position& p) co
   p.members = std::move(found);
 }
 
-// Of the configurations up to the cut only the newest is kept.
-void log_store::impl::forget_members(lmdb::transaction& txn, position& p) {
-  if (p.members->size() < 2 || (*p.members)[1].index > p.cut_index) return;
-  {
-    lmdb::cursor c(txn, members);
-    for (size_t n = 1; n < p.members->size() && (*p.members)[n].index <= p.cut_index && c.first(); ++n) c.remove();
-  }
-  read_members(txn, p);
-}
-
-void log_store::impl::apply(lmdb::transaction& txn, const log_batch& b, position& p) {
-  if (b.restore) {
-    lmdb::empty(txn, entries);
-    p.cut_index = p.last = b.restore->first;
-    p.cut_term = p.last_term = b.restore->second;
-    p.first = p.cut_index.next();
-    p.bytes = 0;
-    lmdb::empty(txn, members);
-    if (b.restore_members) put(txn, members, {b.restore_members->first, {}, membership_kind, b.restore_members->second});
-    read_members(txn, p);
-  }
-  if (b.recover_members) {
-    lmdb::empty(txn, members);
-    put(txn, members, {raft_index{}, {}, membership_kind, *b.recover_members});
-    read_members(txn, p);
-  }
-  if (!b.append.empty()) {
-    auto from = b.append.front().index;
-    if (from < p.first || from > p.last.next()) lmdb::raise(EINVAL, "the log would have a gap");
-    if (from <= p.last) remove_from(txn, from, p);
-    for (auto& r : b.append) {
-      if (r.index != p.last.next()) lmdb::raise(EINVAL, "the log would have a gap");
-      put(txn, entries, r);
-      if (r.kind == membership_kind) {
-        put(txn, members, r);
-        read_members(txn, p);
-      }
-      p.last = r.index;
-      p.last_term = r.term;
-      p.bytes += r.payload.size();
-    }
-  }
-  if (b.hard) {
-    p.term = b.hard->first;
-    p.vote = b.hard->second;
-  }
-}
-
-void log_store::impl::cut_piece(lmdb::transaction& txn, raft_index upto, position& p) {
-  lmdb::cursor c(txn, entries);
-  for (uint64_t n = 0; n < piece_entries && p.cut_index < upto && c.first(); ++n) {
-    const auto r = entry_of(c);
-    p.cut_index = r.index;
-    p.cut_term = r.term;
-    p.bytes -= std::min<uint64_t>(p.bytes, r.payload.size());
-    c.remove();
-  }
-}
-
-void log_store::impl::save(lmdb::transaction& txn, const position& p) {
-  auto bytes = log_format::encode({p.cut_index, p.cut_term, p.bytes, p.term, p.vote, std::pair{p.last, p.last_term}});
-  lmdb::put(txn, {meta, 0}, "position", bytes);
-}
-
 log_store::log_store(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
 log_store::~log_store() {
-  if (!impl_->env->full() && !impl_->vote_owed) (void)impl_->keep_vote(impl_->now, true);
+  auto& i = *impl_;
+  if (i.env->full() || i.vote_owed) return;
+  if (i.mark && !i.write_through({}, true)) return; // then the journal is needed
+  (void)i.keep_vote(i.now, true);
 }
 
-result<std::unique_ptr<log_store>> log_store::open(const std::string& path, const std::atomic<bool>* full) {
+result<std::unique_ptr<log_store>> log_store::open(const std::string& path, const log_options& o) {
   auto kept = read_vote(path);
   if (!kept && kept.err().code != errc::corrupt) return kept.err();
   if (auto s = check_structure(path, kept && *kept); !s) return s.err();
-  auto env = lmdb::environment::open(path, {.sync = true, .max_tables = 4, .full = full});
+  auto env = lmdb::environment::open(path, {.sync = true, .max_tables = 4, .full = o.full});
   if (!env) return env.err();
   auto i = std::make_unique<impl>();
   i->path = path;
+  i->options = o;
   i->env = std::move(*env);
+  i->next_generation = fresh_generation();
   try {
     i->load();
+    if (!i->env->full()) i->reserve();
     i->env->let_go_of_pages(); // all were read once, few are again
   } catch (const lmdb::failure& f) {
     auto e = lmdb::describe(f);
@@ -290,59 +220,9 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& path, cons
   }
   // A damaged copy is made anew from the log, which was found whole.
   if (auto s = i->agree_with_vote(kept ? std::move(*kept) : std::nullopt); !s) return s.err();
+  if (auto s = i->replay(); !s) return s.err();
+  if (!i->journal) i->make_journal();
   return std::unique_ptr<log_store>(new log_store(std::move(i)));
-}
-
-status log_store::write(std::span<const log_batch> batches) {
-  // A full map is doubled and the batches are tried again; a full disk is the caller's to report.
-  while (true) {
-    auto next = impl_->snapshot();
-    try {
-      auto txn = lmdb::transaction::write(*impl_->env);
-      for (auto& b : batches) impl_->apply(txn, b, next);
-      impl_->save(txn, next);
-      const auto& before = impl_->now; // this thread alone changes it
-      if (impl_->vote_owed || next.term != before.term || next.vote != before.vote || next.members != before.members) {
-        if (impl_->env->full()) lmdb::raise(ENOSPC, "keeping the vote");
-        if (auto s = impl_->keep_vote(next, false); !s) return s;
-        impl_->vote_owed = false;
-      }
-      txn.commit();
-    } catch (const lmdb::failure& f) {
-      if (!lmdb::is_map_full(f)) return lmdb::describe(f);
-      if (auto s = impl_->env->grow(); !s) return s;
-      continue;
-    }
-    ++impl_->syncs;
-    uint64_t fresh = 0;
-    for (auto& b : batches)
-      for (auto& r : b.append) fresh += r.payload.size();
-    impl_->appended += fresh;
-    std::lock_guard lock(impl_->position_lock);
-    impl_->now = std::move(next);
-    return {};
-  }
-}
-
-status log_store::cut(raft_index upto) {
-  while (true) {
-    auto next = impl_->snapshot();
-    upto = std::min(upto, next.last);
-    if (upto <= next.cut_index) return {};
-    try {
-      // A machine crash may undo the last piece (its meta page is not flushed by itself); the log is then only longer.
-      auto txn = lmdb::transaction::write(*impl_->env, false);
-      impl_->cut_piece(txn, upto, next);
-      impl_->forget_members(txn, next);
-      next.first = next.cut_index.next();
-      impl_->save(txn, next);
-      txn.commit();
-    } catch (const lmdb::failure& f) {
-      return lmdb::describe(f);
-    }
-    std::lock_guard lock(impl_->position_lock);
-    impl_->now = std::move(next);
-  }
 }
 
 raft_index log_store::first_index() const { return impl_->snapshot().first; }
@@ -358,39 +238,79 @@ std::pair<raft_term, std::string> log_store::hard_state() const {
 uint64_t log_store::bytes_since_cut() const { return impl_->snapshot().bytes; }
 uint64_t log_store::bytes_appended() const { return impl_->appended.load(); }
 uint64_t log_store::sync_count() const { return impl_->syncs.load(); }
+std::vector<stored_log_record> log_store::memberships() const { return *impl_->snapshot().members; }
 
 result<raft_term> log_store::term(raft_index at) const {
-  auto p = impl_->snapshot();
-  if (at == p.cut_index) return p.cut_term;
+  {
+    std::lock_guard lock(impl_->position_lock);
+    const auto& p = impl_->now;
+    if (at == p.cut_index) return p.cut_term;
+    if (at > impl_->taken.last && at <= p.last) return impl_->recent[at.v - impl_->taken.last.v - 1].term;
+  }
   auto found = entries(at, at, 0);
   if (!found) return found.err();
   return found->front().term;
 }
 
-std::vector<stored_log_record> log_store::memberships() const { return *impl_->snapshot().members; }
+result<bool> log_store::impl::read_taken(const span& s, const std::optional<log_format::journal_mark>& as, std::vector<stored_log_record>& out, size_t& bytes) const try {
+  std::lock_guard lock(reader_lock);
+  auto& txn = read();
+  struct pause {
+    lmdb::transaction& t;
+    ~pause() { t.pause(); }
+  } paused{txn};
+  if (as) {
+    lmdb::cursor m(txn, meta);
+    const auto p = m.seek("position") ? log_format::decode_position(m.value()) : std::nullopt;
+    if (!p) return error{errc::corrupt, "the record of the Raft log's place is damaged"};
+    if (!p->journal || p->journal->generation != as->generation) return false;
+  }
+  lmdb::cursor c(txn, entries);
+  auto expected = s.lo;
+  for (bool more = c.seek(big_endian_key(s.lo).view()); more && expected <= s.hi && bytes <= s.max_bytes; more = c.next(), expected = expected.next()) {
+    if (index_of(c) != expected) return error{errc::corrupt, "the Raft log has a gap"};
+    const auto r = log_format::decode_entry(c.key(), c.value());
+    if (!r) return error{errc::corrupt, "entry " + std::to_string(expected.v) + " of the Raft log is damaged"};
+    out.push_back({expected, r->term, r->kind, std::string(r->payload)});
+    bytes += out.back().payload.size();
+  }
+  return true;
+} catch (const lmdb::failure& f) {
+  return lmdb::describe(f);
+}
 
 result<std::vector<stored_log_record>> log_store::entries(raft_index lo, raft_index hi, size_t max_bytes) const {
-  std::lock_guard lock(impl_->reader_lock);
+  const auto& i = *impl_;
   std::vector<stored_log_record> out;
-  try {
-    auto& txn = impl_->read();
-    struct pause {
-      lmdb::transaction& t;
-      ~pause() { t.pause(); }
-    } paused{txn};
-    lmdb::cursor c(txn, impl_->entries);
-    auto expected = lo;
+  std::vector<recent_entry> recent; // their bytes are copied without the lock
+  for (bool same = false; !same;) {
+    out.clear();
+    recent.clear();
+    raft_index last_taken;
+    std::optional<log_format::journal_mark> as;
     size_t bytes = 0;
-    for (bool more = c.seek(big_endian_key(lo).view()); more && expected <= hi; more = c.next(), expected = expected.next()) {
-      if (index_of(c) != expected) return error{errc::corrupt, "the Raft log has a gap"};
-      const auto r = log_format::decode_entry(c.key(), c.value());
-      if (!r) return error{errc::corrupt, "entry " + std::to_string(expected.v) + " of the Raft log is damaged"};
-      out.push_back({expected, r->term, r->kind, std::string(r->payload)});
-      bytes += out.back().payload.size();
-      if (bytes > max_bytes) break;
+    {
+      std::lock_guard lock(i.position_lock);
+      last_taken = i.taken.last;
+      for (auto at = std::max(lo, last_taken.next()); at <= hi && at <= i.now.last && bytes <= max_bytes; at = at.next()) {
+        recent.push_back(i.recent[at.v - last_taken.v - 1]);
+        bytes += recent.back().payload().size();
+      }
+      if (!recent.empty()) as = i.mark; // both parts are to be of one time
     }
-  } catch (const lmdb::failure& f) {
-    return lmdb::describe(f);
+    bytes = 0;
+    same = true;
+    if (lo <= last_taken) {
+      auto read = i.read_taken({lo, std::min(hi, last_taken), max_bytes}, as, out, bytes);
+      if (!read) return read.err();
+      same = *read;
+      if (!same) std::this_thread::yield(); // the writer is about to say so
+      if (out.empty() || out.back().index != last_taken) continue;
+    }
+    for (size_t n = 0; same && n < recent.size() && bytes <= max_bytes; ++n) {
+      out.push_back({raft_index{std::max(lo.v, last_taken.v + 1) + n}, recent[n].term, recent[n].kind, std::string(recent[n].payload())});
+      bytes += out.back().payload.size();
+    }
   }
   if (out.empty()) return error{errc::not_found, "the Raft log does not hold entry " + std::to_string(lo.v)};
   return out;

@@ -1,6 +1,7 @@
 // The Raft log on LMDB (folder raft/ of the data directory): entries under big-endian indexes, term and vote, the point up to
-// which the log was cut. Written with a sync before anything is acknowledged. One thread writes (the log writer);
-// any thread may read what was committed.
+// which the log was cut; in front of it a journal, which takes new entries in one synced write each time, until the database takes them over.
+// Written with a sync before anything is acknowledged. One thread writes (the log writer); any thread may read what was
+// committed.
 #pragma once
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
@@ -38,14 +39,25 @@ struct log_batch { // one transaction, one sync
   std::optional<std::pair<raft_term, std::string>> hard; // term, vote
 };
 
+struct log_options {
+  uint64_t journal_bytes = 4 << 20;  // of its file, a multiple of 4096; 0: none is made
+  const std::atomic<bool>* full = nullptr; // see lmdb::environment_options
+  // For the simulator: while it is true the power fails in every write to the journal, which leaves some of its sectors.
+  const std::atomic<bool>* power_fails = nullptr;
+};
+
 class log_store {
 public:
-  // full: see lmdb::environment_options.
-  static result<std::unique_ptr<log_store>> open(const std::string& path, const std::atomic<bool>* full = nullptr);
-  ~log_store();
+  static result<std::unique_ptr<log_store>> open(const std::string& path, const log_options& o = {});
+  ~log_store(); // in order: the database has everything then
 
   // Durable when it returns. An error (disk full …) means: nothing of the batch is there.
   status write(std::span<const log_batch> batches);
+  // Has the database take over what the journal holds, which takes a transaction. wants_to_settle(): it holds as much as one should.
+  // Both the writer's; write() does it by itself when the journal is full.
+  status settle();
+  bool wants_to_settle() const;
+  bool is_settled() const;
   // Cuts entries up to and including `upto` in pieces of at most 1,000; each piece is its own transaction.
   status cut(raft_index upto);
 

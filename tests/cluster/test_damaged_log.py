@@ -54,7 +54,26 @@ def remove(path, rng):
     os.remove(path)
 
 
-WAYS = [zero_pages, cut_in_half, flip_bits, lose_head, remove]
+def zero_all(path, rng):
+    with open(path, "r+b") as f:
+        f.write(b"\0" * os.path.getsize(path))
+
+
+def flip_sectors(path, rng):
+    """A bit in each of them."""
+    with open(path, "r+b") as f:
+        data = bytearray(f.read())
+        for at in range(0, len(data), 512):
+            data[at + rng.randrange(512)] ^= 1 << rng.randrange(8)
+        f.seek(0)
+        f.write(data)
+
+
+def empty(path, rng):
+    os.truncate(path, 0)
+
+
+WAYS = [("data.mdb", way) for way in (zero_pages, cut_in_half, flip_bits, lose_head, remove)] + [("journal", way) for way in (flip_sectors, zero_all, remove, empty)]
 
 
 def put(cluster, written, count):
@@ -88,12 +107,12 @@ def damaged_among_three(cluster, rng):
     written = {}
     cluster.start()
     put(cluster, written, 200)
-    for n, way in enumerate(WAYS):
+    for n, (file, way) in enumerate(WAYS):
         leads = n % 2 == 0
         server = cluster.wait_leader() if leads else cluster.followers()[0]
-        server.kill(signal.SIGKILL if n % 3 else signal.SIGTERM)
+        server.kill(signal.SIGKILL if n % 3 or file == "journal" else signal.SIGTERM)  # closed in order, the journal holds nothing
         put(cluster, written, 30)
-        way(os.path.join(server.data_dir, "raft", "data.mdb"), rng)
+        way(os.path.join(server.data_dir, "raft", file), rng)
         if n == 2:  # nobody leads while the only others are one that knows and one that forgot
             knows, follower = cluster.wait_leader(), cluster.followers()[0]
             knows.kill()
@@ -109,7 +128,7 @@ def damaged_among_three(cluster, rng):
         log = this_start(server)
         assert re.search(r"\[ERROR\].*the Raft log in .* is damaged", log), log[:3000]
         if way is not remove:
-            assert glob.glob(os.path.join(server.data_dir, "raft", "data.mdb.damaged-*")), os.listdir(os.path.join(server.data_dir, "raft"))
+            assert glob.glob(os.path.join(server.data_dir, "raft", f"{file}.damaged-*")), os.listdir(os.path.join(server.data_dir, "raft"))
         put(cluster, written, 20)
         for s in cluster.servers:
             cluster.wait_caught_up(s, 30)
@@ -120,7 +139,7 @@ def damaged_among_three(cluster, rng):
         put(cluster, written, 5)
         third.start()
         cluster.wait_caught_up(third, 30)
-        step(f"{way.__name__}: {server.name} ({'led' if leads else 'followed'}) was caught up, {len(written)} keys everywhere")
+        step(f"{file}, {way.__name__}: {server.name} ({'led' if leads else 'followed'}) was caught up, {len(written)} keys everywhere")
 
 
 def damaged_alone(binary, rng):
@@ -154,6 +173,19 @@ def damaged_alone(binary, rng):
         assert not os.path.exists(os.path.join(raft, "discard-damaged-log"))
         assert any(open(kept, "rb").read() == damaged for kept in glob.glob(file + ".damaged-*")), "the damaged log is not kept"
         step("told to go on without, it does, and keeps the damaged file")
+
+        assert agent.request("PUT", "/v1/kv/c", body="x")[2].strip() == b"true"
+        assert agent.request("PUT", "/v1/kv/d", body="x")[2].strip() == b"true"
+        agent.kill()
+        zero_all(os.path.join(raft, "journal"), rng)
+        agent.start(wait=False)
+        assert agent.process.wait(20) == 1, agent.log()
+        assert re.search("journal.*no other server has them", agent.log(), re.DOTALL), agent.log()
+        open(os.path.join(raft, "discard-damaged-log"), "w").close()
+        agent.start()
+        assert agent.request("GET", "/v1/kv/d?raw")[2] == b"x", "the state holds it"
+        assert glob.glob(os.path.join(raft, "journal.damaged-*"))
+        step("alone, with a damaged journal: it does not start, and told to goes on with what its state holds")
 
 
 def test(args):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The disk fails once below a database while a server runs, where LMDB then refuses everything: the server starts anew in its place, by itself, and
-what it acknowledged is there.   test_lost_database.py"""
+what it acknowledged is there. Where it fails below the log's journal the server goes on without it.   test_lost_database.py"""
 import os
+import signal
 
 from agent import Agent, default_binary, eventually, main
 
@@ -32,11 +33,38 @@ def lose(path, library):
         print(f"  {path}: written again after {took:.1f} s")
 
 
+def lose_journal(library):
+    with Agent() as a:
+        trigger = os.path.join(a.folder, "trigger")
+        sanitizer = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        a.environment = {**sanitizer, "LD_PRELOAD": library, "ACTORD_FAIL_TRIGGER": trigger, "ACTORD_FAIL_PATH": "raft/journal"}
+        a.start()
+
+        def put(n):
+            assert a.request("PUT", f"/v1/kv/k/{n}", body=b"v")[2].strip() == b"true", f"k/{n}: {a.log()}"
+
+        for n in range(20):
+            put(n)
+        open(trigger, "w").close()
+        for n in range(20, 40):
+            put(n)  # one of them meets the failure, and is kept all the same
+        assert not os.path.exists(trigger), "nothing is written to the journal"
+        assert "the journal of the log cannot be written" in a.log(), a.log()
+        for how in (signal.SIGKILL, signal.SIGINT):
+            a.kill(how)
+            a.start()
+            keys = a.json("GET", "/v1/kv/?keys")
+            assert {f"k/{n}" for n in range(40)} <= set(keys), keys
+        assert "starting anew in place" not in a.log(), a.log()
+        print("  raft/journal: nobody noticed")
+
+
 def test():
     library = os.path.join(os.path.dirname(default_binary()), "tests", "libfailing_writes.so")
     assert os.path.exists(library), f"{library} is not built"
     for path in ("state/data.mdb", "raft/data.mdb"):
         lose(path, library)
+    lose_journal(library)
 
 
 if __name__ == "__main__":

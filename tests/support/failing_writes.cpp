@@ -1,5 +1,5 @@
-// Preloaded into a server (LD_PRELOAD): while the file $ACTORD_FAIL_TRIGGER is there, the next write of a database's head below a path that
-// ends in $ACTORD_FAIL_PATH fails with EIO, once; then the file is gone. LMDB writes its head by pwrite, less than a page.
+// Preloaded into a server (LD_PRELOAD): while the file $ACTORD_FAIL_TRIGGER is there, the next write of a database's head, or to a journal, below
+// a path that ends in $ACTORD_FAIL_PATH fails with EIO, once; then the file is gone. LMDB writes its head by pwrite, less than a page.
 #include <cerrno>
 #include <cstdlib>
 #include <dlfcn.h>
@@ -11,7 +11,8 @@ namespace {
 
 bool fails(int fd, size_t bytes) {
   const char *trigger = std::getenv("ACTORD_FAIL_TRIGGER"), *path = std::getenv("ACTORD_FAIL_PATH");
-  if (bytes >= 512 || trigger == nullptr || path == nullptr || ::access(trigger, F_OK) != 0) return false;
+  if (trigger == nullptr || path == nullptr || ::access(trigger, F_OK) != 0) return false;
+  if (bytes >= 512 && !std::string_view(path).ends_with("/journal")) return false;
   char name[4096];
   const auto n = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), name, sizeof name);
   return n > 0 && std::string_view(name, static_cast<size_t>(n)).ends_with(path) && ::unlink(trigger) == 0;

@@ -111,6 +111,8 @@ const std::vector<mutation_row>& mutations() {
       {rule::failed_stay, m::none, "failed-is-left", "a member that failed stays in the catalog", false, "the catalog", 3},
       {rule::left_go, m::none, "left-stays", "a member that left goes from the catalog", true, "has left", 3},
       {rule::members_are_current, m::none, "stale-members", "the leader compares the catalog with the members as they are", false, "the catalog", 3},
+      {rule::journal_is_replayed, m::none, "journal-not-replayed", "what the log's journal holds is part of the log", true},
+      {rule::journal_is_written, m::none, "journal-not-written", "an entry is in the journal before it is acknowledged", true},
       {rule::none, raft::recovering_votes, "recovering-votes", "who forgot entries votes for nobody (raft/core/recovery.hpp)"},
       {rule::none, raft::leader_trusts_forgotten, "leader-trusts-forgotten", "what a follower forgot is sent again"},
       {rule::none, m::lease_survives_transfer, "lease-survives-transfer", "a leader that orders a transfer has no lease any more"},

@@ -204,8 +204,10 @@ void world::damage_files(uint32_t slot) {
   std::vector<std::string> files;
   std::error_code ec;
   const bool log = random_.chance(0.5);
-  if (log) files.push_back(servers_[slot].folder + "/raft/data.mdb");
-  else
+  const auto parts = log ? random_.below(3) : 0; // of the log: its database, its journal, or both
+  if (log && parts != 1) files.push_back(servers_[slot].folder + "/raft/data.mdb");
+  if (log && parts != 0) files.push_back(servers_[slot].folder + "/raft/journal");
+  if (!log)
     for (auto& entry : fs::directory_iterator(servers_[slot].folder + "/state", ec))
       if (entry.path().extension() == ".mdb" && entry.path().filename() != "lock.mdb") files.push_back(entry.path().string());
   std::sort(files.begin(), files.end());

@@ -60,10 +60,10 @@ actord::status node::open_stores() {
   c.node_id = plan.hello.id;
   c.datacenter = "dc1";
   c.bootstrap = plan.bootstrap;
-  auto l = open_log(c, plan.folder, plan.full);
+  auto l = open_log(c, plan.folder, plan.log);
   if (!l) return l.err();
   log = std::move(*l);
-  auto s = open_state(c, plan.folder, log, plan.full);
+  auto s = open_state(c, plan.folder, log, plan.log);
   if (!s) return s.err();
   state = std::move(*s);
   status->applied.store(state->applied_index().v);

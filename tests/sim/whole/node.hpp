@@ -31,7 +31,7 @@ struct node_plan {
   nanos snapshot_interval{1'000'000'000};
   uint64_t seed = 1;
   caf::actor_clock::time_point clock; // at the start
-  const std::atomic<bool>* full = nullptr;
+  log_options log; // its `full` is the state's as well
 };
 
 class node final : public machine {
@@ -51,7 +51,7 @@ public:
   std::unique_ptr<pool_part> gossip; // null in a world without client agents
 
 private:
-  node(node_plan p, const pace& tempo, prng random) : machine(p.slot, p.life, tempo, random, p.full), plan(std::move(p)) {}
+  node(node_plan p, const pace& tempo, prng random) : machine(p.slot, p.life, tempo, random, p.log.full), plan(std::move(p)) {}
   actord::status open_stores();
   actord::status spawn(surroundings& w);
   actord::status spawn_gossip(const node_config& base, uint64_t seed);

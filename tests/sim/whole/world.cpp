@@ -69,6 +69,8 @@ world::world(const run_options& o)
   r.max_uncommitted_bytes = pick({400, 64 << 20, 64 << 20});
   if (has_agents()) r.max_uncommitted_bytes = std::max<size_t>(r.max_uncommitted_bytes, 8000); // a registration is larger than 400
   r.broken = o.core_broken;
+  constexpr uint64_t journals[] = {0, 8 << 10, 64 << 10, 256 << 10};
+  drawn_.log.journal_bytes = journals[o.seed % 4];
   drawn_.snapshot_threshold = random_.between(10, 150);
   drawn_.trailing = random_.below(30);
   drawn_.snapshot_interval = std::chrono::milliseconds(random_.between(300, 4000));
@@ -130,8 +132,10 @@ void world::boot(uint32_t slot) {
     if (other != slot && servers_[other].started && !servers_[other].gone) p.found.push_back({servers_[other].hello.id, servers_[other].hello.name, servers_[other].hello.address, true});
   p.seed = random_();
   p.clock = local_time(s);
-  p.full = &s.full;
   p.gossip = gossip_config_;
+  p.log.full = &s.full;
+  p.log.power_fails = &s.power_fails;
+  p.log.journal_bytes = drawn_.log.journal_bytes;
   s.hung_until = 0;
   s.up_since = now();
   s.wanted.clear();
@@ -148,12 +152,23 @@ void world::boot(uint32_t slot) {
   wake(slot, now());
 }
 
+// The power fails in the midst of a write that nobody has heard of yet.
+void world::tear_journal(log_store& log, std::atomic<bool>& power_fails) {
+  log_batch b;
+  const std::string payload(now() % 3000, 'x');
+  for (uint64_t n = 1 + now() % 3, i = log.last_index().v; n > 0; --n) b.append.push_back({raft_index{++i}, log.hard_state().first, 1, payload});
+  power_fails = true;
+  if (log.write({&b, 1}).ok()) fail("a write was taken although the power failed in it");
+  power_fails = false;
+}
+
 // The process dies, or the machine: then what was not synced is lost, which is the state as a whole (it is rebuilt).
 void world::crash(uint32_t slot, bool power_loss) {
   auto& s = servers_[slot];
   if (!s.up) return;
   audit(slot);
   const bool was_full = s.full.exchange(true);
+  if (power_loss) tear_journal(*s.up->log, s.power_fails);
   s.clock = local_time(s);
   s.clock_at = now();
   auto dying = std::move(s.up);

@@ -36,7 +36,7 @@ struct site { // of a process: its folder and its identity outlive its lives
   double rate = 1;           // of its clock
   caf::actor_clock::time_point clock;
   uint64_t clock_at = 0;     // world's time at which the clock stood so
-  std::atomic<bool> full{false};
+  std::atomic<bool> full{false}, power_fails{false};
   pace tempo;
 };
 
@@ -172,6 +172,7 @@ private:
   void add_server(const std::string& name, const std::string& address, int expect, bool bootstraps, bool knows_all);
   void boot(uint32_t slot);
   void crash(uint32_t slot, bool power_loss);
+  void tear_journal(log_store& log, std::atomic<bool>& power_fails);
   void work(uint32_t slot);
   void wake(uint32_t slot, uint64_t at);
   void enter(uint32_t slot, uint64_t life, const char* what, std::function<void()> f);

@@ -6,6 +6,7 @@
 #include "storage/lmdb/table.hpp"
 #include "storage/raft_log/damaged_log.hpp"
 #include "storage/raft_log/log_format.hpp"
+#include "tests/storage/raft_log/log_folder.hpp"
 #include <cstring>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -14,29 +15,12 @@
 #include <unistd.h>
 
 using namespace actord;
+using namespace actord::test;
 namespace fs = std::filesystem;
 
 namespace {
 
 constexpr size_t page = 4096;
-
-struct folder {
-  std::string path;
-  folder() {
-    std::string pattern = (fs::temp_directory_path() / "actord-damage-XXXXXX").string();
-    path = ::mkdtemp(pattern.data());
-  }
-  ~folder() { fs::remove_all(path); }
-  std::string log() const { return path + "/raft"; }
-};
-
-std::string read(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes; }
-
-log_record entry(uint64_t i, uint64_t term, std::string_view payload, uint8_t kind = 1) { return {raft_index{i}, raft_term{term}, kind, payload}; }
 
 // 300 entries after a cut at 40, some longer than a page, configurations at 1 and 200, entries of a lost term replaced.
 void make_log(const std::string& path) {
@@ -60,17 +44,6 @@ void make_log(const std::string& path) {
   REQUIRE((*log)->cut(raft_index{40}).ok());
 }
 
-std::string contents(log_store& log) {
-  std::string out = std::to_string(log.compacted().first.v) + "/" + std::to_string(log.compacted().second.v) + " " + log.hard_state().second + std::to_string(log.hard_state().first.v);
-  auto add = [&](const stored_log_record& r) { out += "\n" + std::to_string(r.index.v) + " " + std::to_string(r.term.v) + " " + std::to_string(r.kind) + " " + r.payload; };
-  for (auto& m : log.memberships()) add(m);
-  if (log.last_index() < log.first_index()) return out;
-  auto all = log.entries(log.first_index(), log.last_index(), SIZE_MAX);
-  if (!all) return "unreadable: " + all.err().text;
-  for (auto& e : *all) add(e);
-  return out;
-}
-
 enum class outcome { same, refused, less, fault };
 
 // In a process of its own, because a fault is what must not happen.
@@ -88,20 +61,20 @@ outcome open_in_child(const std::string& path, const std::string& expected) {
 }
 
 struct whole_log {
-  folder f;
+  log_folder f;
   std::string data, vote, expected;
   whole_log() {
     make_log(f.log());
-    data = read(f.log() + "/data.mdb");
-    vote = read(vote_path(f.log()));
+    data = bytes_of(f.log() + "/data.mdb");
+    vote = bytes_of(vote_path(f.log()));
     auto log = log_store::open(f.log());
     expected = contents(**log);
     log->reset();
-    data = read(f.log() + "/data.mdb");
+    data = bytes_of(f.log() + "/data.mdb");
   }
   outcome with(const std::string& bytes) {
-    write(f.log() + "/data.mdb", bytes);
-    write(vote_path(f.log()), vote);
+    put_bytes(f.log() + "/data.mdb", bytes);
+    put_bytes(vote_path(f.log()), vote);
     fs::remove(f.log() + "/lock.mdb");
     return open_in_child(f.log(), expected);
   }
@@ -168,7 +141,7 @@ TEST_CASE("a damaged vote file is made anew from a whole log") {
   for (size_t at = 0; at < w.vote.size(); at += 3) {
     auto bytes = w.vote;
     bytes[at] ^= 0x10;
-    write(vote_path(w.f.log()), bytes);
+    put_bytes(vote_path(w.f.log()), bytes);
     CHECK(open_in_child(w.f.log(), w.expected) == outcome::same);
     auto kept = read_vote(w.f.log());
     REQUIRE(kept.ok());
@@ -190,7 +163,7 @@ TEST_CASE("a vote that reached its file but not the log counts") {
 }
 
 TEST_CASE("a log of before there were check values opens, and its new entries have them") {
-  folder f;
+  log_folder f;
   {
     auto env = lmdb::environment::open(f.log(), {.sync = true, .max_tables = 4});
     REQUIRE(env.ok());
@@ -223,16 +196,16 @@ TEST_CASE("a log of before there were check values opens, and its new entries ha
     REQUIRE((*log)->write({&b, 1}).ok());
     CHECK((*log)->bytes_since_cut() == 36);
   }
-  auto bytes = read(f.log() + "/data.mdb");
+  auto bytes = bytes_of(f.log() + "/data.mdb");
   for (auto at = bytes.find("new entry, unlike any other"); at != std::string::npos; at = bytes.find("new entry, unlike any other", at + 1)) bytes[at] = 'N';
-  write(f.log() + "/data.mdb", bytes);
+  put_bytes(f.log() + "/data.mdb", bytes);
   auto log = log_store::open(f.log());
   REQUIRE_FALSE(log.ok());
   CHECK(log.err().code == errc::corrupt);
 }
 
 TEST_CASE("what a damaged log still holds after the state's index goes into a new one, and the old file is kept") {
-  folder f;
+  log_folder f;
   {
     auto log = log_store::open(f.log());
     log_batch b;
@@ -241,9 +214,9 @@ TEST_CASE("what a damaged log still holds after the state's index goes into a ne
     for (uint64_t i = 1; i <= 20; ++i) b.append.push_back(entry(i, 2, i == 12 ? mark : other, i == 1 ? 2 : 1));
     REQUIRE((*log)->write({&b, 1}).ok());
   }
-  auto bytes = read(f.log() + "/data.mdb");
+  auto bytes = bytes_of(f.log() + "/data.mdb");
   for (auto at = bytes.find("the entry that will be"); at != std::string::npos; at = bytes.find("the entry that will be", at + 1)) bytes[at] ^= 1;
-  write(f.log() + "/data.mdb", bytes);
+  put_bytes(f.log() + "/data.mdb", bytes);
   REQUIRE_FALSE(log_store::open(f.log()).ok());
   auto early = read_remains(f.log(), raft_index{5}), late = read_remains(f.log(), raft_index{12});
   REQUIRE((early.ok() && late.ok()));
@@ -255,7 +228,7 @@ TEST_CASE("what a damaged log still holds after the state's index goes into a ne
   late->after_term = raft_term{2};
   auto aside = begin_anew(f.log(), raft_index{12}, *late);
   REQUIRE(aside.ok());
-  CHECK(read(*aside) == bytes);
+  CHECK(bytes_of(*aside) == bytes);
   auto log = log_store::open(f.log());
   REQUIRE(log.ok());
   CHECK((*log)->compacted() == std::pair{raft_index{12}, raft_term{2}});
