@@ -11,6 +11,7 @@
 #include "actors/gossip/pool_files.hpp"
 #include "actors/gossip/stream_backlog.hpp"
 #include "actors/members/core/pool_core.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
@@ -170,7 +171,7 @@ private:
   std::vector<caf::typed_response_promise<agent_done>> leaving_;
   std::map<uint64_t, caf::typed_response_promise<pool_keys_done>> key_queries_;
 
-  std::unordered_map<std::string, std::string> by_id_; // the tag `id` of members that are alive, and whose it is
+  text_map<std::string> by_id_; // the tag `id` of members that are alive, and whose it is
 
   std::vector<caf::actor_addr> subscribers_;
   pool_news news_;

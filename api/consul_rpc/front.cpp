@@ -4,6 +4,7 @@
 #include "api/consul_rpc/methods.hpp"
 #include "api/http/core/laborious.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
 #include <caf/behavior.hpp>
@@ -252,7 +253,7 @@ namespace {
 uint64_t what_takes(const call& c) {
   constexpr size_t telling = 64;
   if (c.method == "KVS.Get") return 0;
-  return std::hash<std::string_view>{}(c.method) ^ std::hash<std::string_view>{}(std::string_view(c.arguments).substr(0, telling));
+  return text_hash{}(c.method) ^ text_hash{}(std::string_view(c.arguments).substr(0, telling));
 }
 } // namespace
 

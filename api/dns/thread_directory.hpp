@@ -1,6 +1,7 @@
 // What the directories of a DNS thread have in common: what recursors said of names outside, and batches of questions.
 #pragma once
 #include "api/dns/core/answer.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <chrono>
 #include <unordered_map>
 
@@ -30,11 +31,7 @@ public:
   }
 
 protected:
-  struct text_hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
-  template <class T> using table = std::unordered_map<std::string, T, text_hash, std::equal_to<>>;
+  template <class T> using table = text_map<T>;
   static constexpr size_t most_names = 4096; // kept per thread; beyond, all is forgotten
 
 private:

@@ -2,6 +2,7 @@
 // first. The caller checks the index against its view.
 #pragma once
 #include "api/http/encoded_answer.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <list>
 #include <unordered_map>
 
@@ -25,7 +26,7 @@ private:
   void evict();
   size_t max_bytes_, bytes_ = 0;
   std::list<entry> used_; // the most recent first
-  std::unordered_map<std::string_view, std::list<entry>::iterator> by_key_;
+  std::unordered_map<std::string_view, std::list<entry>::iterator, text_hash> by_key_;
 };
 
 } // namespace actord::http

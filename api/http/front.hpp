@@ -8,6 +8,7 @@
 #include "api/http/handler.hpp"
 #include "api/http/query_groups.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "runtime/net/client_counts.hpp"
 #include "runtime/net/turn_queue.hpp"
 #include "storage/state/read_view_long.hpp"
@@ -209,7 +210,7 @@ private:
   std::map<std::tuple<const encoded_answer*, bool, bool>, std::vector<form_waiter>> forming_; // pretty, zipped
   std::deque<form_waiter> formed_;
   // Blocking queries under way to the servers, by method and arguments: equal ones share one call.
-  std::unordered_map<std::string, std::vector<std::pair<std::shared_ptr<remote_read>, size_t>>> shared_calls_;
+  text_map<std::vector<std::pair<std::shared_ptr<remote_read>, size_t>>> shared_calls_;
   uint64_t next_write_ = 1, next_read_ = 1;
   size_t held_ = 0, looked_at_ = 0; // what connections make us hold, at most, and what it was when that was last found to be less
   bool sweeping_ = false, ended_ = false, bounding_ = false;

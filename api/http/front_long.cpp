@@ -2,6 +2,7 @@
 #include "api/http/core/uri.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/front.hpp"
+#include "runtime/base/text_hash.hpp"
 
 namespace actord::http {
 
@@ -51,7 +52,7 @@ void long_read::look(reader& views, const environment& env) {
 
 uint64_t what_takes(std::string_view path, std::string_view query, const query_kind& k) {
   const bool one_key = path.starts_with("/v1/kv/") && query.find("recurse") == query.npos && query.find("keys") == query.npos;
-  return one_key ? 0 : std::hash<std::string_view>{}(path) ^ reinterpret_cast<uintptr_t>(k.run);
+  return one_key ? 0 : text_hash{}(path) ^ reinterpret_cast<uintptr_t>(k.run);
 }
 
 bool front::submit(std::shared_ptr<long_read> r) {

@@ -3,6 +3,7 @@
 #pragma once
 #include "api/http/connection.hpp"
 #include "api/http/handler.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "runtime/net/portions.hpp"
 #include <deque>
 #include <unordered_map>
@@ -73,7 +74,7 @@ private:
   void answer_some();
 
   front& front_;
-  std::unordered_map<std::string, std::unique_ptr<query_group>> groups_;
+  text_map<std::unique_ptr<query_group>> groups_;
   std::unordered_map<uint64_t, query_group*> by_watch_;
   std::deque<answer_due> answering_;
   net::portions<due_group> due_;

@@ -1,4 +1,5 @@
 #include "runtime/base/hcl.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "runtime/base/utf8.hpp"
 #include <charconv>
 #include <unordered_map>
@@ -297,7 +298,7 @@ private:
   }
   bool members(config_value& object, bool braced, size_t depth);
   outcome keys(std::vector<token>& found);
-  outcome item(config_value& object, std::unordered_map<std::string, size_t>& places, size_t depth);
+  outcome item(config_value& object, text_map<size_t>& places, size_t depth);
   outcome value(config_value& out, size_t depth);
   bool object_body(config_value& out, const position& at, size_t depth);
   bool list_body(config_value& out, const position& at, size_t depth);
@@ -331,7 +332,7 @@ void merge_repeated(config_value& into, config_value&& v) {
 }
 
 bool parser::members(config_value& object, bool braced, size_t depth) {
-  std::unordered_map<std::string, size_t> places; // of the keys, so that many of them stay cheap
+  text_map<size_t> places; // of the keys, so that many of them stay cheap
   for (;;) {
     if (braced) {
       const bool closing = next().kind == token_kind::right_brace;
@@ -378,7 +379,7 @@ parser::outcome parser::keys(std::vector<token>& found) {
   }
 }
 
-parser::outcome parser::item(config_value& object, std::unordered_map<std::string, size_t>& places, size_t depth) {
+parser::outcome parser::item(config_value& object, text_map<size_t>& places, size_t depth) {
   std::vector<token> names;
   const auto found = keys(names);
   if (found == outcome::failed || (found == outcome::end && names.empty())) return found;

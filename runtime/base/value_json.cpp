@@ -1,6 +1,7 @@
 // The JSON reader of config_value, on RapidJSON's iterative parser: depth costs heap, not stack, and is bounded by the
 // handler.
 #include "runtime/base/json_number.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "runtime/base/value.hpp"
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
@@ -67,7 +68,7 @@ private:
   struct frame {
     config_value value;
     std::string key;
-    std::unordered_map<std::string, size_t> places; // of the keys, so that many of them stay cheap
+    text_map<size_t> places; // of the keys, so that many of them stay cheap
   };
 
   config_value& place(config_value&& v) {

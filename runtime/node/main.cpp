@@ -1,4 +1,5 @@
 #include "api/cli/cli_main.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "runtime/node/boot.hpp"
 #include "runtime/node/restart.hpp"
 #include <cstdio>
@@ -31,6 +32,7 @@ namespace {
 
 int main(int argc, char** argv) try {
   std::set_terminate(end_of_thread);
+  actord::draw_text_hash_key();
   actord::keep_for_restart(argv);
   actord::cli::cli_hooks hooks;
   hooks.run_agent = [](actord::loaded_config loaded, std::function<actord::result<actord::loaded_config>()> reload) {

@@ -5,6 +5,7 @@
 #include "actors/coordinate/core/types.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -39,7 +40,7 @@ private:
 
   coordinate own_;
   prng random_;
-  std::unordered_map<std::string, peer> peers_;
+  text_map<peer> peers_;
   std::array<double, 20> misses_{}; // measured less estimated, of the last updates
   size_t next_miss_ = 0;
   uint64_t resets_ = 0;

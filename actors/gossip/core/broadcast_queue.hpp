@@ -2,6 +2,7 @@
 // longest that fits, then the newest, so that packets are filled well.
 #pragma once
 #include "actors/gossip/core/types.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -39,7 +40,7 @@ private:
   uint64_t drop(entries::iterator it);
 
   entries entries_;
-  std::unordered_map<node_name, place> by_subject_;
+  text_map<place> by_subject_;
   uint64_t numbered_ = 0;
 };
 

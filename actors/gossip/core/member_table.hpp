@@ -2,6 +2,7 @@
 #pragma once
 #include "actors/gossip/core/suspicion.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <memory>
 #include <string_view>
 #include <unordered_map>
@@ -60,9 +61,9 @@ public:
   }
 
 private:
-  std::unordered_map<std::string_view, std::unique_ptr<member>> by_name_; // keys are the members' own names
+  std::unordered_map<std::string_view, std::unique_ptr<member>, text_hash> by_name_; // keys are the members' own names
   static std::string key_of(const address& at) { return at.ip + static_cast<char>(at.port >> 8) + static_cast<char>(at.port); }
-  std::unordered_map<std::string, size_t> by_address_; // how many live there
+  text_map<size_t> by_address_; // how many live there
   std::vector<member*> all_;
   size_t proven_ = 0;
 };

@@ -4,6 +4,7 @@
 #include "actors/gossip/core/allowance.hpp"
 #include "actors/gossip/core/types.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <functional>
 #include <unordered_map>
 
@@ -41,7 +42,7 @@ private:
 
   int attempts_;
   std::vector<stranger> all_;
-  std::unordered_map<std::string, size_t> by_key_;
+  text_map<size_t> by_key_;
   std::unordered_map<sequence, size_t> by_seq_;
   nanos next_due_ = nanos::max();
   allowance pings_{1024, 2000};

@@ -280,7 +280,7 @@ void member_core::fill(pool_state& s) const {
 // The left ones first, with a time above the one that they left at: a join that is as old must not undo it.
 void member_core::merge(nanos now, const pool_state& s, bool asked) {
   if (s.member_time > 0 && (asked || in_reach(clock_, s.member_time))) clock_.witness(s.member_time - 1);
-  std::unordered_set<std::string_view> left;
+  text_view_set left;
   for (const auto& name : s.left) {
     left.insert(name);
     const auto it = s.status_times.find(name);

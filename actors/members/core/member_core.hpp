@@ -5,6 +5,7 @@
 #include "actors/members/core/types.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <unordered_map>
 
 namespace actord::members {
@@ -61,7 +62,7 @@ public:
     nanos leaving_since{0};
     nanos erase_at{-1};  // pruned while leaving: when gone, but not before this
   };
-  const std::unordered_map<node_name, entry>& all() const { return members_; }
+  const text_map<entry>& all() const { return members_; }
   const entry* find(const node_name& n) const;
   size_t alive() const { return alive_; } // status alive, ourselves included
   phase now_in() const { return phase_; }
@@ -88,8 +89,8 @@ private:
   lamport_clock& clock_;
   prng& random_;
   outbox& out_;
-  std::unordered_map<node_name, entry> members_;
-  std::unordered_map<node_name, recent> intents_;
+  text_map<entry> members_;
+  text_map<recent> intents_;
   size_t alive_ = 0;
   phase phase_ = phase::alive;
   uint64_t leave_ticket_ = 0;

@@ -1,6 +1,7 @@
 // Health.*: checks, and instances with theirs.
 #include "api/consul_rpc/methods.hpp"
 #include "api/consul_rpc/rows.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include <unordered_set>
 
@@ -11,7 +12,7 @@ std::string_view node_of(const health_check& c) { return c.node; }
 
 status keep_checks(const string_table& node_meta, const std::string& expression, look& at, rpc::checks_reply& r) {
   if (!node_meta.empty()) {
-    std::unordered_set<std::string> nodes;
+    std::unordered_set<std::string, text_hash> nodes;
     for (auto& n : at.view.nodes(at.meta))
       if (has_node_meta(node_meta, n.meta)) nodes.insert(n.node);
     std::erase_if(r.checks, [&](auto& c) { return !nodes.contains(c.node); });

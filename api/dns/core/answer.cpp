@@ -1,4 +1,5 @@
 #include "api/dns/core/answer.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <algorithm>
 #include <unordered_set>
 
@@ -167,7 +168,7 @@ void responder::service_answer(const query& q, const wanted& w, size_t enough) {
 void responder::service_addresses(const std::vector<endpoint>& all, std::string_view tag, const address_request& r, records& out) {
   const endpoint* aliased = nullptr;
   const size_t start = out.size();
-  std::unordered_set<std::string_view> seen;
+  text_view_set seen;
   const bool many = all.size() > 32;
   std::vector<uint32_t> inner_order; // an answer that points to a service is drawing from order_ already
   draw next(r.depth == names_followed ? order_ : inner_order, all.size(), random_);
@@ -192,7 +193,7 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
 
 // SRV records, each node, address and port once, with what their targets' addresses are.
 void responder::service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough) {
-  std::unordered_set<std::string> seen;
+  std::unordered_set<std::string, text_hash> seen;
   std::vector<const endpoint*> few;
   draw next(order_, all.size(), random_);
   for (size_t i; answer_.size() < enough && next.next(i);) {

@@ -1,5 +1,6 @@
 // The second half of an answer: how much of it fits, and the bytes.
 #include "api/dns/core/answer.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <algorithm>
 #include <unordered_map>
 
@@ -45,7 +46,7 @@ void responder::write_additional(size_t answers, bool trimmed, writer& out) {
     for (auto& r : additional_) write_record(r, writer::section::additional, out);
     return;
   }
-  std::unordered_map<std::string, const record*> first;
+  text_map<const record*> first;
   for (auto& r : additional_) first.try_emplace(std::string(r.owner_prefix) += r.owner_suffix, &r);
   for (size_t i = 0; i < answers; ++i) {
     if (answer_[i].type != type::srv) continue;

@@ -1,6 +1,7 @@
 // /v1/health/: checks of a node, of a service, in a state; instances with their checks.
 #include "api/http/handlers/catalog_rows.hpp"
 #include "api/http/routes.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <algorithm>
 #include <unordered_set>
 
@@ -10,7 +11,7 @@ namespace {
 void write_checks(query& q, std::vector<health_check> checks, bool by_node_meta) {
   filter wanted;
   if (!compile_filter<health_check>(q, wanted)) return;
-  std::unordered_set<std::string> nodes;
+  std::unordered_set<std::string, text_hash> nodes;
   const bool by_meta = by_node_meta && !q.options.node_meta.empty();
   if (by_meta)
     for (auto& n : q.view.nodes(q.meta))
