@@ -27,28 +27,36 @@ bool watch_table::changed_since(const std::vector<topic>& topics, raft_index see
 watch_id watch_table::add(const std::vector<topic>& topics, raft_index seen) {
   if (changed_since(topics, seen)) return 0;
   auto id = next_++;
+  std::vector<topic> named;
+  named.reserve(topics.size());
   for (auto& t : topics) {
-    auto& ids = by_topic_[t];
-    if (ids.empty() && t.kind == topic_kind::kv_prefix) {
-      auto at = std::find_if(prefix_lengths_.begin(), prefix_lengths_.end(), [&](auto& p) { return p.first == t.key.size(); });
-      if (at == prefix_lengths_.end()) prefix_lengths_.emplace_back(t.key.size(), 1);
-      else ++at->second;
-    }
+    auto& ids = by_topic_[t].ids;
+    if (!ids.empty() && ids.back() == id) continue; // named twice
+    if (ids.empty() && t.kind == topic_kind::kv_prefix) ++prefix_lengths_[t.key.size()];
     ids.push_back(id);
+    named.push_back(t);
   }
-  watches_.emplace(id, topics);
+  watches_.emplace(id, std::move(named));
   return id;
 }
 
-void watch_table::drop_from_index(watch_id id, const topic& t) {
+void watch_table::forget_length(const topic& t) {
+  if (t.kind != topic_kind::kv_prefix) return;
+  auto at = prefix_lengths_.find(t.key.size());
+  if (at != prefix_lengths_.end() && --at->second == 0) prefix_lengths_.erase(at);
+}
+
+// Looking for one among a hundred thousand takes too long: they are thrown out when they are more than half.
+void watch_table::drop_from_index(const topic& t) {
   auto at = by_topic_.find(t);
   if (at == by_topic_.end()) return;
-  std::erase(at->second, id);
-  if (!at->second.empty()) return;
+  auto& w = at->second;
+  if (2 * ++w.removed <= w.ids.size()) return;
+  std::erase_if(w.ids, [&](watch_id id) { return !watches_.contains(id); });
+  w.removed = 0;
+  if (!w.ids.empty()) return;
+  forget_length(at->first);
   by_topic_.erase(at);
-  if (t.kind != topic_kind::kv_prefix) return;
-  auto length = std::find_if(prefix_lengths_.begin(), prefix_lengths_.end(), [&](auto& p) { return p.first == t.key.size(); });
-  if (length != prefix_lengths_.end() && --length->second == 0) prefix_lengths_.erase(length);
 }
 
 void watch_table::remove(watch_id id) {
@@ -56,7 +64,7 @@ void watch_table::remove(watch_id id) {
   if (at == watches_.end()) return;
   auto topics = std::move(at->second);
   watches_.erase(at);
-  for (auto& t : topics) drop_from_index(id, t);
+  for (auto& t : topics) drop_from_index(t);
 }
 
 void watch_table::skip_to(raft_index index) {
@@ -68,24 +76,31 @@ void watch_table::skip_to(raft_index index) {
   }
 }
 
-void watch_table::take(const topic& t, std::vector<watch_id>& fired) {
-  auto at = by_topic_.find(t);
+void watch_table::take(places::iterator at, std::vector<watch_id>& fired) {
   if (at == by_topic_.end()) return;
-  // Out of the index at once: taking them out one by one costs the square of their number.
-  const auto ids = std::exchange(at->second, {});
-  for (auto id : ids) {
-    if (!watches_.contains(id)) continue; // named the topic twice
+  const auto taken = by_topic_.extract(at);
+  forget_length(taken.key());
+  for (auto id : taken.mapped().ids) {
+    if (!watches_.contains(id)) continue;
     remove(id);
     fired.push_back(id);
   }
 }
 
 void watch_table::collect(const topic& changed, std::vector<watch_id>& fired) {
-  take(changed, fired);
+  take(by_topic_.find(changed), fired);
   if (changed.kind != topic_kind::kv_key || prefix_lengths_.empty()) return;
-  auto lengths = prefix_lengths_;
-  for (auto [length, count] : lengths)
-    if (length <= changed.key.size()) take({topic_kind::kv_prefix, changed.key.substr(0, length)}, fired);
+  const std::string_view key = changed.key;
+  running_hash h;
+  size_t hashed = 0;
+  std::vector<sought> found; // taken afterwards: that changes the lengths
+  for (auto [length, count] : prefix_lengths_) {
+    if (length > key.size()) break;
+    while (hashed < length) h.put(key[hashed++]);
+    const sought prefix{topic_kind::kv_prefix, key.substr(0, length), mixed(topic_kind::kv_prefix, h.so_far())};
+    if (by_topic_.contains(prefix)) found.push_back(prefix);
+  }
+  for (auto& prefix : found) take(by_topic_.find(prefix), fired);
 }
 
 void watch_table::publish(std::shared_ptr<const change_set> changes, std::vector<watch_id>& fired) {

@@ -2,9 +2,14 @@
 //
 // A watcher looked at the state at index `seen` and its message arrives later: the table keeps the last change sets so
 // that a change in between is found exactly, and only a watcher from before those is woken on suspicion.
+//
+// However many wait for one topic, and whatever they wait for: adding and removing take a constant time, a changed key one that is linear in its length
+// and in how many lengths of prefixes are waited for.
 #pragma once
+#include "runtime/base/text_hash.hpp"
 #include "storage/model/changes.hpp"
 #include <deque>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -25,18 +30,43 @@ public:
   size_t size() const { return watches_.size(); }
 
 private:
-  struct hash {
-    size_t operator()(const topic& t) const noexcept { return std::hash<std::string>{}(t.key) * 31 + static_cast<size_t>(t.kind); }
+  // A topic without a text of its own, whose hash is known.
+  struct sought {
+    topic_kind kind;
+    std::string_view key;
+    size_t hash;
   };
+  static size_t mixed(topic_kind kind, size_t of_key) { return of_key + static_cast<size_t>(kind) * 0x9e3779b97f4a7c15u; }
+  struct hash {
+    using is_transparent = void;
+    size_t operator()(const topic& t) const noexcept {
+      running_hash h;
+      for (char c : t.key) h.put(c);
+      return mixed(t.kind, h.so_far());
+    }
+    size_t operator()(const sought& s) const noexcept { return s.hash; }
+  };
+  struct same {
+    using is_transparent = void;
+    bool operator()(const topic& a, const topic& b) const { return a == b; }
+    bool operator()(const sought& a, const topic& b) const { return a.kind == b.kind && a.key == b.key; }
+    bool operator()(const topic& a, const sought& b) const { return (*this)(b, a); }
+  };
+  struct waiting {
+    std::vector<watch_id> ids; // with some that were removed
+    size_t removed = 0;        // how many of them, at most half
+  };
+  using places = std::unordered_map<topic, waiting, hash, same>;
   bool changed_since(const std::vector<topic>& topics, raft_index seen) const;
   static bool touches(const topic& changed, const topic& wanted);
   void collect(const topic& changed, std::vector<watch_id>& fired);
-  void take(const topic& t, std::vector<watch_id>& fired);
-  void drop_from_index(watch_id id, const topic& t);
+  void take(places::iterator at, std::vector<watch_id>& fired);
+  void drop_from_index(const topic& t);
+  void forget_length(const topic& t);
 
-  std::unordered_map<watch_id, std::vector<topic>> watches_;
-  std::unordered_map<topic, std::vector<watch_id>, hash> by_topic_;
-  std::vector<std::pair<size_t, size_t>> prefix_lengths_; // length → distinct prefixes of it that are waited for
+  std::unordered_map<watch_id, std::vector<topic>> watches_; // each topic once
+  places by_topic_;
+  std::map<size_t, size_t> prefix_lengths_; // length → distinct prefixes of it that are waited for
   std::deque<std::shared_ptr<const change_set>> recent_;
   size_t recent_topics_ = 0;
   raft_index known_from_; // changes after this index are in recent_

@@ -50,6 +50,31 @@ TEST_CASE("a change between looking and watching is not missed, and an unrelated
   CHECK(t.add({key("c")}, raft_index{9}) != 0);
 }
 
+TEST_CASE("a hundred thousand who wait for one topic come and go in any order in no time, and those who stay are woken") {
+  watch_table t;
+  std::vector<watch_id> ids;
+  for (int n = 0; n < 200000; ++n) ids.push_back(t.add({key("same"), prefix("s")}, raft_index{0}));
+  prng random(7);
+  for (size_t n = ids.size(); n > 1; --n) std::swap(ids[n - 1], ids[random.below(n)]);
+  // One by one from a list of that length is hours of work where each is looked for.
+  while (ids.size() > 3) t.remove(ids.back()), ids.pop_back();
+  auto fired = publish(t, 1, {key("same")});
+  CHECK(std::set<watch_id>(fired.begin(), fired.end()) == std::set<watch_id>(ids.begin(), ids.end()));
+  CHECK(t.size() == 0);
+}
+
+TEST_CASE("a long key is held against thousands of lengths of prefixes in no time, and finds its own") {
+  watch_table t;
+  const std::string other(20000, 'b'), mine(20000, 'c');
+  for (size_t length = 1; length <= other.size(); ++length) REQUIRE(t.add({prefix(other.substr(0, length))}, raft_index{0}) != 0);
+  auto id = t.add({prefix(mine.substr(0, 15000)), prefix(mine.substr(0, 15000)), prefix("c")}, raft_index{0});
+  std::vector<topic> changed;
+  for (int n = 0; n < 500; ++n) changed.push_back(key(mine + std::to_string(n)));
+  CHECK(publish(t, 1, changed) == std::vector<watch_id>{id});
+  CHECK(t.size() == other.size());
+  CHECK(publish(t, 2, {key(other)}).size() == other.size());
+}
+
 TEST_CASE("the table and a dumb list of watches wake the same watchers") {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     prng random(seed);
