@@ -540,15 +540,22 @@ void agent_state::look_at_remote_aliases(nanos t) {
   if (t < alias_at_) return;
   alias_at_ = t + 2s;
   if (asks_servers()) return look_at_aliases_remotely();
-  if (!views_ || deps_.status->catching_up) return;
-  for (auto& a : local_->remote_aliases()) {
+  if (!local_->has_remote_aliases() || !views_ || deps_.status->catching_up) return;
+  for (auto& [node, aliases] : aliases_by_node()) {
     auto view = views_->open();
     query_meta meta;
     catalog_picture there;
-    if (auto all = view.services_of_node(a.node, meta)) there.services = std::move(all->services);
-    there.checks = view.checks_of_node(a.node, meta);
-    if (!view.failed()) settle_alias(a, there, t);
+    if (auto all = view.services_of_node(node, meta)) there.services = std::move(all->services);
+    there.checks = view.checks_of_node(node, meta);
+    if (view.failed()) continue;
+    for (auto& a : aliases) settle_alias(a, there, t);
   }
+}
+
+std::map<std::string, std::vector<local_state::remote_alias>> agent_state::aliases_by_node() const {
+  std::map<std::string, std::vector<local_state::remote_alias>> by_node;
+  for (auto& a : local_->remote_aliases()) by_node[a.node].push_back(a);
+  return by_node;
 }
 
 void agent_state::settle_alias(const local_state::remote_alias& a, const catalog_picture& of_node, nanos t) {
@@ -581,7 +588,7 @@ void agent_state::arm(nanos t) {
   next = std::min(next, answers_.next_deadline());
   if (!told_ahead_.empty()) next = std::min(next, t + applied_poll);
   if (!sync_->may_send(t)) next = std::min(next, std::max(sent_at_ + answer_patience, t + 1s));
-  if (!local_->remote_aliases().empty()) next = std::min(next, alias_at_);
+  if (local_->has_remote_aliases()) next = std::min(next, alias_at_);
   if (next == nanos::max() || next >= armed_for_) return;
   next = std::max(next, t + 1ms);
   armed_for_ = next;

@@ -7,6 +7,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
+#include <map>
 #include <optional>
 
 namespace actord::agent {
@@ -92,6 +93,7 @@ private:
   void look_at_aliases_remotely();
   void settle_alias(const local_state::remote_alias& a, const catalog_picture& of_node, nanos now);
   void look_at_remote_aliases(nanos now);
+  std::map<std::string, std::vector<local_state::remote_alias>> aliases_by_node() const;
   void wake_waiters(nanos now);
   void arm(nanos now);
   nanos now() const;

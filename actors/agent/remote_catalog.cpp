@@ -151,8 +151,7 @@ void agent_state::compare_remotely(nanos t) {
 // One node after the other is asked, and all of its aliases are settled by one answer.
 void agent_state::look_at_aliases_remotely() {
   if (looking_) return;
-  std::map<std::string, std::vector<local_state::remote_alias>> by_node;
-  for (auto& a : local_->remote_aliases()) by_node[a.node].push_back(a);
+  const auto by_node = aliases_by_node();
   if (by_node.empty()) return;
   looking_ = true;
   auto left = std::make_shared<size_t>(by_node.size());

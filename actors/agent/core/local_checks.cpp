@@ -126,8 +126,10 @@ void local_state::reap(nanos now) {
 
 std::vector<local_state::remote_alias> local_state::remote_aliases() const {
   std::vector<remote_alias> out;
-  for (auto& [id, c] : checks_)
-    if (c.how && c.record->type == "alias" && !c.how->alias_node.empty()) out.push_back({id, c.how->alias_node, c.how->alias_service});
+  for (auto& id : remote_aliases_) {
+    auto& how = *checks_.find(id)->second.how;
+    out.push_back({id, how.alias_node, how.alias_service});
+  }
   return out;
 }
 

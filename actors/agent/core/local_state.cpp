@@ -14,6 +14,9 @@ constexpr std::string_view default_service_reason =
 bool is_local_alias(const local_check& c) {
   return c.how && c.record->type == "alias" && c.how->alias_node.empty();
 }
+bool is_remote_alias(const local_check& c) {
+  return c.how && c.record->type == "alias" && !c.how->alias_node.empty();
+}
 } // namespace
 
 local_state::local_state(local_state_options o, prng random) : o_(std::move(o)), random_(random) {}
@@ -319,6 +322,8 @@ void local_state::store_check(health_check record, std::shared_ptr<const check_r
   }
   const std::string service = record.service_id;
   c.record = std::make_shared<const health_check>(std::move(record));
+  if (is_remote_alias(c)) remote_aliases_.insert(id);
+  else remote_aliases_.erase(id);
   checks_by_service_[service].insert(id);
   removed_checks.erase(id);
   changed_checks.insert(id);
@@ -343,6 +348,7 @@ void local_state::drop_check(const std::string& id) {
   if (gone.ttl_deadline.count() != 0) --ttl_checks_, ttl_deadlines_.erase({gone.ttl_deadline.count(), id});
   held_outputs_.erase({gone.output_held_until.count(), id});
   reapable_.erase(id);
+  remote_aliases_.erase(id);
   if (is_local_alias(gone)) followers_[gone.how->alias_service].erase(id);
   restless_aliases_.erase(id);
   dirty_checks.erase(id);

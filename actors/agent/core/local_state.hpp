@@ -74,6 +74,7 @@ public:
   const service_map& services() const { return services_; }
   const check_map& checks() const { return checks_; }
   std::vector<remote_alias> remote_aliases() const;
+  bool has_remote_aliases() const { return !remote_aliases_.empty(); }
   size_t ttl_checks() const { return ttl_checks_; }
   // Ids whose visible record changed or went since they were last cleared, for whoever publishes them.
   std::set<std::string, std::less<>> changed_services, changed_checks;
@@ -121,6 +122,7 @@ private:
   std::map<std::string, std::set<std::string, std::less<>>, std::less<>> checks_by_service_; // "" for the node's own
   std::map<std::string, std::set<std::string, std::less<>>, std::less<>> followers_;         // service → local alias checks
   std::set<std::string, std::less<>> restless_aliases_; // have to look again
+  std::set<std::string, std::less<>> remote_aliases_;
   size_t alias_rounds_ = 0;                             // that they may still take
   std::set<std::pair<int64_t, std::string>> ttl_deadlines_, held_outputs_;
   std::set<std::string, std::less<>> reapable_; // critical checks with deregister_critical_service_after

@@ -12,7 +12,7 @@ uint64_t pending_answers::add(const std::vector<catalog_change>& changes, bool j
     for (auto& c : changes) {
       key k{c.is_check, c.id};
       const bool fresh = keys_[k].emplace(c.number, ticket).second; // a change may be told twice
-      if (fresh) w.missing.emplace_back(std::move(k), c.number);
+      if (fresh) w.missing.emplace(std::move(k), c.number);
     }
   w.catalog = !w.missing.empty();
   settle(waiting_.emplace_hint(waiting_.end(), ticket, std::move(w)));
@@ -52,7 +52,7 @@ void pending_answers::shown(const key& k, uint64_t upto) {
     const auto [number, ticket] = *all.begin();
     all.erase(all.begin());
     auto it = waiting_.find(ticket);
-    std::erase(it->second.missing, std::pair{k, number});
+    it->second.missing.erase({k, number}); // one of ten thousand, for a service with as many checks
     it->second.catalog = !it->second.missing.empty();
     settle(it);
   }

@@ -35,7 +35,7 @@ private:
   using key = std::pair<bool, std::string>;
   struct waiting {
     bool journal = false, catalog = false;
-    std::vector<std::pair<key, uint64_t>> missing; // in the catalog: what, and since which change
+    std::set<std::pair<key, uint64_t>> missing; // in the catalog: what, and since which change
     nanos until{0};
   };
   using entries = std::map<uint64_t, waiting>;

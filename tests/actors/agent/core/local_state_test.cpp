@@ -346,6 +346,25 @@ TEST_CASE("thousands of aliases that look at many checks do so in portions, and 
   CHECK(f.state.next_deadline() > f.now);
 }
 
+TEST_CASE("aliases of other nodes are known without a look at every check, through each way to come and to go") {
+  fixture f;
+  for (int n = 0; n < 20000; ++n) REQUIRE(f.check(R"({"ID":"t)" + std::to_string(n) + R"(","Name":"t","TTL":"1h"})").code == errc::none);
+  // Asked once for every registration. Were all checks looked at, this loop would be a billion steps and more.
+  size_t found = 0;
+  for (int n = 0; n < 100000; ++n) found += f.state.remote_aliases().size() + f.state.has_remote_aliases();
+  CHECK(found == 0);
+  REQUIRE(f.check(R"({"ID":"a","Name":"a","AliasNode":"n2","AliasService":"web"})").code == errc::none);
+  REQUIRE(f.check(R"({"ID":"b","Name":"b","AliasNode":"n3"})").code == errc::none);
+  REQUIRE(f.state.remote_aliases().size() == 2);
+  CHECK(f.state.remote_aliases()[0].node == "n2");
+  CHECK(f.state.remote_aliases()[0].service == "web");
+  REQUIRE(f.check(R"({"ID":"a","Name":"a","TTL":"1h"})").code == errc::none); // becomes another kind of check
+  REQUIRE(f.state.remote_aliases().size() == 1);
+  CHECK(f.state.remote_aliases()[0].check_id == "b");
+  CHECK(f.state.remove_check("b").code == errc::none);
+  CHECK(!f.state.has_remote_aliases());
+}
+
 TEST_CASE("aliases in a ring come to rest") {
   fixture f;
   CHECK(f.service(R"({"Name":"a","Check":{"CheckID":"ca","AliasService":"b"}})").code == errc::none);
