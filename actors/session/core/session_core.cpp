@@ -5,12 +5,7 @@
 namespace actord::session {
 
 void session_core::place(const std::string& id, timer& t, nanos until) {
-  auto [first, last] = by_time_.equal_range(t.until);
-  for (auto at = first; at != last; ++at)
-    if (at->second == id) {
-      by_time_.erase(at);
-      break;
-    }
+  by_time_.erase({t.until, id}); // a new leader gives all of them the same time, so that is not enough to find one
   t.until = until;
   by_time_.emplace(until, id);
 }

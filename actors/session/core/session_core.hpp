@@ -3,6 +3,7 @@
 #pragma once
 #include "runtime/base/duration.hpp"
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,7 +38,7 @@ private:
   };
   void place(const std::string& id, timer& t, nanos until);
   std::map<std::string, timer, std::less<>> all_;
-  std::multimap<nanos, std::string> by_time_; // of those that are not ending
+  std::set<std::pair<nanos, std::string>> by_time_; // of those that are not ending
 };
 
 } // namespace actord::session
