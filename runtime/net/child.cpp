@@ -51,7 +51,7 @@ struct prepared {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_DFL);
+  for (int signal : {SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_DFL);
   if (s.own_group) ::setpgid(0, 0);
   ::dup2(s.input >= 0 ? s.input : null, STDIN_FILENO);
   if (s.output >= 0) {

@@ -13,7 +13,7 @@ event_source::event_source() {
   sigemptyset(&set);
   for (int s : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&set, s);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  for (int s : {SIGPIPE, SIGXFSZ}) std::signal(s, SIG_IGN); // beyond ulimit -f a write fails, as on a full disk
   signals_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   posted_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }

@@ -13,7 +13,7 @@ enum class node_event { hangup, interrupt, terminate, dump, ignored, leave, gave
 
 class event_source {
 public:
-  // Blocks SIGHUP, SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 for this thread and those it starts later, and ignores SIGPIPE: call before any
+  // Blocks SIGHUP, SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 for this thread and those it starts later, and ignores SIGPIPE and SIGXFSZ: call before any
   // thread exists.
   event_source();
   ~event_source();
