@@ -83,6 +83,8 @@ public:
   void fail(std::string text);
   void malformed(std::string text); // and the stream ends
   bool over() const { return over_; } // answered, or nobody waits for the answer any more
+  // Bytes of memory, about: the arguments are kept decoded as well, and who waits for a change stands in the watch actor's tables.
+  size_t held() const { return bytes_of_waiting + 2 * arguments.size(); }
 
   void read(const rpc::read_options& o, look_fn f);
   // Hands a command (encode_command) to Raft; `then` turns the result of one that was not refused into the answer.
@@ -90,6 +92,7 @@ public:
 
 private:
   friend class front;
+  static constexpr size_t bytes_of_waiting = 1024;
   void finish(answer a);
   front& front_;
   std::weak_ptr<asker> asker_;

@@ -140,8 +140,7 @@ void connection::take_type(unsigned char type) {
   switch (type) {
   case 0:
     at_ = stage::single;
-    talks_.try_emplace(0);
-    return;
+    return begin_talk(0);
   case 4:
     at_ = stage::streams;
     yamux_.emplace();
@@ -165,7 +164,7 @@ void connection::take_streams(std::string_view bytes) {
   yamux_->feed(bytes, since_epoch(front_.loop().now()));
   for (auto& e : yamux_->take_events()) {
     switch (e.what) {
-    case kind::opened: talks_.try_emplace(e.stream); break;
+    case kind::opened: begin_talk(e.stream); break;
     case kind::bytes: converse(e.stream, e.bytes); break;
     case kind::finished: far_finished(e.stream); break;
     case kind::reset:
@@ -193,6 +192,11 @@ void connection::take_snapshot(std::string_view bytes) {
 }
 
 // ---- conversations ---------------------------------------------------------------------------------------------
+
+void connection::begin_talk(uint32_t stream) {
+  const auto [it, is_new] = talks_.try_emplace(stream);
+  if (is_new) recount(0, it->second.held());
+}
 
 void connection::converse(uint32_t stream, std::string_view bytes) {
   auto it = talks_.find(stream);
@@ -246,7 +250,7 @@ void connection::start(uint32_t stream, talk& t, std::string_view header, std::s
   requests.add();
   auto c = front_.begin(weak_from_this(), stream, std::move(h->method), std::move(body));
   t.at_work = c;
-  recount(0, c->arguments.size());
+  recount(0, c->held());
   if (!has_room()) return hold(std::move(c));
   if (calls_left_ > 0 && c->arguments.size() <= long_request) return --calls_left_, front_.run(c);
   due_.push_back(std::move(c));

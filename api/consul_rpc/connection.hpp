@@ -45,7 +45,7 @@ private:
     uint64_t seq = 0;   // of the request at work
     bool advancing = false, far_finished = false;
     net::io_loop::clock::time_point stalled{}; // since when the other side does not open its window
-    size_t held() const { return reader.held() + behind.size() + (at_work ? at_work->arguments.size() : 0); }
+    size_t held() const { return sizeof(talk) + rpc::yamux::bytes_of_stream + reader.held() + behind.size() + (at_work ? at_work->held() : 0); }
   };
   using talks = std::unordered_map<uint32_t, talk>; // by stream; 0 for a single conversation
 
@@ -66,6 +66,7 @@ private:
   void put(uint32_t stream, std::string bytes);
   bool write_out();
   void need_flush();
+  void begin_talk(uint32_t stream);
   void recount(size_t talk_before, size_t talk_now);
   void last_words(); // nothing is read any more; closed when what there is has gone out
 

@@ -12,7 +12,7 @@ import threading
 import time
 
 from agent import Agent, default_binary, eventually, main, patience
-from rpc import pack
+from rpc import DATA, SYN, WINDOW, Client, frame, pack, read
 
 NEAR = 12 << 20  # bytes above what it was before that may stay
 
@@ -135,6 +135,47 @@ def told_bound(options):
     print("  32 MiB of half requests, then the largest of the address that has most are closed", flush=True)
 
 
+def blocked_calls(port, first, connections_, streams):
+    """Connections full of blocking queries, each on a stream and for a key of its own."""
+    sockets = []
+    for n in range(connections_):
+        s = socket.create_connection(("127.0.0.1", port), timeout=patience(20), source_address=(f"127.0.0.{first}", 0))
+        out = [b"\x04"]
+        for i in range(streams):
+            call = pack({"Seq": 1, "ServiceMethod": "KVS.Get"}) + pack(read(Key=f"{n}/{i}", MinQueryIndex=1 << 40, MaxQueryTime=600 * 10**9))
+            out.append(frame(DATA, SYN, 2 * i + 1, len(call), call))
+        try:
+            s.sendall(b"".join(out))
+        except OSError:
+            pass  # shown the door
+        sockets.append(s)
+    return sockets
+
+
+def blocked_bound(options):
+    """Blocking queries and open streams count as what they take, however short they are."""
+    with Agent(options.binary, extra=["-hcl", "limits { rpc_max_held_bytes = 33554432 }"]) as agent:
+        agent.start()
+        before = own_memory(agent)
+        with Client(("127.0.0.1", agent.ports["server"]), source=("127.0.0.1", 0)) as good:
+            crowd = blocked_calls(agent.ports["server"], 2, 12, 16000)
+            eventually("the largest go", 30, lambda: "from=127.0.0.2" in agent.log() and "closing a connection of the address that makes us hold the most" in agent.log())
+            time.sleep(1)
+            grown = own_memory(agent) - before
+            assert grown < 96 << 20, f"192,000 blocking queries made it grow by {grown >> 20} MiB, allowed are 32"
+            assert good.call("Status.Ping", {}) is None, "who came from another address had to go"
+            for s in crowd:
+                s.close()
+            streams = b"\x04" + b"".join(frame(WINDOW, SYN, 2 * i + 1, 0) for i in range(16000))
+            crowd = connections(agent.ports["server"], 90, streams, source="127.0.0.3")
+            eventually("the largest go", 30, lambda: "from=127.0.0.3" in agent.log())
+            assert own_memory(agent) - before < 96 << 20, f"streams made it grow by {own_memory(agent) - before >> 20} MiB"
+            assert good.call("Status.Ping", {}) is None
+            for s in crowd:
+                s.close()
+    print(f"  192,000 blocking queries by RPC: {grown >> 20} MiB more, the largest connections of the address that has most are closed", flush=True)
+
+
 def little_address_space(options):
     with Agent(options.binary) as agent:
         wrapper = os.path.join(agent.folder, "limited")
@@ -153,7 +194,7 @@ def little_address_space(options):
 
 
 def test(options):
-    for one in (floods, told_bound, little_address_space):
+    for one in (floods, told_bound, blocked_bound, little_address_space):
         if options.only in one.__name__:
             one(options)
 

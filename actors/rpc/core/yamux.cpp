@@ -236,20 +236,28 @@ void yamux::drain(std::string& out, size_t at_most) {
   }
 }
 
+void yamux::channel::pop_out() {
+  out_at = 0;
+  out[out_first++] = {};
+  if (out_first == out.size()) out.clear();
+  else if (out_first < 64 || out_first < out.size() / 2) return;
+  else out.erase(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(out_first));
+  out_first = 0;
+}
+
 // One frame, out of as many pieces as fit.
 void yamux::write_some(uint32_t stream, channel& c, std::string& out) {
   const auto head = out.size();
   out.append(head_size, '\0');
   size_t room = std::min<uint64_t>(c.may_send, o_.frame);
   while (room > 0 && c.has_out()) {
-    const auto& piece = c.out.front();
+    const auto& piece = c.out[c.out_first];
     const auto n = std::min(room, piece.size() - c.out_at);
     out.append(piece, c.out_at, n);
     c.out_at += n;
     room -= n;
     if (c.out_at < piece.size()) break;
-    c.out.pop_front();
-    c.out_at = 0;
+    c.pop_out();
   }
   const auto length = static_cast<uint32_t>(out.size() - head - head_size);
   c.may_send -= length;

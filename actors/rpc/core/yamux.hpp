@@ -71,6 +71,7 @@ public:
 
   bool ended() const { return ended_; }
   size_t streams() const { return streams_.size(); }
+  static constexpr size_t bytes_of_stream = 128; // about, of memory, when nothing waits on it
   bool has(uint32_t stream) const { return streams_.contains(stream); }
 
 private:
@@ -79,13 +80,14 @@ private:
     uint64_t may_send;        // the other side's window
     uint32_t may_receive;     // ours
     uint32_t consumed = 0;    // since the last update of our window
-    std::deque<std::string> out;
-    size_t out_at = 0;        // of out.front()
+    std::vector<std::string> out; // a deque would take 600 bytes for each idle stream
+    size_t out_first = 0, out_at = 0; // the piece whose turn it is, and what of it has gone
     bool ours, acknowledged = false;
     bool finishing = false, finished = false; // by us: asked for, and told
     bool far_finished = false;
     bool ready = false;       // in ready_
-    bool has_out() const { return !out.empty(); }
+    bool has_out() const { return out_first < out.size(); }
+    void pop_out();
   };
   using channels = std::unordered_map<uint32_t, channel>;
 
