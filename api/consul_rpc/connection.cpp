@@ -20,6 +20,7 @@ constexpr size_t held_limit = 64 << 20;    // bytes of requests, per connection
 constexpr size_t snapshot_request_limit = 64 << 10;
 // What a connection gets of a turn of its loop; the rest waits for its next one.
 constexpr int calls_in_turn = 8, reads_in_turn = 4, writes_in_turn = 2;
+constexpr size_t events_in_turn = 128, read_of_small_frames = 4 << 10; // a stream that is opened costs more than the 12 bytes that do it
 constexpr size_t long_request = 16 << 10; // takes a turn for itself, behind whoever has an event: decoding 4 MiB of it takes milliseconds
 constexpr auto write_patience = 30s, stream_patience = 60s, snapshot_patience = 30s, idle_patience = 600s, farewell = 2s;
 
@@ -99,7 +100,7 @@ bool connection::may_read() const {
 
 void connection::pump() {
   for (int n = 0; may_read(); ++n) {
-    if (n == reads_in_turn) return front_.turns().again(this); // others want their turn
+    if (n == reads_in_turn || (n > 0 && small_frames_)) return front_.turns().again(this); // others want their turn
     if (!receive()) break;
   }
   if (fd_ < 0 || !far_eof_) return;
@@ -112,7 +113,7 @@ void connection::pump() {
 
 bool connection::receive() {
   auto& buffer = front_.read_buffer();
-  const auto room = at_ == stage::untyped ? 1 : buffer.size(); // what is behind the first byte may be another's to read
+  const auto room = at_ == stage::untyped ? 1 : small_frames_ ? read_of_small_frames : buffer.size(); // behind the first byte may be another's to read
   const auto n = ::recv(fd_, buffer.data(), room, 0);
   if (n < 0 && errno == EINTR) return true;
   if (n <= 0) {
@@ -162,7 +163,9 @@ void connection::take_type(unsigned char type) {
 void connection::take_streams(std::string_view bytes) {
   using kind = rpc::yamux_event::kind;
   yamux_->feed(bytes, since_epoch(front_.loop().now()));
-  for (auto& e : yamux_->take_events()) {
+  const auto events = yamux_->take_events();
+  small_frames_ = events.size() > events_in_turn || (small_frames_ && events.size() * read_of_small_frames > events_in_turn * bytes.size());
+  for (auto& e : events) {
     switch (e.what) {
     case kind::opened: begin_talk(e.stream); break;
     case kind::bytes: converse(e.stream, e.bytes); break;

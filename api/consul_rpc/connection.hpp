@@ -85,6 +85,7 @@ private:
   std::string partial_; // a snapshot request
   value_extent extent_; // of it
   net::io_loop::clock::time_point opened_, progressed_, talked_; // the last two: bytes went out, came in
+  bool small_frames_ = false; // what came last was many frames: less is read at a time
   bool readable_ = false, far_eof_ = false, doomed_ = false, dirty_ = false, shut_ = false;
 };
 
