@@ -37,14 +37,14 @@ private:
     size_t hash;
   };
   static size_t mixed(topic_kind kind, size_t of_key) { return of_key + static_cast<size_t>(kind) * 0x9e3779b97f4a7c15u; }
-  struct hash {
+  struct hash { // not noexcept: libstdc++ keeps in the table what such a hash gave, and keys may be long
     using is_transparent = void;
-    size_t operator()(const topic& t) const noexcept {
+    size_t operator()(const topic& t) const {
       running_hash h;
       for (char c : t.key) h.put(c);
       return mixed(t.kind, h.so_far());
     }
-    size_t operator()(const sought& s) const noexcept { return s.hash; }
+    size_t operator()(const sought& s) const { return s.hash; }
   };
   struct same {
     using is_transparent = void;
