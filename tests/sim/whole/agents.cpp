@@ -189,6 +189,7 @@ void world::leave(uint32_t slot) {
   auto& c = client_at(slot);
   if (!c.began || c.how != fate::runs) return;
   c.how = fate::leaving;
+  c.may_go = true;
   c.calm_leave = all_is_well() && health_.contains(c.name);
   c.faults_before = result_.faults;
   visit_agent(slot, c.life, "leave", [](client_node& n) {
@@ -215,6 +216,8 @@ void world::notice() {
   const auto slot = leader_or_any();
   if (!servers_[slot].up) return;
   auto view = servers_[slot].up->views->open();
+  if (view.applied_index() < noticed_) return;
+  noticed_ = view.applied_index();
   query_meta meta;
   std::map<std::string, std::string> seen;
   for (auto& c : view.checks_in_state(health_any, meta))
@@ -224,6 +227,9 @@ void world::notice() {
     if (before == health_.end() || before->second == status) continue;
     ++(status == health_critical ? result_.found_failed : result_.found_back);
   }
+  // A leader takes out who left; and whom it has not known for 30 s, which is longer than the load, unless its clock jumps.
+  for (auto& c : clients_)
+    if (load_ && result_.jumps == 0 && !c.may_go && health_.contains(c.name) && !view.node(c.name, meta)) fail(fmt::format("the catalog: {} was taken out, and it has not left", c.name));
   health_ = std::move(seen);
 }
 

@@ -97,26 +97,26 @@ const std::vector<mutation_row>& mutations() {
       {rule::leader_ends_sessions, m::none, "ended-by-others", "who does not lead any more ends no session"},
       {rule::delayed_lock_waits, m::none, "no-lock-delay", "a key is not given before its lock delay is over", true},
       {rule::everybody_notes_delays, m::none, "delay-of-leader", "whoever leads next knows of a lock delay", true},
-      {rule::lock_waits_for_state, m::none, "lock-before-state", "a new leader that may not know of a delay lets locks wait"},
-      {rule::registration_synced, m::none, "registration-before-sync", "a registration is answered once the agent's journal is synced", false, "acknowledged", 3},
+      {rule::lock_waits_for_state, m::none, "lock-before-state", "a new leader that may not know of a delay lets locks wait", false, {}, 0, 63},
+      {rule::registration_synced, m::none, "registration-before-sync", "a registration is answered once the agent's journal is synced", false, "acknowledged", 3, 56},
       {rule::ttl_state_kept, m::none, "ttl-state-forgotten", "a TTL check's state is kept over a restart of its agent", true, "TTL", 3},
       {rule::ttl_begins_anew, m::none, "ttl-goes-on", "an update gives a TTL check all of its time again", true, "TTL", 3},
       {rule::catalog_compared, m::none, "no-comparison", "an agent compares the catalog with what it has", true, "the catalog", 3},
       {rule::aliens_go, m::none, "aliens-stay", "what the catalog has of an agent that the agent has not is taken out", true, "which that has not", 3},
-      {rule::leaver_is_silent, m::none, "leaver-registers", "an agent that leaves tells the catalog nothing more", false, "has left", 3},
-      {rule::join_tried_again, m::none, "join-once", "who cannot join tries again", false, "sees", 3},
+      {rule::leaver_is_silent, m::none, "leaver-registers", "an agent that leaves tells the catalog nothing more", false, "has left", 3, 97},
+      {rule::join_tried_again, m::none, "join-once", "who cannot join tries again", false, "sees", 3, 71},
       {rule::accused_refutes, m::none, "no-refutation", "who is accused and alive says so", true, "sees", 3},
       {rule::suspects_die, m::none, "suspect-for-ever", "a suspect of whom nothing is heard is dead in the end", true, "sees", 3},
       {rule::leader_walks, m::none, "no-walk", "a new leader compares the catalog with all members", false, "the catalog", 3},
-      {rule::failed_stay, m::none, "failed-is-left", "a member that failed stays in the catalog", false, "the catalog", 3},
+      {rule::failed_stay, m::none, "failed-is-left", "a member that failed stays in the catalog", true, "was taken out", 3},
       {rule::left_go, m::none, "left-stays", "a member that left goes from the catalog", true, "has left", 3},
       {rule::members_are_current, m::none, "stale-members", "the leader compares the catalog with the members as they are", false, "the catalog", 3},
       {rule::journal_is_replayed, m::none, "journal-not-replayed", "what the log's journal holds is part of the log", true},
       {rule::journal_is_written, m::none, "journal-not-written", "an entry is in the journal before it is acknowledged", true},
       {rule::none, raft::recovering_votes, "recovering-votes", "who forgot entries votes for nobody (raft/core/recovery.hpp)"},
-      {rule::none, raft::leader_trusts_forgotten, "leader-trusts-forgotten", "what a follower forgot is sent again"},
-      {rule::none, m::lease_survives_transfer, "lease-survives-transfer", "a leader that orders a transfer has no lease any more"},
-      {rule::none, m::ack_before_sync, "ack-before-sync", "entries are durable before they are acknowledged", false, "durability"},
+      {rule::none, raft::leader_trusts_forgotten, "leader-trusts-forgotten", "what a follower forgot is sent again", false, {}, 0, 93},
+      {rule::none, m::lease_survives_transfer, "lease-survives-transfer", "a leader that orders a transfer has no lease any more", false, {}, 0, 490},
+      {rule::none, m::ack_before_sync, "ack-before-sync", "entries are durable before they are acknowledged", false, "durability", 0, 116},
   };
   return table;
 }
@@ -155,6 +155,7 @@ campaign_result run_seeds(const run_options& first, uint64_t count, bool stop_at
 run_options broken_run(const mutation_row& row) {
   run_options o;
   o.agents = row.agents;
+  o.seed = row.from;
   o.broken = row.broken;
   o.core_broken = row.core_broken;
   o.must_say = row.found_as;
@@ -168,7 +169,7 @@ struct share { // of the gate
   uint32_t agents;
   uint64_t fixed, fresh; // seeds
 };
-constexpr share shares[] = {{3, 0, 20, 120}, {5, 0, 20, 120}, {3, 3, 20, 100}};
+constexpr share shares[] = {{3, 0, 20, 120}, {5, 0, 20, 120}, {3, 3, 20, 80}};
 
 int gate_failed(uint64_t runs, uint64_t failures) {
   fmt::print("{} passed, {} failed\n", runs - failures, failures);

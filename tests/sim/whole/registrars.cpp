@@ -127,6 +127,7 @@ void world::meddle() {
     r.node = c.name;
     if (dice < 7) r.service_id = "svc-" + std::to_string(which);
     else if (dice < 9) r.check_id = "chk-" + std::to_string(which % check_count);
+    else c.may_go = true;
     command = encode_command(command_kind::catalog_deregister, r);
   }
   visit(slot, servers_[slot].life, "meddling", [this, command](node& n) {

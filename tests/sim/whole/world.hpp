@@ -69,6 +69,7 @@ struct agent_site : site {
   uint64_t calls = 0, versions = 0;
   uint64_t last_meddled = 0;       // somebody has changed the catalog behind its back
   bool was_there = false;          // in the catalog, when it died for good
+  bool may_go = false;             // it has left, or somebody else took it out of the catalog
   bool calm_leave = true;          // nothing was broken while it left
   uint64_t gone_at = 0, faults_before = 0; // when it was last gone for good or left; faults before it began to leave
 };
@@ -307,6 +308,7 @@ private:
   uint64_t next_stream_ = 1, accepted_ = 0;
   uint64_t meddles_ = 0;
   std::map<std::string, std::string> health_; // of nodes, as the catalog showed it last
+  raft_index noticed_;                        // and when that was
   std::vector<std::vector<link>> links_; // from, to
   std::map<uint64_t, question> questions_; // by connection-independent number
   std::map<uint64_t, std::pair<uint32_t, uint32_t>> connections_; // number a receiver knows a link by: from, to
