@@ -23,10 +23,15 @@ public:
     return out;
   }
   int64_t log_waits_since() const { return waits_since_.load(std::memory_order_relaxed); }
+  void note_log_refuses(bool refuses) { refuses_.store(refuses, std::memory_order_relaxed); } // the disk is full, say
+  bool log_refuses() const { return refuses_.load(std::memory_order_relaxed); }
+  void note_state_refuses(bool refuses) { state_refuses_.store(refuses, std::memory_order_relaxed); }
+  bool state_refuses() const { return state_refuses_.load(std::memory_order_relaxed); }
 
 private:
   std::array<std::atomic<uint64_t>, latency_counts::buckets> counts_{};
   std::atomic<int64_t> waits_since_{0};
+  std::atomic<bool> refuses_{false}, state_refuses_{false};
 };
 
 } // namespace actord

@@ -7,7 +7,7 @@
 
 namespace actord::raft {
 
-enum class question_kind : uint8_t { propose = 1, read_index = 2, leader_info = 3, change = 4, transfer = 5, digests = 6 }; // append only
+enum class question_kind : uint8_t { propose = 1, read_index = 2, leader_info = 3, change = 4, transfer = 5, digests = 6, room = 7 }; // append only
 
 struct question {
   uint64_t kind = 0;
@@ -79,7 +79,7 @@ struct answer {
   uint64_t code = 0; // errc of the question as a whole
   std::string text;
   list_of<outcome_record> outcomes; // propose, change, transfer
-  uint64_t index = 0;               // read_index: apply this much first; leader_info: the configuration's
+  uint64_t index = 0;               // read_index: apply this much first; leader_info: the configuration's; room: 1 where the log refuses
   uint64_t term = 0;
   std::string leader_id, address;
   list_of<server_record> servers;

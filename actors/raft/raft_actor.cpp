@@ -40,6 +40,7 @@ void raft_state::ticked() {
   core_->tick();
   tick_times_.emplace_back(core_->now_ticks(), now);
   if (tick_times_.size() > 4 * setup_.options.election_ticks) tick_times_.pop_front();
+  look_for_room(now);
   expire_held(now);
   look_after_members();
   step_aside_when_slow(now);
@@ -49,8 +50,14 @@ void raft_state::ticked() {
 }
 
 void raft_state::written(log_written& w) {
+  const bool news = stalled_.code != w.failure.code;
   stalled_ = std::move(w.failure);
-  if (w.write_id == 0) return refuse_what_waits();
+  if (news) {
+    if (setup_.writes) setup_.writes->note_log_refuses(stalled_.code != errc::none);
+    ask_for_room();
+    look_who_can_write();
+  }
+  if (w.write_id == 0) return;
   note_written(w.write_id);
   if (install_ && w.write_id >= install_->write_id) {
     // The log begins after the snapshot from here on: load it before anything that follows it is applied.

@@ -33,7 +33,7 @@ void raft_state::said(peer_said& s) {
   const bool fresh = s.reached && !seen.connected && !core_->members().contains(s.hello.id);
   if (s.reached && !seen.connected) comparisons_.met();
   const bool moved = seen.hello.address != s.hello.address;
-  seen = {std::move(s.hello), s.reached || (seen.connected && !moved), clock_now()};
+  seen = {std::move(s.hello), s.reached || (seen.connected && !moved), clock_now(), seen.cannot_write};
   if (fresh) log::info("agent.server", "Found another server: server={} address={}", seen.hello.name, seen.hello.address);
   say_hello();
   want_peers();
@@ -240,7 +240,8 @@ bool raft_state::start_transfer(const std::string& to, apply_result& out) {
   raft_index most;
   for (auto& id : core_->members().voters) {
     auto* p = core_->progress_of(id);
-    if (!to.empty() || id == core_->self() || !p || p->match < most) continue;
+    const auto seen = seen_.find(id);
+    if (!to.empty() || id == core_->self() || !p || p->match < most || (seen != seen_.end() && seen->second.cannot_write)) continue;
     best = id;
     most = p->match;
   }
@@ -269,7 +270,7 @@ void raft_state::step_aside_when_slow(clock::time_point now) {
   const bool late = last_tick_ != clock::time_point{} && now - last_tick_ > 3 * setup_.tick;
   last_tick_ = now;
   late_ticks_ = late ? late_ticks_ + 2 : late_ticks_ - (late_ticks_ > 0 ? 1 : 0);
-  if (!status_->leader.load() || core_->members().voters.size() < 2 || now - stepped_aside_ < aside_interval) return;
+  if (!status_->leader.load() || unwritable_.code != errc::none || core_->members().voters.size() < 2 || now - stepped_aside_ < aside_interval) return;
   const bool stuck = !writing_.empty() && now - writing_.front().since > patience && others_are_ahead();
   const bool failing = stalled_.code != errc::none;
   if (!stuck && !failing && late_ticks_ < max_late_ticks) return;

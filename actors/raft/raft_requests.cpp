@@ -20,7 +20,7 @@ raft::question_kind kind_of(const raft::question& q) { return static_cast<raft::
 
 void raft_state::propose(proposals& p) {
   const auto now = clock_now();
-  if (core_->is_leader() || stalled_.code != errc::none) {
+  if (core_->is_leader() || unwritable_.code != errc::none) {
     for (auto& one : p.batch) submit(std::move(one.command), {one.id, p.reply_to, {}, now});
     return perform_effects();
   }
@@ -50,9 +50,9 @@ caf::result<apply_outcome> raft_state::propose_one(std::string command) {
 }
 
 void raft_state::submit(std::string command, origin o) {
-  if (stalled_.code != errc::none && (core_->is_leader() || is_alone())) {
+  if (unwritable_.code != errc::none || (stalled_.code != errc::none && core_->is_leader())) {
     apply_result failed;
-    failed.failure = stalled_;
+    failed.failure = unwritable_.code != errc::none ? unwritable_ : stalled_;
     return finish(o, std::move(failed));
   }
   if (core_->is_leader() && core_->is_transferring()) {
@@ -71,24 +71,6 @@ void raft_state::submit(std::string command, origin o) {
     forward(std::move(one));
   } else {
     hold(std::move(command), std::move(o));
-  }
-}
-
-bool raft_state::is_alone() const { return core_->members().voters.size() == 1 && core_->members().is_voter(core_->self()); }
-
-// The log cannot be written. Of several servers another one leads in a moment, or may have written it already; alone, waiting is of no
-// use. What the core has stays there, and is written when that is possible again: who proposed it hears that it may be.
-void raft_state::refuse_what_waits() {
-  if (!is_alone()) return;
-  for (auto& [cookie, o] : std::exchange(origins_, {})) {
-    apply_result r;
-    r.failure = {errc::unknown_outcome, stalled_.text + "; it is written once that is possible, unless the server stops before"};
-    finish(o, std::move(r));
-  }
-  for (auto& c : std::exchange(held_, {})) {
-    apply_result r;
-    r.failure = stalled_;
-    finish(c.who, std::move(r));
   }
 }
 
@@ -194,7 +176,7 @@ uint64_t raft_state::ask(raft::question q, forwarded f) {
 void raft_state::give_up_on_others(const server_id& leader) {
   std::vector<uint64_t> old;
   for (auto& [id, f] : questions_)
-    if (f.to != leader && !f.digests) old.push_back(id);
+    if (f.to != leader && !f.digests && !f.room) old.push_back(id);
   for (auto id : old) {
     peer_answer a{id, {errc::unknown_outcome, "leadership lost while committing log"}, {}};
     answered(a);
@@ -365,6 +347,7 @@ void raft_state::question(peer_question& q) {
     return reply(q.connection, q.id, no);
   }
   if (kind_of(asked) == raft::question_kind::digests) return answer_digests(q);
+  if (kind_of(asked) == raft::question_kind::room) return answer_room(q);
   if (!core_->is_leader()) return reply(q.connection, q.id, no); // the asker knows an older leader than we do
   switch (kind_of(asked)) {
   case raft::question_kind::propose: answer_propose(q, asked); break;
@@ -419,6 +402,7 @@ void raft_state::answered(peer_answer& a) {
   auto f = std::move(at->second);
   questions_.erase(at);
   if (f.digests) return answered_digests(f, a);
+  if (f.room) return answered_room(f, a);
   raft::answer said;
   if (a.failure.code == errc::none && !from_msgpack(a.body, said)) a.failure = {errc::unknown_outcome, "the leader's answer could not be read"};
   if (!f.commands.empty()) answered_propose(f, a, said);

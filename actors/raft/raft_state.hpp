@@ -11,6 +11,7 @@
 #include "storage/raft_log/log_store.hpp"
 #include <caf/stateful_actor.hpp>
 #include <deque>
+#include <set>
 #include <unordered_map>
 #include <variant>
 
@@ -105,7 +106,7 @@ private:
     std::vector<read_source> reads;
     std::optional<promise> change;
     std::optional<caf::typed_response_promise<leader_info>> look;
-    bool digests = false;
+    bool digests = false, room = false;
   };
 
   // raft_effects.cpp
@@ -128,8 +129,6 @@ private:
 
   // raft_requests.cpp
   void submit(std::string command, origin o);
-  bool is_alone() const; // nobody else could write what this server cannot
-  void refuse_what_waits();
   bool answered_here(std::string& command, origin& o);
   void finish(origin& o, apply_result r);
   void hold(std::string command, origin o);
@@ -154,6 +153,14 @@ private:
   void answered_reads(forwarded& f, peer_answer& a, raft::answer& said);
   clock::time_point clock_now() const { return self_->clock().now(); } // the actor system's: steady_clock, or a simulation's
   raft_index leased_index() const; // a read of this index sees all that was acknowledged; 0 without a lease
+
+  // raft_room.cpp
+  void look_for_room(clock::time_point now);
+  void ask_for_room();
+  void answer_room(const peer_question& q);
+  void answered_room(const forwarded& f, const peer_answer& a);
+  void look_who_can_write();
+  void refuse_what_waits();
 
   // raft_digests.cpp
   void compare_states(clock::time_point now);
@@ -199,6 +206,11 @@ private:
   uint64_t last_write_ = 0;
   raft_index leader_from_; // the no-op of our term
   error stalled_;          // the log writer's last failure, while it lasts
+  error unwritable_;       // why no majority can write, while that is so: waiting is of no use
+  bool room_asked_ = false; // whether others can write, since that was last of interest
+  std::set<server_id> room_questions_; // to whom such a question is under way
+  raft_index commit_seen_; // and since when it is the same, with entries behind it
+  clock::time_point commit_since_{};
   std::optional<raft::role> counted_as_; // in the metrics
   std::optional<raft_index> cut_wanted_;
 
@@ -222,6 +234,7 @@ private:
     server_hello hello;
     bool connected = false;
     clock::time_point since;
+    bool cannot_write = false; // its log, as it said when it was last asked
   };
   std::map<server_id, server_seen> seen_;
   struct server_found_at {

@@ -1,4 +1,5 @@
 #include "actors/state/state_actor.hpp"
+#include "actors/messages/write_times.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/retry_pace.hpp"
@@ -13,9 +14,12 @@
 #include <caf/stateful_actor.hpp>
 #include <chrono>
 #include <map>
+#include <utility>
 
 namespace actord {
 namespace {
+
+constexpr const char* later = "; it is in the log and is applied once that is possible";
 
 struct apply_state {
   static inline const char* name = "state";
@@ -27,9 +31,11 @@ struct apply_state {
   raft_handle raft;
   watch_handle watch;
   std::shared_ptr<node_status> status;
+  std::shared_ptr<write_times> writes; // may be null
   std::vector<committed_entry> waiting; // committed, not applied: the disk was full
   std::optional<state_install> installing; // comes before what waits
   bool retrying = false;
+  error refused; // why what waits was not applied, while that lasts
   // An install that fails may have copied much by then.
   retry_pace install_pace{std::chrono::milliseconds(200), std::chrono::seconds(30)}, apply_pace{std::chrono::milliseconds(200), std::chrono::seconds(1)};
   std::vector<log_command> commands; // kept for their memory
@@ -72,6 +78,12 @@ struct apply_state {
     }
   }
 
+  void note_refused(error why) {
+    refused = std::move(why);
+    if (writes) writes->note_state_refuses(refused.code != errc::none);
+    if (refused.code != errc::none) tell_waiting(refused.text + later);
+  }
+
   void measure(std::chrono::steady_clock::duration took) {
     static auto& applied = telemetry::sample("raft.fsm.apply");
     const double each = std::chrono::duration<double, std::milli>(took).count() / static_cast<double>(commands.size());
@@ -85,17 +97,22 @@ struct apply_state {
     if (waiting.empty()) waiting = std::move(c.entries);
     else waiting.insert(waiting.end(), std::make_move_iterator(c.entries.begin()), std::make_move_iterator(c.entries.end()));
     if (!retrying) apply();
+    else if (refused.code != errc::none) tell_waiting(refused.text + later);
+  }
+
+  void tell_waiting(const std::string& why) {
+    for (auto& e : waiting) {
+      if (!e.reply_to) continue;
+      proposals_done done{{{e.id, {}}}};
+      done.outcomes[0].result.failure = {errc::unknown_outcome, why};
+      caf::anon_send(caf::actor_cast<caf::actor>(std::exchange(e.reply_to, nullptr)), std::move(done));
+    }
   }
 
   // Another server's state in place of this one. What waited here is inside of it; what its proposers would have been
   // told is lost with the entries.
   void install(state_install& i) {
-    for (auto& e : waiting) {
-      if (!e.reply_to) continue;
-      proposals_done done{{{e.id, {}}}};
-      done.outcomes[0].result.failure = {errc::unknown_outcome, "leadership lost while committing log"};
-      caf::anon_send(caf::actor_cast<caf::actor>(e.reply_to), std::move(done));
-    }
+    tell_waiting("leadership lost while committing log");
     waiting.clear();
     installing = std::move(i);
     if (!retrying) apply();
@@ -140,9 +157,11 @@ struct apply_state {
     auto changes = store->apply(commands, results);
     if (!changes) {
       if (store->is_damaged()) return; // the node ends; the next start applies them to what it rebuilds
+      note_refused(changes.err());
       return retry(apply_pace, "apply entries", changes.err());
     }
     apply_pace.worked();
+    if (refused.code != errc::none) note_refused({});
     measure(std::chrono::steady_clock::now() - began);
     auto last = waiting.back().index;
     status->applied.store(last.v);
@@ -178,11 +197,12 @@ struct apply_state {
   }
 };
 
-state_handle::behavior_type state_behavior(apply_state::pointer self, state_store* store, raft_handle raft, watch_handle watch, std::shared_ptr<node_status> status) {
+state_handle::behavior_type state_behavior(apply_state::pointer self, state_store* store, raft_handle raft, watch_handle watch, std::shared_ptr<node_status> status, std::shared_ptr<write_times> writes) {
   self->state.store = store;
   self->state.raft = std::move(raft);
   self->state.watch = std::move(watch);
   self->state.status = std::move(status);
+  self->state.writes = std::move(writes);
   store->delays().begin(self->clock().now());
   return {
       [self](entries_committed& c) { self->state.committed(c); },
@@ -196,8 +216,8 @@ state_handle::behavior_type state_behavior(apply_state::pointer self, state_stor
 
 } // namespace
 
-state_handle spawn_state_actor(caf::actor_system& system, state_store& store, raft_handle raft, watch_handle watch, std::shared_ptr<node_status> status) {
-  return system.spawn(state_behavior, &store, std::move(raft), std::move(watch), std::move(status));
+state_handle spawn_state_actor(caf::actor_system& system, state_store& store, raft_handle raft, watch_handle watch, std::shared_ptr<node_status> status, std::shared_ptr<write_times> writes) {
+  return system.spawn(state_behavior, &store, std::move(raft), std::move(watch), std::move(status), std::move(writes));
 }
 
 } // namespace actord

@@ -154,7 +154,7 @@ raft_setup setup_of(const node_config& c) {
   return setup;
 }
 
-status spawn_core(node& n) {
+status spawn_core(node& n, const std::shared_ptr<write_times>& writes) {
   auto setup = setup_of(n.config);
   setup.recovery_mark = recovery_mark(n.folder->path());
   if (!setup.recovery_mark.empty()) setup.options.members = {}; // the cluster is there already
@@ -168,7 +168,7 @@ status spawn_core(node& n) {
   ps.self = setup.hello;
   ps.data_dir = n.folder->path();
   ps.seed = fresh_seed();
-  ps.writes = setup.writes = std::make_shared<write_times>();
+  ps.writes = setup.writes = writes;
   n.desk = std::make_shared<leader_desk>(*n.state);
   setup.answers = [desk = n.desk](std::string_view command, std::chrono::steady_clock::time_point now, bool current, apply_result& out) {
     return desk->answer(command, now, current, out);
@@ -183,7 +183,7 @@ status spawn_core(node& n) {
     n.peers = std::move(*peers);
   }
   n.watch = spawn_watch_actor(*n.system, n.status);
-  n.writer = spawn_state_actor(*n.system, *n.state, n.raft, n.watch, n.status);
+  n.writer = spawn_state_actor(*n.system, *n.state, n.raft, n.watch, n.status, writes);
   snapshot_policy policy;
   policy.interval = n.config.raft_snapshot_interval;
   policy.threshold = static_cast<uint64_t>(n.config.raft_snapshot_threshold);
@@ -466,11 +466,12 @@ status start_fronts(node& n) {
 }
 
 // A single server leads within milliseconds: listening only then spares clients an error that Consul would hide by
-// holding their request. Not for ever: with a full disk there is no leader, and reads with ?stale should still work.
-void await_leadership(const node& n) {
+// holding their request. With a full disk there is no leader: then writes are refused at once, and reads with ?stale work.
+void await_leadership(const node& n, const write_times& writes) {
   if (!n.config.bootstrap) return; // with others an election may take long; requests are held meanwhile
   auto deadline = std::chrono::steady_clock::now() + n.config.rpc_hold_timeout;
-  while (!n.status->leader.load() && !n.state->is_damaged() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const auto comes = [&] { return !n.state->is_damaged() && !writes.log_refuses() && !writes.state_refuses(); };
+  while (!n.status->leader.load() && comes() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 // What Consul looks at only when it starts its parts.
@@ -492,7 +493,7 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   n.give_up = [&events] { events.post(node_event::gave_up); };
   if (n.state) n.state->on_damage([&events](const std::string& what) { events.post(node_event::state_damaged, what); });
   if (n.config.server)
-    if (auto s = spawn_core(n); !s) return s;
+    if (auto s = spawn_core(n, writes); !s) return s;
   n.cluster.lan_members = n.lan_board;
   n.cluster.wan_members = n.wan_board;
   const bool serves = n.config.server;
@@ -501,6 +502,7 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   if (auto s = spawn_local_agent(n, events, reload); !s) return s;
   watch_servers(n);
   caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
+  const auto writes = std::make_shared<write_times>(); // what Raft says of its disk
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
   std::vector<watched_actor> needed{{"agent", strong(n.agent)}, {"gossip among agents", strong(n.cluster.lan)}, {"gossip among servers", strong(n.cluster.wan)}};
   if (serves)
@@ -509,7 +511,7 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   for (auto& [name, actor] : n.beside_raft) needed.emplace_back(name, strong(actor));
   n.supervisor = spawn_supervisor(*n.system, std::move(needed),
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });
-  await_leadership(n);
+  await_leadership(n, *writes);
   if (auto s = start_fronts(n); !s) return s;
   if (auto s = join_at_start(n); !s) return s;
   return start_watches(n, n.config);

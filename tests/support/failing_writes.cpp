@@ -1,30 +1,69 @@
-// Preloaded into a server (LD_PRELOAD): while the file $ACTORD_FAIL_TRIGGER is there, the next write of a database's head, or to a journal, below
-// a path that ends in $ACTORD_FAIL_PATH fails with EIO, once; then the file is gone. LMDB writes its head by pwrite, less than a page.
+// Preloaded into a server (LD_PRELOAD), it lets the disk fail. While the file $ACTORD_FAIL_TRIGGER is there, the next write of a database's head, or to
+// a journal, below a path that ends in $ACTORD_FAIL_PATH fails with EIO, once; then the file is gone. While $ACTORD_FULL_TRIGGER is there, no pages can
+// be written to files whose path has $ACTORD_FULL_PATH in it, as on a full disk. LMDB writes a head by pwrite, less than a page, and pages by pwrite or
+// writev.
 #include <cerrno>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <string>
 #include <string_view>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace {
 
-bool fails(int fd, size_t bytes) {
-  const char *trigger = std::getenv("ACTORD_FAIL_TRIGGER"), *path = std::getenv("ACTORD_FAIL_PATH");
-  if (trigger == nullptr || path == nullptr || ::access(trigger, F_OK) != 0) return false;
-  if (bytes >= 512 && !std::string_view(path).ends_with("/journal")) return false;
+bool is_there(const char* variable) {
+  const char* path = std::getenv(variable);
+  return path != nullptr && ::access(path, F_OK) == 0;
+}
+
+bool is_journal() {
+  const char* path = std::getenv("ACTORD_FAIL_PATH");
+  return path != nullptr && std::string_view(path).ends_with("/journal");
+}
+
+std::string name_of(int fd) {
   char name[4096];
   const auto n = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), name, sizeof name);
-  return n > 0 && std::string_view(name, static_cast<size_t>(n)).ends_with(path) && ::unlink(trigger) == 0;
+  return n > 0 ? std::string(name, static_cast<size_t>(n)) : std::string();
+}
+
+bool is_meant(int fd) {
+  const char* path = std::getenv("ACTORD_FAIL_PATH");
+  return path != nullptr && name_of(fd).ends_with(path);
+}
+
+bool is_full(int fd) {
+  const char* path = std::getenv("ACTORD_FULL_PATH");
+  return path != nullptr && is_there("ACTORD_FULL_TRIGGER") && name_of(fd).find(path) != std::string::npos;
+}
+
+// What errno is to be; 0: it is written.
+int failure(int fd, size_t bytes) {
+  constexpr size_t page = 512;
+  const bool is_head = bytes < page;
+  if (!is_head && is_full(fd)) return ENOSPC;
+  if ((is_head || is_journal()) && is_there("ACTORD_FAIL_TRIGGER") && is_meant(fd) && ::unlink(std::getenv("ACTORD_FAIL_TRIGGER")) == 0) return EIO;
+  return 0;
 }
 
 } // namespace
 
 extern "C" ssize_t pwrite64(int fd, const void* from, size_t bytes, off64_t at) {
   static const auto real = reinterpret_cast<ssize_t (*)(int, const void*, size_t, off64_t)>(dlsym(RTLD_NEXT, "pwrite64"));
-  if (!fails(fd, bytes)) return real(fd, from, bytes, at);
-  errno = EIO;
+  const int why = failure(fd, bytes);
+  if (why == 0) return real(fd, from, bytes, at);
+  errno = why;
   return -1;
 }
 
 extern "C" ssize_t pwrite(int fd, const void* from, size_t bytes, off_t at) { return pwrite64(fd, from, bytes, at); }
+
+extern "C" ssize_t writev(int fd, const iovec* parts, int count) {
+  static const auto real = reinterpret_cast<ssize_t (*)(int, const iovec*, int)>(dlsym(RTLD_NEXT, "writev"));
+  size_t bytes = 0;
+  for (int i = 0; i < count; ++i) bytes += parts[i].iov_len;
+  if (bytes == 0 || !is_full(fd)) return real(fd, parts, count);
+  errno = ENOSPC;
+  return -1;
+}
