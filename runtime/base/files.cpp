@@ -1,8 +1,10 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/errno_text.hpp"
+#include "runtime/base/file_wait.hpp"
 #include <algorithm>
 #include <dirent.h>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,6 +53,7 @@ error file_error(const char* what, const std::string& path, int code) {
 }
 
 result<bool> is_file(const std::string& path) {
+  const file_wait waits(path);
   struct stat st{};
   if (::stat(path.c_str(), &st) != 0) return errno == ENOENT ? result<bool>(false) : result<bool>(file_error("stat", path));
   if (!S_ISREG(st.st_mode)) return no_file(path, st.st_mode);
@@ -59,6 +62,7 @@ result<bool> is_file(const std::string& path) {
 
 // Looked at before it is opened, too: opening a device can do something.
 lookup<int> open_file(const std::string& path, int flags) {
+  const file_wait waits(path);
   struct stat st{};
   if (::stat(path.c_str(), &st) == 0 && !S_ISREG(st.st_mode)) return no_file(path, st.st_mode);
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -70,6 +74,7 @@ lookup<int> open_file(const std::string& path, int flags) {
 }
 
 result<int> open_fresh(const std::string& path, int flags, mode_t mode) {
+  const file_wait waits(path);
   for (bool again : {true, false}) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, mode);
     if (fd >= 0) return fd;
@@ -80,6 +85,7 @@ result<int> open_fresh(const std::string& path, int flags, mode_t mode) {
 }
 
 lookup<std::string> read_file(const std::string& path, size_t most_bytes) {
+  const file_wait waits(path);
   const auto fd = open_file(path, O_RDONLY);
   if (!fd) return fd.err();
   if (!*fd) return std::optional<std::string>();
@@ -89,6 +95,7 @@ lookup<std::string> read_file(const std::string& path, size_t most_bytes) {
 }
 
 lookup<std::string> read_whatever(const std::string& path, size_t most_bytes) {
+  const file_wait waits(path);
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0 && errno == ENOENT) return std::optional<std::string>();
   if (fd < 0) return file_error("open", path);
@@ -98,6 +105,7 @@ lookup<std::string> read_whatever(const std::string& path, size_t most_bytes) {
 }
 
 lookup<std::vector<std::string>> list_files(const std::string& path, bool folders) {
+  const file_wait waits(path);
   DIR* folder = ::opendir(path.c_str());
   if (!folder && errno == ENOENT) return std::optional<std::vector<std::string>>();
   if (!folder) return file_error("open", path);
@@ -123,6 +131,19 @@ lookup<std::vector<std::string>> list_files(const std::string& path, bool folder
   return std::optional(std::move(names));
 }
 
+lookup<std::vector<std::string>> files_below(const std::string& path) {
+  namespace fs = std::filesystem;
+  const file_wait waits(path);
+  std::error_code failed;
+  if (!fs::exists(path, failed) && !failed) return std::optional<std::vector<std::string>>();
+  std::vector<std::string> out;
+  for (auto at = fs::recursive_directory_iterator(path, failed); !failed && at != fs::recursive_directory_iterator(); at.increment(failed))
+    if (!at->is_directory(failed)) out.push_back(at->path());
+  if (failed) return file_error("open", path, failed.value());
+  std::sort(out.begin(), out.end());
+  return std::optional(std::move(out));
+}
+
 status write_all(int fd, std::string_view bytes, const std::string& path) {
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
@@ -134,6 +155,7 @@ status write_all(int fd, std::string_view bytes, const std::string& path) {
 }
 
 status sync_folder(const std::string& path) {
+  const file_wait waits(path);
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return file_error("open", path);
   status out;
@@ -143,6 +165,7 @@ status sync_folder(const std::string& path) {
 }
 
 status replace_file(const std::string& path, std::string_view bytes, mode_t mode) {
+  const file_wait waits(path);
   const std::string beside = path + ".tmp";
   const auto fd = open_fresh(beside, 0, mode);
   if (!fd) return fd.err();
@@ -170,6 +193,7 @@ status replace_or_overwrite(const std::string& path, std::string_view bytes) {
 }
 
 status make_folder(const std::string& path, mode_t mode) {
+  const file_wait waits(path);
   if (::mkdir(path.c_str(), mode) == 0) return {};
   const int code = errno;
   struct stat st{};

@@ -26,6 +26,8 @@ lookup<std::string> read_file(const std::string& path, size_t most_bytes = any_s
 lookup<std::string> read_whatever(const std::string& path, size_t most_bytes = any_size);
 // The names in it, ascending; of folders only where asked for.
 lookup<std::vector<std::string>> list_files(const std::string& path, bool folders = false);
+// All that are no folders, of the folder and of those in it, with their paths; ascending.
+lookup<std::vector<std::string>> files_below(const std::string& path);
 
 // Beside it first, synced, put in its place, and the folder synced: after a crash it is the old one or the new one, whole.
 status replace_file(const std::string& path, std::string_view bytes, mode_t mode = 0600);

@@ -1,4 +1,5 @@
 // The rules between settings, in the words of Consul 1.8.7.
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/config/steps.hpp"
 #include <algorithm>
@@ -68,6 +69,7 @@ status check_data_dir(const assembly& a) {
   const auto& dir = a.config.data_dir;
   if (dir.empty()) return a.dev ? status() : status(refuse("data_dir cannot be empty"));
   struct stat st{};
+  const file_wait waits(dir);
   if (stat(dir.c_str(), &st) != 0) {
     if (errno == ENOENT) return {};
     return refuse(fmt::format("Error getting info on data_dir: stat {}: {}", dir, std::strerror(errno)));

@@ -1,3 +1,4 @@
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/hcl.hpp"
 #include "runtime/config/steps.hpp"
@@ -95,6 +96,7 @@ error leads_nowhere(const std::string& path) {
 
 // Directories are not walked deeper; links are followed.
 status find_sources(const std::string& path, std::vector<found_file>& out) {
+  const file_wait waits(path);
   struct stat st{};
   if (stat(path.c_str(), &st) != 0) return refuse(fmt::format("config: Open failed on {}. {}", path, file_error("open", path).text));
   if (!S_ISDIR(st.st_mode)) {

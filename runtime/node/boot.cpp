@@ -1,12 +1,14 @@
 #include "runtime/node/boot.hpp"
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/health/health_actor.hpp"
+#include "actors/messages/write_times.hpp"
 #include "actors/peers/peers_actor.hpp"
 #include "actors/raft/raft_actor.hpp"
 #include "actors/raft/snapshot_actor.hpp"
 #include "actors/state/scrub_actor.hpp"
 #include "actors/state/state_actor.hpp"
 #include "actors/state/watch_actor.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/thread_start.hpp"
@@ -397,6 +399,7 @@ status open_logs(node& n) {
 
 status write_pid_file(const std::string& path) {
   if (path.empty()) return {};
+  const file_wait waits(path);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return error{errc::internal, "Could not open pid file: " + file_error("open", path).text};
   auto s = write_all(fd, std::to_string(::getpid()) + "\n", path);
@@ -421,6 +424,17 @@ result<node_config> apply_config(node& n, const node_config& config, const dns::
   return config;
 }
 
+void read_again(node& n, const reload_fn& reload, const std::function<void(new_config)>& done) {
+  auto again = reload();
+  if (!again) return done({again.err()});
+  warn_about_fixed(n.config, again->config);
+  auto config = std::make_shared<node_config>(apply_reload(n.config, again->config));
+  dns::dns_server::prepare_reload(*config, [&n, config, done](result<dns::dns_server::new_settings> dns) {
+    if (!dns) return done({error{dns.err().code, "Failed reloading dns config : " + dns.err().text}});
+    done({std::function<result<node_config>()>([&n, config, now = std::move(*dns)] { return apply_config(n, *config, now); })});
+  });
+}
+
 status spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
   agent_deps deps;
   deps.router = n.router;
@@ -428,15 +442,11 @@ status spawn_local_agent(node& n, event_source& events, const reload_fn& reload)
   deps.status = n.status;
   deps.board = n.board;
   deps.cluster = n.cluster;
+  // In a thread of its own: the files may be where a file system hangs. The node and its configuration outlive it.
   deps.reload = [&n, reload](const std::function<void(new_config)>& done) {
-    auto again = reload();
-    if (!again) return done({again.err()});
-    warn_about_fixed(n.config, again->config);
-    auto config = std::make_shared<node_config>(apply_reload(n.config, again->config));
-    dns::dns_server::prepare_reload(*config, [&n, config, done](result<dns::dns_server::new_settings> dns) {
-      if (!dns) return done({error{dns.err().code, "Failed reloading dns config : " + dns.err().text}});
-      done({std::function<result<node_config>()>([&n, config, now = std::move(*dns)] { return apply_config(n, *config, now); })});
-    });
+    auto t = start_thread("reload", [&n, reload, done] { read_again(n, reload, done); });
+    if (t) t->detach();
+    else done({t.err()});
   };
   deps.start_checks = [&c = n.config](caf::actor_system& system, caf::strong_actor_ptr sink, uint64_t seed) -> result<std::unique_ptr<check_runner>> {
     health::health_options h;
@@ -492,6 +502,7 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   lmdb::on_lost([&events](const char* what) { events.post(node_event::database_lost, what); });
   n.give_up = [&events] { events.post(node_event::gave_up); };
   if (n.state) n.state->on_damage([&events](const std::string& what) { events.post(node_event::state_damaged, what); });
+  const auto writes = std::make_shared<write_times>(); // what Raft says of its disk
   if (n.config.server)
     if (auto s = spawn_core(n, writes); !s) return s;
   n.cluster.lan_members = n.lan_board;
@@ -502,7 +513,6 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   if (auto s = spawn_local_agent(n, events, reload); !s) return s;
   watch_servers(n);
   caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
-  const auto writes = std::make_shared<write_times>(); // what Raft says of its disk
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
   std::vector<watched_actor> needed{{"agent", strong(n.agent)}, {"gossip among agents", strong(n.cluster.lan)}, {"gossip among servers", strong(n.cluster.wan)}};
   if (serves)
@@ -545,6 +555,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
   if (auto s = pid_kept ? start(n, events, reload) : pid_kept; !s) {
     code = fail(s.err());
   } else {
+    stop_telling_file_waits();
     fmt::print("==> Consul agent running!\n");
     std::fflush(stdout);
     tell_manager(n, "READY=1"); // whoever asks is answered; a leader may take longer, and other servers

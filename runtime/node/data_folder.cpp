@@ -1,4 +1,5 @@
 #include "runtime/node/data_folder.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include <cerrno>
 #include <cstring>
@@ -45,6 +46,8 @@ result<std::unique_ptr<data_folder>> data_folder::open(const std::string& config
     path = root / fmt::format("{}{}", dev_prefix, ::getpid());
     fs::remove_all(path, ec);
   }
+  const auto name = path.string();
+  const file_wait waits(name);
   fs::create_directories(path, ec);
   if (ec) return error{errc::internal, fmt::format("Failed to create data directory {}: {}", path.string(), ec.message())};
   auto lock_path = (path / "agent.lock").string();

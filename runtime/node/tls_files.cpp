@@ -1,8 +1,6 @@
 #include "runtime/node/tls_files.hpp"
 #include "runtime/base/files.hpp"
-#include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 #include <openssl/err.h>
@@ -75,15 +73,11 @@ status check_authorities(const std::string& file) {
 }
 
 status check_authorities_folder(const std::string& folder) {
-  std::error_code failed;
-  std::vector<std::string> files;
-  if (!std::filesystem::exists(folder, failed)) return refuse("lstat " + folder + ": no such file or directory");
-  for (auto at = std::filesystem::recursive_directory_iterator(folder, failed); !failed && at != std::filesystem::recursive_directory_iterator(); at.increment(failed))
-    if (!at->is_directory(failed)) files.push_back(at->path());
-  if (failed) return refuse("Error loading from CAPath: " + failed.message());
-  if (files.empty()) return refuse("Error loading from CAPath: no CAs found");
-  std::sort(files.begin(), files.end());
-  for (auto& one : files)
+  const auto files = files_below(folder);
+  if (!files) return refuse("Error loading from CAPath: " + files.err().text);
+  if (!*files) return refuse("lstat " + folder + ": no such file or directory");
+  if ((*files)->empty()) return refuse("Error loading from CAPath: no CAs found");
+  for (auto& one : **files)
     if (auto s = check_authorities(one); !s) return s;
   return {};
 }

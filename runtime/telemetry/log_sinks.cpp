@@ -1,4 +1,5 @@
 #include "runtime/telemetry/log_sinks.hpp"
+#include "runtime/base/file_wait.hpp"
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -37,6 +38,8 @@ public:
 
   status open() {
     std::error_code ignored;
+    const auto name = (folder_ / stem_).string();
+    const file_wait waits(name);
     if (!folder_.empty()) std::filesystem::create_directories(folder_, ignored);
     opened_ = std::chrono::system_clock::now();
     written_ = 0;

@@ -1,4 +1,5 @@
 #include "storage/lmdb/environment.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include <algorithm>
 #include <bit>
@@ -115,6 +116,7 @@ status back_lock_file(const std::string& path) {
 } // namespace
 
 result<std::unique_ptr<environment>> environment::open(const std::string& path, const environment_options& o) {
+  const file_wait waits(path);
   if (!o.read_only_file) {
     std::error_code ec;
     std::filesystem::create_directories(path, ec);

@@ -1,5 +1,6 @@
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/disk_room.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/lmdb/page_walk.hpp"
@@ -200,6 +201,7 @@ log_store::~log_store() {
 }
 
 result<std::unique_ptr<log_store>> log_store::open(const std::string& path, const log_options& o) {
+  const file_wait waits(path);
   auto kept = read_vote(path);
   if (!kept && kept.err().code != errc::corrupt) return kept.err();
   if (auto s = check_structure(path, kept && *kept); !s) return s.err();

@@ -1,4 +1,5 @@
 #include "storage/state/store.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
 #include "storage/state/boot_mark.hpp"
@@ -27,6 +28,8 @@ result<std::unique_ptr<state_store>> state_store::open(store_options o) {
   i->options = std::move(o);
   i->boot_id = state::current_boot_id();
   const auto& folder = i->options.path;
+  const std::string name = folder;
+  const file_wait waits(name);
   std::error_code ec;
   std::filesystem::create_directories(folder, ec);
   if (ec) return error{errc::internal, "cannot create " + folder + ": " + ec.message()};

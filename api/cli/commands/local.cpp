@@ -1,6 +1,8 @@
 // Commands that need no agent: version, validate, keygen; and the agent itself.
 #include "api/cli/commands/groups.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/json_writer.hpp"
+#include <cstdio>
 #include <sys/random.h>
 
 namespace actord::cli {
@@ -56,7 +58,16 @@ int run_keygen(invocation& in) {
   return 0;
 }
 
+// A start that hangs says on what.
+void tell_of_slow_files() {
+  tell_file_waits(std::chrono::seconds(3), [](const std::string& path, std::chrono::seconds since) {
+    std::printf("==> Waiting for the file system for %lld seconds: %s\n", static_cast<long long>(since.count()), path.c_str());
+    std::fflush(stdout);
+  });
+}
+
 int run_agent(invocation& in) {
+  tell_of_slow_files();
   auto request = request_from_flags(in.flags);
   if (!request) return in.fail("==> " + request.err().text);
   auto loaded = load(*request);
