@@ -1,6 +1,7 @@
 // gRPC checks: one Health/Check call per run over a fresh connection.
 #include "actors/health/core/grpc_health.hpp"
 #include "actors/health/stream.hpp"
+#include "actors/health/tls_contexts.hpp"
 #include <charconv>
 
 namespace actord::health {
@@ -52,12 +53,12 @@ private:
                                        stream::callbacks{[this](std::string_view bytes) { received(bytes); },
                                                          [this](const std::string& why) { fail(why.empty() ? "connection closed" : why); }});
     if (check_->grpc_use_tls) {
-      auto made = make_tls_context(context_.tls, check_->tls_skip_verify);
+      auto made = context_.tls->get();
       if (!made) return fail(made.err().text);
       tls_ = std::move(*made);
     }
     auto keep = stream_;
-    if (auto s = keep->start(tls_.get(), host_, true); !s) return fail(s.err().text);
+    if (auto s = keep->start(tls_.get(), host_, true, !check_->tls_skip_verify); !s) return fail(s.err().text);
     keep->send(grpc_health_request(authority_, service_, check_->grpc_use_tls));
   }
   void received(std::string_view bytes) {

@@ -2,6 +2,7 @@
 #include "actors/health/check_board.hpp"
 #include "actors/health/dial.hpp"
 #include "actors/health/script_start.hpp"
+#include "actors/health/tls_contexts.hpp"
 #include "actors/messages/agent_messages.hpp"
 #include "runtime/base/machine_memory.hpp"
 #include "runtime/base/thread_start.hpp"
@@ -21,6 +22,7 @@ struct health_service::impl {
   caf::actor_system& system;
   health_options options;
   caf::strong_actor_ptr sink;
+  tls_contexts tls;
   std::shared_ptr<net::io_loop> loop;
   std::unique_ptr<net::name_resolver> names;
   run_context context;
@@ -31,11 +33,11 @@ struct health_service::impl {
   net::loop_actor_ptr self;
   std::thread thread;
 
-  impl(caf::actor_system& sys, health_options o, caf::strong_actor_ptr s) : system(sys), options(std::move(o)), sink(std::move(s)) {}
+  impl(caf::actor_system& sys, health_options o, caf::strong_actor_ptr s) : system(sys), options(std::move(o)), sink(std::move(s)), tls(options.tls) {}
 
   void wire() {
     context.loop = loop.get();
-    context.tls = options.tls;
+    context.tls = &tls;
     context.output_cap = options.output_cap;
     names = std::make_unique<net::name_resolver>(*loop);
     context.resolve = resolve_by(*names);

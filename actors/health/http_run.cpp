@@ -1,5 +1,6 @@
 // HTTP and HTTPS checks: one request, redirects followed by Go's rules (at most ten; 301, 302 and 303 turn into GET).
 #include "actors/health/stream.hpp"
+#include "actors/health/tls_contexts.hpp"
 #include "runtime/base/json_writer.hpp"
 #include "runtime/base/quote.hpp"
 #include "runtime/net/url.hpp"
@@ -83,13 +84,13 @@ private:
                                        stream::callbacks{[this](std::string_view bytes) { received(bytes); }, [this](std::string why) { ended(why); }});
     SSL_CTX* tls = nullptr;
     if (url_.scheme == "https") {
-      auto made = make_tls_context(context_.tls, check_->tls_skip_verify);
+      auto made = context_.tls->get();
       if (!made) return say(http_failure(method_, shown_, made.err().text));
       tls_ = std::move(*made);
       tls = tls_.get();
     }
     auto keep = stream_;
-    if (auto s = keep->start(tls, url_.host); !s) return say(http_failure(method_, shown_, s.err().text));
+    if (auto s = keep->start(tls, url_.host, false, !check_->tls_skip_verify); !s) return say(http_failure(method_, shown_, s.err().text));
     keep->send(std::move(*request));
   }
 

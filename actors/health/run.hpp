@@ -45,11 +45,12 @@ private:
 };
 
 class script_starts; // script_start.hpp
+class tls_contexts;  // tls_contexts.hpp
 
 struct run_context {
   net::io_loop* loop = nullptr;
   resolve_function resolve;
-  tls_settings tls;
+  tls_contexts* tls = nullptr;
   size_t output_cap = default_output_cap;
   killed_processes* killed = nullptr;
   script_starts* scripts = nullptr;

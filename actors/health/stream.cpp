@@ -7,28 +7,12 @@
 
 namespace actord::health {
 
-result<std::shared_ptr<SSL_CTX>> make_tls_context(const tls_settings& s, bool skip_verify) {
-  std::shared_ptr<SSL_CTX> ctx(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
-  if (!ctx) return error{errc::internal, "tls: no context"};
-  SSL_CTX_set_min_proto_version(ctx.get(), TLS1_2_VERSION);
-  SSL_CTX_set_mode(ctx.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-  if (s.use_agent_identity && (!s.ca_file.empty() || !s.ca_path.empty())) {
-    if (SSL_CTX_load_verify_locations(ctx.get(), s.ca_file.empty() ? nullptr : s.ca_file.c_str(), s.ca_path.empty() ? nullptr : s.ca_path.c_str()) != 1)
-      return error{errc::internal, "tls: cannot load the CA certificates"};
-  } else SSL_CTX_set_default_verify_paths(ctx.get());
-  if (s.use_agent_identity && !s.cert_file.empty() &&
-      (SSL_CTX_use_certificate_chain_file(ctx.get(), s.cert_file.c_str()) != 1 ||
-       SSL_CTX_use_PrivateKey_file(ctx.get(), s.key_file.c_str(), SSL_FILETYPE_PEM) != 1))
-    return error{errc::internal, "tls: cannot load the agent's certificate"};
-  SSL_CTX_set_verify(ctx.get(), skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
-  return ctx;
-}
-
-status stream::start(SSL_CTX* tls, const std::string& scoped_host, bool http2) {
+status stream::start(SSL_CTX* tls, const std::string& scoped_host, bool http2, bool verify) {
   const auto host = net::without_zone(scoped_host);
   if (tls) {
     ssl_ = SSL_new(tls);
     if (!ssl_ || SSL_set_fd(ssl_, fd_) != 1) return error{errc::internal, "tls: no connection object"};
+    SSL_set_verify(ssl_, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
     in6_addr ignored{};
     const bool literal = inet_pton(AF_INET, host.c_str(), &ignored) == 1 || inet_pton(AF_INET6, host.c_str(), &ignored) == 1;
     if (literal) X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host.c_str());

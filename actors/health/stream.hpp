@@ -13,8 +13,8 @@ public:
   };
   stream(net::io_loop& loop, int fd, callbacks e) : loop_(loop), fd_(fd), events_(std::move(e)) {}
   ~stream() override { close(); }
-  // `host` is verified against the certificate unless the context says otherwise, and sent as SNI when it is a name.
-  status start(SSL_CTX* tls, const std::string& host, bool http2 = false);
+  // `host` is verified against the certificate unless told otherwise, and sent as SNI when it is a name.
+  status start(SSL_CTX* tls, const std::string& host, bool http2 = false, bool verify = true);
   void send(std::string bytes); // queued until the handshake is over
   size_t unsent() const { return out_.size(); }
   void close();
@@ -35,8 +35,5 @@ private:
   uint32_t wanted_ = 0;
   std::string out_;
 };
-
-// A client context of these settings; null with an error when a file does not load.
-result<std::shared_ptr<SSL_CTX>> make_tls_context(const tls_settings& s, bool skip_verify);
 
 } // namespace actord::health

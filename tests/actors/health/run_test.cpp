@@ -3,6 +3,7 @@
 #include "actors/health/check_board.hpp"
 #include "actors/health/dial.hpp"
 #include "actors/health/script_start.hpp"
+#include "actors/health/tls_contexts.hpp"
 #include "tests/support/hanging_program.hpp"
 #include "tests/support/name_server.hpp"
 #include <arpa/inet.h>
@@ -106,10 +107,12 @@ struct bench : loop_thread {
   std::unique_ptr<net::name_resolver> names;
   std::unique_ptr<killed_processes> killed;
   std::unique_ptr<script_starts> scripts;
+  tls_contexts tls{{}};
   run_context context;
   explicit bench(const std::string& name_servers = {})
       : names(std::make_unique<net::name_resolver>(*loop, name_servers)), killed(std::make_unique<killed_processes>(*loop)) {
     context.loop = loop.get();
+    context.tls = &tls;
     context.resolve = resolve_by(*names);
     context.killed = killed.get();
     scripts = std::make_unique<script_starts>(*loop, *killed);
