@@ -309,9 +309,10 @@ bool connection::stream_piece(std::string_view piece) {
   else bytes = fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
   if (!out_) {
     transmit(std::move(bytes), nullptr);
-  } else if (out_->body || out_->bytes.size() + bytes.size() > stream_backlog) {
+  } else if (out_->body || out_->size() - out_->sent + bytes.size() > stream_backlog) {
     close();
   } else {
+    out_->bytes.erase(0, std::exchange(out_->sent, 0)); // else one that never takes all would grow for ever
     out_->bytes += bytes;
     recount();
   }

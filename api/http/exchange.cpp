@@ -39,8 +39,10 @@ void deferred::begin_stream(std::string_view static_content_type) const {
 }
 
 bool deferred::write(std::string_view piece) const {
+  constexpr size_t much = 256 << 10; // bytes that it has not taken: then nothing (which asks) is refused as well
   auto c = still_waiting(conn_, serial_);
-  return c && c->stream_piece(piece);
+  if (!c || (piece.empty() && c->held() > much)) return false;
+  return c->stream_piece(piece);
 }
 
 void deferred::end() const {

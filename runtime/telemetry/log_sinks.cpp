@@ -120,8 +120,4 @@ result<int> add_syslog_sink(log::level minimum, const std::string& facility, con
   });
 }
 
-int subscribe(log::level minimum, bool json, std::function<void(std::string_view)> line) {
-  return log::add_sink(minimum, [json, line = std::move(line)](const log::record& r) { line(formatted(r, json)); });
-}
-
 } // namespace actord::telemetry

@@ -1,10 +1,9 @@
-// Where log lines go: standard error, a file that rotates, syslog, and whoever listens to /v1/agent/monitor. Each sink is
+// Where log lines go: standard error, a file that rotates, syslog (and log_feed.hpp: who listens to /v1/agent/monitor). Each sink is
 // removed with log::remove_sink(its number). A sink runs under the log's lock: it must neither block for long nor log.
 #pragma once
 #include "runtime/base/duration.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/base/log.hpp"
-#include <functional>
 #include <string>
 
 namespace actord::telemetry {
@@ -23,9 +22,5 @@ result<int> add_file_sink(log::level minimum, bool json, const log_file_options&
 
 // Facility LOCAL0 … LOCAL7, USER, DAEMON. Error: another word.
 result<int> add_syslog_sink(log::level minimum, const std::string& facility, const std::string& tag = "consul");
-
-// Calls `line` for every record of at least `minimum`, formatted, with its newline. The caller bounds what it keeps.
-int subscribe(log::level minimum, bool json, std::function<void(std::string_view line)> line);
-inline void unsubscribe(int id) { log::remove_sink(id); }
 
 } // namespace actord::telemetry

@@ -20,18 +20,6 @@ struct temporary_folder {
 };
 } // namespace
 
-TEST_CASE("a subscriber hears records of its level until it leaves") {
-  std::string heard;
-  int id = telemetry::subscribe(log::level::warn, false, [&](std::string_view l) { heard += l; });
-  log::info("agent", "quiet");
-  log::warn("agent", "loud: n={}", 1);
-  telemetry::unsubscribe(id);
-  log::warn("agent", "later");
-  CHECK(heard.find(" [WARN]  agent: loud: n=1\n") != heard.npos);
-  CHECK(heard.find("quiet") == heard.npos);
-  CHECK(heard.find("later") == heard.npos);
-}
-
 TEST_CASE("a file rotates by size and old ones are deleted") {
   temporary_folder t;
   auto id = telemetry::add_file_sink(log::level::info, true, {.path = (t.path / "my.log").string(), .rotate_bytes = 200, .max_files = 3});
