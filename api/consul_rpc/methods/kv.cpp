@@ -4,6 +4,7 @@
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"
 #include "storage/state/read_view_long.hpp"
+#include <algorithm>
 
 namespace actord::consul_rpc {
 namespace {
@@ -60,7 +61,48 @@ rpc::txn_apply_reply shape(const txn_response& t) {
   return out;
 }
 
-void say_transaction(call& c, const apply_result& r) { c.reply(shape(r.txn ? *r.txn : txn_response{})); }
+constexpr size_t long_answer = 64 << 10; // bytes; encoding more may be work for another thread
+
+size_t weight(const txn_response& t) {
+  constexpr size_t record = 256; // of what has no value
+  size_t bytes = 0;
+  for (auto& r : t.results) bytes += record + (r.kv ? r.kv->value.size() : 0);
+  return bytes;
+}
+
+void say_transaction(call& c, const apply_result& r) {
+  if (!r.txn || weight(*r.txn) <= long_answer) return c.reply(shape(r.txn ? *r.txn : txn_response{}));
+  rpc::read_options any;
+  any.allow_stale = true;
+  c.read(any, [t = r.txn, bytes = weight(*r.txn)](look& at, const std::function<bool()>& wanted) -> status {
+    at.plain = true;
+    if (!bounded_read::stops_at(0, bytes) && wanted()) at.out = to_msgpack(shape(*t));
+    return {};
+  });
+}
+
+// Client agents of any version let through at most so many (1.8: 64). They are counted before anything is made of them.
+constexpr size_t most_operations = 128;
+
+size_t announced_operations(std::string_view arguments) {
+  msgpack_reader r(arguments);
+  size_t most = 0; // a name may come twice
+  for (auto n = r.map(); n > 0 && r.ok(); --n) {
+    if (r.raw() != "Ops") {
+      r.skip();
+      continue;
+    }
+    auto left = r.array();
+    for (most = std::max(most, left); left > 0 && r.ok(); --left) r.skip();
+  }
+  return most;
+}
+
+template <void (*Run)(call&)> void with_few_operations(call& c) {
+  const size_t n = announced_operations(c.arguments);
+  if (n <= most_operations) return Run(c);
+  c.fail("Transaction contains too many operations (" + std::to_string(n) + " > " + std::to_string(most_operations) + ")");
+}
 
 void apply_txn(call& c) {
   txn_request r;
@@ -86,7 +128,7 @@ status read_txn(const read_request& q, look& at, rpc::txn_read_reply& r) {
 std::span<const method> kv_methods() {
   static constexpr method rows[] = {
       {"KVS.Apply", apply}, {"KVS.Get", reads<get>},        {"KVS.List", reads<list>},
-      {"KVS.ListKeys", reads<list_keys>}, {"Txn.Apply", apply_txn}, {"Txn.Read", reads<read_txn>},
+      {"KVS.ListKeys", reads<list_keys>}, {"Txn.Apply", with_few_operations<apply_txn>}, {"Txn.Read", with_few_operations<reads<read_txn>>},
   };
   return rows;
 }

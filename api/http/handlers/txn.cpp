@@ -3,6 +3,7 @@
 #include "api/http/elsewhere.hpp"
 #include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
+#include "runtime/base/json_lists.hpp"
 #include "storage/command/registration_rules.hpp"
 #include "storage/state/read_view.hpp"
 #include "storage/state/read_view_long.hpp"
@@ -102,12 +103,18 @@ bool convert(api_op& op, const std::string& datacenter, txn_op& t) {
   return true;
 }
 
+prepared_txn too_many(size_t ops) {
+  return refuse(413, "Transaction contains too many operations (" + std::to_string(ops) + " > " + std::to_string(max_ops) + ")");
+}
+
 prepared_txn prepare(std::string_view body, const node_config& config) {
+  if (body.size() > long_body) // so many that reading them would be work
+    if (const size_t n = count_json_lists(body).outermost; n > max_ops) return too_many(n);
   list_of<api_op> ops;
   auto doc = json_document::parse(body);
   const status decoded = doc ? json_decode(doc->root(), ops) : status(doc.err());
   if (!decoded) return refuse(400, "Failed to parse body: " + decoded.err().text);
-  if (ops.size() > max_ops) return refuse(413, "Transaction contains too many operations (" + std::to_string(ops.size()) + " > " + std::to_string(max_ops) + ")");
+  if (ops.size() > max_ops) return too_many(ops.size());
   prepared_txn p;
   const auto limit = static_cast<size_t>(std::max<int64_t>(config.kv_max_value_size, 0));
   for (auto& op : ops) {
