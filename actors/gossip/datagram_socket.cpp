@@ -1,4 +1,5 @@
 #include "actors/gossip/datagram_socket.hpp"
+#include "runtime/net/household.hpp"
 #include "runtime/net/listener.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <array>
@@ -116,7 +117,7 @@ void datagram_socket::taken(const std::vector<datagram>& done) {
 }
 
 std::atomic<uint32_t>& datagram_socket::waiting_of(const address& from) {
-  return by_source_[(std::hash<std::string_view>()(from.ip) ^ (size_t{from.port} * 0x9e3779b97f4a7c15u >> 20)) % by_source_.size()];
+  return by_source_[(std::hash<std::string_view>()(net::household_of_bytes(from.ip)) ^ (size_t{from.port} * 0x9e3779b97f4a7c15u >> 20)) % by_source_.size()];
 }
 
 bool datagram_socket::may_wait(const address& from, size_t size) {

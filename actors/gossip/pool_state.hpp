@@ -52,7 +52,7 @@ public:
   void ticked(pool_ticked t);
   void accepted(const stream_accepted& a);
   void received(stream_bytes& b);
-  uint64_t largest_of_greediest() const; // of the streams, of which there is one
+  void bound_held_by_streams();
   void ended(const stream_ended& e);
   void resolved(names_resolved& r);
   caf::result<pool_joined> join(pool_join& j);

@@ -2,6 +2,7 @@
 #include "actors/gossip/pool_state.hpp"
 #include "actors/gossip/stream_broker.hpp"
 #include "actors/members/core/address_text.hpp"
+#include "runtime/net/household.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
 #include <caf/send.hpp>
@@ -11,6 +12,7 @@ namespace actord::gossip {
 namespace {
 
 constexpr size_t most_held = 64 << 20; // bytes of messages that are not yet whole, over all streams
+constexpr size_t least_held = most_held / 8 * 7; // what is left of them when they were too many
 
 } // namespace
 
@@ -58,18 +60,48 @@ void pool_state::received(stream_bytes& b) {
   } else if (*got) {
     take(b.id, s, **got);
   } else if (held_by_streams_ > most_held) {
-    close(largest_of_greediest(), "too much is coming over streams");
+    bound_held_by_streams();
   }
   perform();
 }
 
-// Whoever's address makes us hold the most: strangers do not push out who says little.
-uint64_t pool_state::largest_of_greediest() const {
-  const auto held = [](const open_stream& s) { return s.reader ? s.reader->held() : 0; };
-  std::map<std::string_view, size_t> of_ip;
-  for (const auto& [id, s] : streams_) of_ip[s.with.ip] += held(s);
-  const auto weight = [&](const open_stream& s) { return std::pair(of_ip[s.with.ip], held(s)); };
-  return std::max_element(streams_.begin(), streams_.end(), [&](auto& a, auto& b) { return weight(a.second) < weight(b.second); })->first;
+// The largest streams of whose addresses make us hold the most go: strangers do not push out who says little. So many at once that it is a while
+// until we look again.
+void pool_state::bound_held_by_streams() {
+  struct one {
+    size_t held;
+    uint64_t id;
+    auto operator<=>(const one&) const = default;
+  };
+  struct household {
+    size_t held = 0;
+    std::vector<one> streams; // the largest last
+  };
+  std::map<std::string_view, household> all;
+  for (const auto& [id, s] : streams_) {
+    const size_t held = s.reader ? s.reader->held() : 0;
+    if (held == 0) continue;
+    auto& of = all[net::household_of_bytes(s.with.ip)];
+    of.held += held;
+    of.streams.push_back({held, id});
+  }
+  std::vector<household*> order;
+  for (auto& [whose, h] : all) {
+    std::sort(h.streams.begin(), h.streams.end());
+    order.push_back(&h);
+  }
+  const auto less = [](const household* x, const household* y) { return x->held < y->held; };
+  std::make_heap(order.begin(), order.end(), less);
+  while (held_by_streams_ > least_held && !order.empty()) {
+    std::pop_heap(order.begin(), order.end(), less);
+    auto& most = *order.back();
+    const auto gone = most.streams.back();
+    most.streams.pop_back();
+    most.held -= gone.held;
+    if (most.streams.empty()) order.pop_back();
+    else std::push_heap(order.begin(), order.end(), less);
+    close(gone.id, "too much is coming over streams");
+  }
 }
 
 void pool_state::take(uint64_t id, open_stream& s, stream_message& m) {

@@ -1,5 +1,6 @@
 #include "actors/gossip/stream_broker.hpp"
 #include "actors/members/core/address_text.hpp"
+#include "runtime/net/household.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <algorithm>
 #include <caf/io/broker.hpp>
@@ -19,7 +20,7 @@ struct line {
   caf::io::connection_handle handle;
   bool connected = false, last = false; // last: nothing more is written
   bool fresh = false;                   // accepted, and nothing was heard of it
-  std::string ip;
+  std::string household; // whose it is
 };
 
 struct broker_state {
@@ -73,10 +74,10 @@ struct broker_state {
 
   // There is an accepted one.
   uint64_t oldest_of_greediest() const {
-    std::map<std::string_view, size_t> of_ip;
+    std::map<std::string_view, size_t> of;
     const auto first = lines.lower_bound(accepted_bit);
-    for (auto it = first; it != lines.end(); ++it) ++of_ip[it->second.ip];
-    return std::max_element(first, lines.end(), [&](auto& a, auto& b) { return of_ip[a.second.ip] < of_ip[b.second.ip]; })->first;
+    for (auto it = first; it != lines.end(); ++it) ++of[it->second.household];
+    return std::max_element(first, lines.end(), [&](auto& a, auto& b) { return of[a.second.household] < of[b.second.household]; })->first;
   }
 
   void received(const caf::io::new_data_msg& m) {
@@ -85,7 +86,7 @@ struct broker_state {
     const auto id = it->second;
     lines.at(id).connected = true;
     lines.at(id).fresh = false;
-    const auto source = stream_backlog::source_of(lines.at(id).ip);
+    const auto source = stream_backlog::source_of(lines.at(id).household);
     if (!waiting->put(source, m.buf.size())) {
       close(id);
       return tell(stream_ended{id, stream_end::after_connecting});
@@ -119,7 +120,7 @@ struct broker_state {
 
   void add(uint64_t id, caf::io::connection_handle h, bool is_accepted) {
     net::tune(static_cast<int>(h.id()));
-    lines[id] = {h, is_accepted, false, is_accepted, self->remote_addr(h)};
+    lines[id] = {h, is_accepted, false, is_accepted, net::household_of(self->remote_addr(h))};
     by_handle[h.id()] = id;
     accepted_count += is_accepted ? 1 : 0;
     self->ack_writes(h, true);

@@ -1,6 +1,7 @@
 #include "actors/peers/peers_state.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/machine_memory.hpp"
+#include "runtime/net/household.hpp"
 #include <algorithm>
 #include <sys/socket.h>
 #include <utility>
@@ -60,14 +61,18 @@ void peers_state::accepted(caf::io::connection_handle h, bool typed) {
 }
 
 peers_state::excess peers_state::weigh(const std::function<size_t(const link&)>& weight) {
-  const auto ip_of = [](const link& l) { return std::string_view(l.address).substr(0, l.address.rfind(':')); };
-  std::map<std::string_view, size_t> of_ip;
+  const auto household_of = [](const link& l) {
+    auto ip = std::string_view(l.address).substr(0, l.address.rfind(':'));
+    if (ip.starts_with('[')) ip = ip.substr(1, ip.size() - 2);
+    return net::household_of(ip);
+  };
+  std::map<std::string, size_t> of_household;
   excess e;
   for (auto& [number, l] : links)
-    if (!l.outgoing) e.all += weight(l), of_ip[ip_of(l)] += weight(l);
+    if (!l.outgoing) e.all += weight(l), of_household[household_of(l)] += weight(l);
   std::pair<size_t, size_t> most;
   for (auto& [number, l] : links) {
-    const std::pair<size_t, size_t> here{l.outgoing || weight(l) == 0 ? 0 : of_ip[ip_of(l)], weight(l)};
+    const std::pair<size_t, size_t> here{l.outgoing || weight(l) == 0 ? 0 : of_household[household_of(l)], weight(l)};
     if (here.first > 0 && here > most) most = here, e.goes = &l;
   }
   return e;

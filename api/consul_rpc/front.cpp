@@ -5,6 +5,7 @@
 #include "api/http/core/laborious.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/text_hash.hpp"
+#include "runtime/net/household.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
 #include <caf/behavior.hpp>
@@ -99,9 +100,9 @@ void front::wants_flush(connection& c) { dirty_.push_back(c.weak_from_this()); }
 void front::account(connection& c, size_t before, size_t now) {
   held_ = held_ - before + now;
   if (held_ <= parts_.memory + doomed_ || now <= before) return;
-  std::unordered_map<std::string_view, size_t> of_address;
-  for (auto& [raw, other] : connections_) of_address[other->peer()] += other->held();
-  const auto weight = [&](const connection& x) { return x.doomed() ? std::pair<size_t, size_t>() : std::pair(of_address[x.peer()], x.held()); };
+  std::unordered_map<std::string, size_t> of_household;
+  for (auto& [raw, other] : connections_) of_household[net::household_of(other->peer())] += other->held();
+  const auto weight = [&](const connection& x) { return x.doomed() ? std::pair<size_t, size_t>() : std::pair(of_household[net::household_of(x.peer())], x.held()); };
   const auto most = std::max_element(connections_.begin(), connections_.end(), [&](auto& a, auto& b) { return weight(*a.second) < weight(*b.second); });
   auto& goes = most == connections_.end() ? c : *most->second;
   log::warn("agent.server.rpc", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", goes.peer(), goes.held(), held_);

@@ -4,6 +4,7 @@
 #include "api/dns/dns_thread.hpp"
 #include "runtime/base/machine_memory.hpp"
 #include "runtime/net/acceptor.hpp"
+#include "runtime/net/household.hpp"
 #include "runtime/net/listener.hpp"
 #include <algorithm>
 #include <list>
@@ -25,7 +26,7 @@ class tcp_listener;
 class tcp_connection : public net::io_handler, public net::turn_taker, public std::enable_shared_from_this<tcp_connection> {
 public:
   using order = std::list<std::shared_ptr<tcp_connection>>;
-  tcp_connection(dns_thread& t, tcp_listener& owner, int fd, std::string peer) : thread_(t), owner_(owner), fd_(fd), peer_(std::move(peer)) {}
+  tcp_connection(dns_thread& t, tcp_listener& owner, int fd, std::string household) : thread_(t), owner_(owner), fd_(fd), household_(std::move(household)) {}
   ~tcp_connection() override { close_socket(); }
   bool start() {
     arm();
@@ -44,7 +45,7 @@ public:
     ::close(fd_);
     fd_ = -1;
   }
-  const std::string& peer() const { return peer_; }
+  const std::string& household() const { return household_; }
   order::iterator place; // among all connections of the listener, the longest silent first
 
 private:
@@ -61,7 +62,7 @@ private:
   dns_thread& thread_;
   tcp_listener& owner_;
   int fd_;
-  std::string peer_;
+  std::string household_; // of the other side
   std::vector<uint8_t> in_, out_;
   size_t taken_ = 0, sent_ = 0; // of in_, of out_
   bool more_ = false;           // whole questions wait for the next turn
@@ -72,7 +73,7 @@ private:
 class tcp_listener : public net::io_handler {
 public:
   tcp_listener(dns_thread& t, int fd)
-      : thread_(t), acceptor_(t.loop(), fd, "agent.dns", [this](int taken, std::string peer) { accept(taken, std::move(peer)); },
+      : thread_(t), acceptor_(t.loop(), fd, "agent.dns", [this](int taken, const std::string& peer) { accept(taken, peer); },
                               [this] { if (!all_.empty()) forget(*all_.front()); }) {}
   ~tcp_listener() override {
     for (auto& c : all_) c->close_socket();
@@ -82,23 +83,23 @@ public:
   void spoke(tcp_connection& c) { all_.splice(all_.end(), all_, c.place); } // of one that is open
   void forget(tcp_connection& c) {
     c.close_socket();
-    const auto of = by_address_.find(c.peer());
-    if (--of->second == 0) by_address_.erase(of);
+    const auto of = by_household_.find(c.household());
+    if (--of->second == 0) by_household_.erase(of);
     auto gone = std::move(*c.place);
     all_.erase(c.place);
     thread_.loop().retire(std::move(gone));
   }
 
 private:
-  void accept(int fd, std::string peer) {
-    auto& of_address = by_address_[peer];
-    if (of_address >= most_ / 4) {
-      forget(**std::find_if(all_.begin(), all_.end(), [&](auto& c) { return c->peer() == peer; }));
+  void accept(int fd, const std::string& peer) {
+    const auto household = net::household_of(peer);
+    if (by_household_[household] >= most_ / 4) {
+      forget(**std::find_if(all_.begin(), all_.end(), [&](auto& c) { return c->household() == household; }));
     } else if (all_.size() >= most_) {
       forget(*all_.front());
     }
-    auto c = std::make_shared<tcp_connection>(thread_, *this, fd, peer);
-    ++by_address_[peer];
+    auto c = std::make_shared<tcp_connection>(thread_, *this, fd, household);
+    ++by_household_[household];
     c->place = all_.insert(all_.end(), c);
     if (!c->start()) forget(*c);
   }
@@ -106,7 +107,7 @@ private:
   dns_thread& thread_;
   const size_t most_ = std::clamp<size_t>(usable_descriptors() / 8, 16, most_connections);
   tcp_connection::order all_;
-  std::unordered_map<std::string, size_t> by_address_;
+  std::unordered_map<std::string, size_t> by_household_;
   net::acceptor acceptor_; // last: it calls us
 };
 
@@ -176,7 +177,7 @@ void tcp_connection::take_questions(nanos time) {
 
 void tcp_connection::answer(byte_view packet) {
   static thread_local std::vector<uint8_t> buffer(max_message);
-  const dns_thread::asker who{false, std::hash<std::string>{}(peer_)};
+  const dns_thread::asker who{false, std::hash<std::string>{}(household_)};
   size_t size = thread_.answer(packet, who, buffer, [this]() -> dns_thread::reply_function {
     return [weak = weak_from_this()](byte_view message) {
       auto self = weak.lock();

@@ -3,6 +3,7 @@
 #include "api/http/core/logged_url.hpp"
 #include "api/http/core/uri.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/net/household.hpp"
 #include "storage/command/commands.hpp"
 #include <caf/behavior.hpp>
 #include <caf/send.hpp>
@@ -93,23 +94,24 @@ void front::account(size_t before, size_t now) {
 // The largest connections of the address that holds the most go, until it is enough.
 void front::bound_held() {
   bounding_ = false;
-  std::unordered_map<std::string_view, size_t> of_address;
-  std::vector<std::shared_ptr<connection>> all;
+  std::unordered_map<std::string, size_t> of_household;
+  std::vector<std::pair<std::shared_ptr<connection>, size_t*>> all;
   size_t sum = 0;
   for (auto& [raw, c] : connections_) {
     if (c->counted() == 0) continue;
     sum += c->held();
-    of_address[c->peer()] += c->held();
-    all.push_back(c);
+    auto& of_its = of_household[net::household_of(c->peer())];
+    of_its += c->held();
+    all.emplace_back(c, &of_its);
   }
   while (sum > parts_.memory && !all.empty()) {
-    const auto weight = [&](const auto& c) { return std::pair(of_address[c->peer()], c->held()); };
+    const auto weight = [](const auto& c) { return std::pair(*c.second, c.first->held()); };
     const auto most = std::max_element(all.begin(), all.end(), [&](auto& a, auto& b) { return weight(a) < weight(b); });
-    const auto gone = std::move(*most);
+    const auto [gone, of_its] = std::move(*most);
     all.erase(most);
     log::warn("agent.http", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", gone->peer(), gone->held(), sum);
     sum -= gone->held();
-    of_address[gone->peer()] -= gone->held();
+    *of_its -= gone->held();
     gone->close();
   }
   looked_at_ = held_;

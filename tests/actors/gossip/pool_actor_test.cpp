@@ -268,3 +268,30 @@ TEST_CASE("strangers whose streams are many, or make us hold much, push out nobo
   for (const int fd : strangers) ::close(fd);
   ::close(good);
 }
+
+TEST_CASE("streams that make us hold too much go several at once, so that the next bytes are not another look at all of them") {
+  config cfg;
+  caf::actor_system system(cfg);
+  agent a(system, "a", [](gossip::pool_setup& s) { s.knobs.tcp_timeout = 60s; });
+  auto to = net::parse_endpoint(a.address());
+  REQUIRE(to.ok());
+  gossip::push_pull state;
+  state.user_state = std::string(6 << 20, 's');
+  const auto bytes = gossip::encode_stream(state, {.compress = false}, nullptr);
+  REQUIRE(bytes.ok());
+  std::vector<int> streams;
+  for (int i = 0; i < 17; ++i) { // 68 MB, of which 64 MiB are the bound
+    const int fd = streams.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(fd, reinterpret_cast<const sockaddr*>(&to->storage), to->length) == 0);
+    ::send(fd, bytes->data(), 4'000'000, MSG_NOSIGNAL); // which fails where it is closed meanwhile
+  }
+  const auto ended = [&] {
+    return std::count_if(streams.begin(), streams.end(), [](int fd) {
+      char byte = 0;
+      return ::recv(fd, &byte, 1, MSG_DONTWAIT) == 0 || errno != EAGAIN;
+    });
+  };
+  CHECK(eventually([&] { return ended() >= 3; }));
+  CHECK(ended() < 6);
+  for (const int fd : streams) ::close(fd);
+}

@@ -32,3 +32,22 @@ TEST_CASE("a server that has gone gives back what it counted") {
   client_counts next(80);
   for (int i = 0; i < 50; ++i) CHECK(next.enter("a", 0));
 }
+
+TEST_CASE("whoever has a network of IPv6 addresses is one, in limits and where descriptors run short") {
+  client_counts http(80); // 50 are enough, 60 the most
+  const auto at = [](int network, int n) { return "2001:db8:0:" + std::to_string(network) + "::" + std::to_string(n); };
+  for (int i = 0; i < 2; ++i) CHECK(http.enter(at(1, 1), 2));
+  CHECK(!http.enter(at(1, 1), 2));
+  for (int n = 2; n < 32; ++n) CHECK(http.enter(at(1, n), 2));
+  CHECK(!http.enter(at(1, 99), 2)); // 32 of the network
+  CHECK(http.enter(at(2, 1), 2));
+  CHECK(http.enter("::ffff:10.0.0.1", 1));
+  CHECK(!http.enter("10.0.0.1", 1));
+  for (int n = 100; n < 116; ++n) CHECK(http.enter(at(1, n), 0)); // 50 in all
+  CHECK(!http.enter(at(1, 200), 0));
+  CHECK(http.enter(at(3, 1), 0));
+  for (int n = 2; n < 32; ++n) http.leave(at(1, n));
+  http.leave(at(1, 1));
+  CHECK(http.enter(at(1, 1), 2));
+  CHECK(!http.enter(at(1, 1), 2));
+}
