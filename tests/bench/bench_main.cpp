@@ -1,8 +1,10 @@
 // bench compare: ours and another binary of Consul's interface side by side, alternating, in one call.
 // bench run: one load against a server that runs already, for profiling and for clusters (cluster.py).
 // bench pace: puts at a steady rate, and their times second by second.
+// bench beside: good clients beside greedy ones.
 
 #include "tests/bench/bench_case.hpp"
+#include "tests/bench/beside.hpp"
 #include "tests/bench/cluster_pace.hpp"
 
 #include <algorithm>
@@ -24,6 +26,7 @@ constexpr std::string_view usage =
   "usage: bench compare --oracle PATH [--ours PATH] [--only NAME,...] [--seconds N] [--rounds N] [--keys N]\n"
   "       bench run --addr HOST:PORT [--dns PORT] [--pid PID,...] --case NAME [--seconds N] [--rounds N]\n"
   "       bench pace --addr HOST:PORT --rate N [--width N] [--seconds N] [--bytes N] [--samples yes]\n"
+  "       bench beside --addr HOST:PORT --case http|rpc|dns-tcp|dns-udp [--seconds N]\n"
   "       bench list\n"
   "compare starts both as durable single servers with ports of their own and prints medians over the rounds.\n"
   "--only takes the cases whose name begins with one of the names.\n";
@@ -224,6 +227,12 @@ int run(const arguments& given) {
   return 0;
 }
 
+std::uint16_t port_of(const std::string& address) {
+  const auto colon = address.rfind(':');
+  if (colon == std::string::npos) throw std::invalid_argument("--addr is HOST:PORT");
+  return static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)));
+}
+
 int list() {
   for (const auto& each : all_cases()) fmt::print("{}\n", each.name);
   return 0;
@@ -245,6 +254,7 @@ int main(int argc, char** argv) {
     if (given.command == "compare") return compare(given);
     if (given.command == "run") return run(given);
     if (given.command == "list") return list();
+    if (given.command == "beside") return beside(port_of(given.address), given.wanted, given.options.seconds);
     if (given.command == "pace") return pace(given.address, given.pace, given.options.seconds);
     throw std::invalid_argument("unknown command " + given.command);
   } catch (const std::invalid_argument& error) {
