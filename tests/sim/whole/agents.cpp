@@ -190,7 +190,14 @@ void world::leave(uint32_t slot) {
   if (!c.began || c.how != fate::runs) return;
   c.how = fate::leaving;
   c.may_go = true;
-  c.calm_leave = all_is_well() && health_.contains(c.name);
+  c.calm_leave = all_is_well();
+  // The farewell of one whose coming back is not known yet may be lost on who takes it for dead.
+  for (uint32_t other = 0; other < ends(); ++other)
+    if (const auto* pool = pool_of(other)) {
+      const auto seen = pool->board->look();
+      const auto* m = seen->find(c.name);
+      c.calm_leave = c.calm_leave && m && m->status == members::member_status::alive;
+    }
   c.faults_before = result_.faults;
   visit_agent(slot, c.life, "leave", [](client_node& n) {
     n.in_front([agent = n.agent](caf::event_based_actor* self) {

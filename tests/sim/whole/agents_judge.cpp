@@ -41,7 +41,7 @@ bool world::members_agree(std::string& why) {
       const auto* m = seen->find(name);
       const auto status = m ? m->status : members::member_status::none;
       using enum members::member_status;
-      const bool fits = up ? status == alive : !m || (!c || c->how == fate::dead ? status == failed : status == left || (!c->calm_leave && status == failed));
+      const bool fits = up ? status == alive : !m || (!c || c->how == fate::dead ? status == failed || (status == left && c->may_go) : status == left || (!c->calm_leave && status == failed));
       if (!fits) why = fmt::format("{} sees {} as {}", whose, name, word_of(status));
       return fits;
     };
