@@ -50,9 +50,8 @@ struct look {
   query_meta& meta;     // pass it to the view's calls: it gathers index and topics
   rpc::reply_meta reply; // to go into the answer; its index is meta's, filled in afterwards
   std::string out;      // msgpack of the answer
-  bool plain = false;   // the answer has no index, and there is nothing to wait for
 };
-// Fills in what is not the answer's encoding; then `encode` is called unless the answer would not be sent yet.
+// `wanted` says whether the answer, as far as it is known, would be sent; one that would not need not be encoded.
 using look_fn = std::function<status(look&, const std::function<bool()>& wanted)>;
 using applied_fn = void (*)(call&, const apply_result&);
 
@@ -101,7 +100,7 @@ private:
   // Of a read:
   look_fn look_;
   rpc::read_options options_;
-  uint64_t watch_ = 0, waiting_ = 0; // numbers in the front's tables; 0: not there
+  uint64_t watch_ = 0, waiting_ = 0, asked_ = 0; // numbers in the front's tables; 0: not there
   net::timer_id deadline_ = 0;
   bool last_ = false; // the time to wait is over: answer whatever there is
 };
@@ -111,26 +110,5 @@ struct method {
   std::string_view name;
   method_fn run;
 };
-
-// ---- rows --------------------------------------------------------------------------------------------------------
-
-// reads<fill>, with `status fill(const Args&, look&, Reply&)`; Args has datacenter and options, Reply a meta.
-template <class Args, class Reply> void read_with(call& c, status (*fill)(const Args&, look&, Reply&)) {
-  Args args;
-  if (!c.decode(args)) return;
-  if constexpr (requires { args.datacenter; })
-    if (!c.is_local(args.datacenter)) return;
-  auto options = args.options;
-  c.read(options, [args = std::move(args), fill](look& at, const std::function<bool()>& wanted) -> status {
-    Reply reply;
-    if (auto s = fill(args, at, reply); !s) return s;
-    if (!wanted()) return {};
-    at.reply.index = at.meta.index;
-    reply.meta = at.reply;
-    msgpack_encode(at.out, reply);
-    return {};
-  });
-}
-template <auto Fill> void reads(call& c) { read_with(c, Fill); }
 
 } // namespace actord::consul_rpc

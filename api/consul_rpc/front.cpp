@@ -22,8 +22,6 @@ constexpr size_t read_buffer_bytes = 64 << 10;
 constexpr auto write_patience = 10s; // beyond the wait for a leader, which Raft keeps; then the outcome is unknown
 constexpr nanos default_wait = 300s, longest_wait = 600s; // Consul's, whatever default_query_time says to its HTTP API
 
-int64_t steady_nanos() { return std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 } // namespace
 
 // Calls of this process: an answer is that of a request.
@@ -45,7 +43,7 @@ front::front(net::io_loop& loop, front_parts parts)
       self_(net::loop_actor::make(parts_.system, loop, [this](net::loop_actor*) { return handlers(); })),
       env_{parts_.config, self_, parts_.router, parts_.watch, *parts_.status, parts_.autopilot, parts_.cluster},
       local_(std::make_shared<local_desk>()), views_(parts_.store), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
-      due_(loop, [this](const std::shared_ptr<call>& c) { if (!c->over_) look_again(c); }) {
+      currency_(self_, parts_.router), due_(loop, [this](const std::shared_ptr<call>& c) { if (!c->over_) look_again(c); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
 
@@ -55,7 +53,10 @@ caf::behavior front::handlers() {
   return {
       [this](proposals_done& m) { applied(m); },
       [this](watch_fired& m) { fired(m); },
-      [this](reads_allowed& m) { allowed(m); },
+      [this](reads_allowed& m) {
+        currency_.allowed(m);
+        due_.begin();
+      },
       [this](rpc_call& m) -> caf::result<rpc_answer> {
         const auto ticket = next_++;
         local_->promises.emplace(ticket, self_->make_response_promise());
@@ -117,6 +118,7 @@ void front::shutdown() {
     c->close();
   }
   for (auto* table : {&reads_, &watches_}) table->clear();
+  currency_.clear();
   due_.clear();
   writes_.clear();
   self_->quit_loop();
@@ -196,42 +198,20 @@ void front::forget(call& c) {
   auto keep = c.weak_from_this().lock();
   if (c.watch_ && watches_.erase(c.watch_) > 0) unwatched_.push_back(c.watch_);
   if (c.waiting_) reads_.erase(c.waiting_);
-  c.watch_ = c.waiting_ = 0;
+  if (c.asked_) currency_.drop(c.asked_);
+  c.watch_ = c.waiting_ = c.asked_ = 0;
 }
 
 // ---- reads -----------------------------------------------------------------------------------------------------
 
-uint64_t front::silence_ms() const {
-  const auto heard = parts_.status->leader_heard.load(std::memory_order_relaxed);
-  return heard == 0 ? 0 : static_cast<uint64_t>(std::max<int64_t>(0, steady_nanos() - heard)) / 1000000;
-}
-
-// A stale read asks nobody, once this server has heard of a leader and has what that leader had then.
-bool front::is_current(const rpc::read_options& o) const {
-  const auto& s = *parts_.status;
-  const bool once_heard = s.leader.load() || s.leader_heard.load() != 0;
-  if (o.allow_stale && once_heard && !s.catching_up.load(std::memory_order_relaxed)) return true;
-  return s.sees_everything(steady_nanos(), o.require_consistent);
-}
-
 void front::read(const std::shared_ptr<call>& c) {
-  if (is_current(c->options_)) return look_again(c);
-  c->waiting_ = next_++;
-  reads_.emplace(c->waiting_, c);
-  self_->send(parts_.router, read_wanted{c->waiting_, c->options_.require_consistent, 0, self_.address()});
-}
-
-void front::allowed(const reads_allowed& m) {
-  for (auto id : m.ids) {
-    auto it = reads_.find(id);
-    if (it == reads_.end()) continue;
-    auto c = std::move(it->second);
-    reads_.erase(it);
-    c->waiting_ = 0;
-    if (m.failure.code != errc::none) c->fail(m.failure.text);
-    else due_.put(std::move(c));
-  }
-  due_.begin();
+  const auto wanted = dispatch::freshness_of(c->options_);
+  if (dispatch::is_current(*parts_.status, wanted, dispatch::steady_nanos())) return look_again(c);
+  c->asked_ = currency_.add(wanted, [this, c](const error& failure) {
+    c->asked_ = 0;
+    if (failure.code != errc::none) c->fail(failure.text);
+    else due_.put(c);
+  });
 }
 
 nanos front::wait_of(const rpc::read_options& o) {
@@ -264,16 +244,11 @@ front::glance front::take_look(const call& c, reader& views, bool watch, uint64_
   query_meta meta;
   if (watch) meta.topics = &g.topics;
   read_view view = views.open();
-  look at{view, meta, {}, {}, false};
-  const auto& s = *parts_.status;
-  const bool leads = s.leader.load(std::memory_order_relaxed);
-  at.reply.known_leader = leads || s.known_leader.load(std::memory_order_relaxed);
-  if (c.options_.allow_stale && !leads) at.reply.last_contact = std::chrono::milliseconds(silence_ms());
+  look at{view, meta, dispatch::meta_of(*parts_.status, c.options_.allow_stale, dispatch::steady_nanos()), {}};
   const auto least = c.options_.min_query_index;
   bounded_read bound(bounded && what != 0);
   g.done = c.look_(at, [&] {
     if (bound.gave_up()) return false;
-    if (at.plain) return meta.topics = nullptr, true;
     meta.index = std::max<uint64_t>(meta.index, 1);
     return meta.topics == nullptr || meta.index > least;
   });

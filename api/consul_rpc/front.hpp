@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/messages/port_messages.hpp"
 #include "api/consul_rpc/call.hpp"
+#include "api/dispatch/currency.hpp"
 #include "runtime/base/prng.hpp"
 #include "runtime/net/client_counts.hpp"
 #include "runtime/net/portions.hpp"
@@ -73,8 +74,6 @@ private:
     std::chrono::steady_clock::time_point began;
   };
   caf::behavior handlers();
-  bool is_current(const rpc::read_options& o) const;
-  uint64_t silence_ms() const;
   struct glance; // what one look at the state found
   glance take_look(const call& c, reader& views, bool watch, uint64_t what, bool bounded) const; // any thread
   void look_again(const std::shared_ptr<call>& c);
@@ -83,7 +82,6 @@ private:
   nanos wait_of(const rpc::read_options& o);
   void end_of_iteration();
   void applied(const proposals_done& m);
-  void allowed(const reads_allowed& m);
   void fired(const watch_fired& m);
   void sweep();
   void take_turn();
@@ -100,7 +98,8 @@ private:
   std::unordered_map<connection*, std::shared_ptr<connection>> connections_;
   std::vector<std::weak_ptr<connection>> dirty_;
   std::string read_buffer_;
-  std::unordered_map<uint64_t, std::shared_ptr<call>> reads_, watches_; // wait for consistency, or are looked at elsewhere; for a change
+  std::unordered_map<uint64_t, std::shared_ptr<call>> reads_, watches_; // are looked at elsewhere; wait for a change
+  dispatch::waiting_reads currency_;
   net::portions<std::shared_ptr<call>> due_; // to be looked at again
   std::unordered_map<uint64_t, pending_write> writes_;
   std::vector<proposal> gathered_;

@@ -5,13 +5,12 @@
 
 namespace actord::consul_rpc {
 
+std::span<const method> read_methods(); // of api/endpoints/table.hpp
 std::span<const method> catalog_methods();
-std::span<const method> health_methods();
 std::span<const method> kv_methods();
 std::span<const method> coordinate_methods();
 std::span<const method> status_methods();
 std::span<const method> operator_methods();
-std::span<const method> internal_methods();
 std::span<const method> event_methods();
 std::span<const method> session_methods();
 std::span<const method> keyring_methods();

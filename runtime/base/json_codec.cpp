@@ -101,10 +101,6 @@ result<json_document> json_document::parse(std::string_view text) {
   return out;
 }
 
-bool equal_fold(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
-
 error json_mismatch(const json_node& got, std::string_view field, std::string_view go_type) {
   auto kind = std::string(kind_of(got));
   if (kind == "number" && go_type != "string" && go_type != "bool") kind += number_suffix(got);

@@ -1,4 +1,4 @@
-// Coordinate.*: where nodes say they are.
+// Coordinate.*: where a node says it is, and where servers of other datacenters are.
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/coordinate/datacenter_maps.hpp"
 #include "api/consul_rpc/methods.hpp"
@@ -9,17 +9,6 @@
 
 namespace actord::consul_rpc {
 namespace {
-
-status coordinates(const rpc::datacenter_request&, look& at, rpc::coordinates_reply& r) {
-  r.coordinates = at.view.coordinates({}, at.meta);
-  return {};
-}
-
-status coordinates_of_node(const rpc::node_request& q, look& at, rpc::coordinates_reply& r) {
-  r.coordinates = at.view.coordinates(q.node, at.meta);
-  for (auto& row : r.coordinates) row.node = q.node; // as it was asked for
-  return {};
-}
 
 void datacenters(call& c) {
   const auto view = c.env.cluster.wan_members ? c.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
@@ -40,14 +29,10 @@ void update(call& c) {
       [later](const caf::error&) { later->fail("agent is stopping"); });
 }
 
+constexpr method rows[] = {{"Coordinate.ListDatacenters", datacenters}, {"Coordinate.Update", update}};
+
 } // namespace
 
-std::span<const method> coordinate_methods() {
-  static constexpr method rows[] = {
-      {"Coordinate.ListDatacenters", datacenters}, {"Coordinate.ListNodes", reads<coordinates>}, {"Coordinate.Node", reads<coordinates_of_node>},
-      {"Coordinate.Update", update},
-  };
-  return rows;
-}
+std::span<const method> coordinate_methods() { return rows; }
 
 } // namespace actord::consul_rpc

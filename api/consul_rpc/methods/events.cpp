@@ -1,7 +1,6 @@
 // Internal.EventFire: a user event, spread in the LAN pool of the server that was asked.
 #include "actors/messages/pool_messages.hpp"
 #include "api/consul_rpc/methods.hpp"
-#include "api/consul_rpc/rows.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"
 

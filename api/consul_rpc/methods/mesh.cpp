@@ -103,11 +103,6 @@ void entry_delete(call& c) {
 
 // ---- intentions ----------------------------------------------------------------------------------------------------
 
-status list_intentions(const rpc::datacenter_request&, look&, rpc::intentions_reply& r) {
-  r.intentions.set = true;
-  return {};
-}
-
 void intention_get(call& c) {
   rpc::intention_query r;
   if (!c.decode(r) || !c.is_local(r.datacenter)) return;
@@ -150,7 +145,6 @@ void intention_apply(call& c) {
 // ---- prepared queries ----------------------------------------------------------------------------------------------
 
 void no_query(call& c) { c.fail("Query not found"); }
-status list_queries(const rpc::datacenter_request&, look&, rpc::queries_reply&) { return {}; }
 
 void query_apply(call& c) {
   rpc::query_apply r;
@@ -160,12 +154,6 @@ void query_apply(call& c) {
 }
 
 // ---- federation states ---------------------------------------------------------------------------------------------
-
-status federation_states(const rpc::datacenter_request&, look&, rpc::federation_states_reply&) { return {}; }
-status mesh_gateways(const rpc::datacenter_request&, look&, rpc::mesh_gateways_reply& r) {
-  r.nodes.set = true;
-  return {};
-}
 
 // The datacenter that is asked for is the one to ask.
 void federation_state(call& c) {
@@ -193,19 +181,15 @@ std::span<const method> mesh_methods() {
       {"ConfigEntry.ResolveServiceConfig", resolve_service},
       {"FederationState.Apply", no_federation},
       {"FederationState.Get", federation_state},
-      {"FederationState.List", reads<federation_states>},
-      {"FederationState.ListMeshGateways", reads<mesh_gateways>},
       {"Intention.Apply", intention_apply},
       {"Intention.Check", intention_check},
       {"Intention.Get", intention_get},
-      {"Intention.List", reads<list_intentions>},
       {"Intention.Match", intention_match},
       {"PreparedQuery.Apply", query_apply},
       {"PreparedQuery.Execute", no_query},
       {"PreparedQuery.ExecuteRemote", no_query},
       {"PreparedQuery.Explain", no_query},
       {"PreparedQuery.Get", no_query},
-      {"PreparedQuery.List", reads<list_queries>},
   };
   return rows;
 }

@@ -45,21 +45,6 @@ void remove_peer(call& c, bool by_id) {
 void remove_peer_by_id(call& c) { remove_peer(c, true); }
 void remove_peer_by_address(call& c) { remove_peer(c, false); }
 
-// The answer is the record itself, without a meta.
-void autopilot_configuration(call& c) {
-  rpc::datacenter_request r;
-  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
-  auto options = r.options;
-  options.min_query_index = 0;
-  c.read(options, [&env = c.env](look& at, const std::function<bool()>& wanted) -> status {
-    auto config = at.view.autopilot(at.meta);
-    if (!wanted()) return {};
-    if (!config) return error(errc::internal, "No cluster leader");
-    msgpack_encode(at.out, *config);
-    return {};
-  });
-}
-
 void set_autopilot_configuration(call& c) {
   autopilot_request r;
   if (!c.decode(r) || !c.is_local(r.datacenter)) return;
@@ -99,7 +84,6 @@ void server_health(call& c) {
 
 std::span<const method> operator_methods() {
   static constexpr method rows[] = {
-      {"Operator.AutopilotGetConfiguration", autopilot_configuration},
       {"Operator.AutopilotSetConfiguration", set_autopilot_configuration},
       {"Operator.RaftGetConfiguration", raft_configuration},
       {"Operator.RaftRemovePeerByAddress", remove_peer_by_address},

@@ -1,5 +1,6 @@
-// Session.*: made, ended, renewed, shown.
+// Session.*: made, ended, renewed.
 #include "api/consul_rpc/methods.hpp"
+#include "api/endpoints/session.hpp"
 #include "runtime/config/loader.hpp"
 #include "storage/command/session_rules.hpp"
 #include "storage/model/rpc_replies.hpp"
@@ -7,25 +8,6 @@
 
 namespace actord::consul_rpc {
 namespace {
-
-const std::string& id_of(const rpc::session_request& q) { return q.session_id.empty() ? q.session : q.session_id; }
-
-status get(const rpc::session_request& q, look& at, rpc::sessions_reply& r) {
-  auto found = at.view.session(id_of(q), at.meta);
-  if (!found) return found.err();
-  if (*found) r.sessions.push_back(std::move(**found));
-  return {};
-}
-
-status list(const rpc::session_request&, look& at, rpc::sessions_reply& r) {
-  r.sessions = at.view.sessions({}, at.meta);
-  return {};
-}
-
-status of_node(const rpc::node_request& q, look& at, rpc::sessions_reply& r) {
-  r.sessions = at.view.sessions(q.node, at.meta);
-  return {};
-}
 
 void say_id(call& c, const apply_result& r) { c.reply(r.body); } // "" of one that was destroyed
 
@@ -54,16 +36,13 @@ void say_renewed(call& c, const apply_result& r) {
 void renew(call& c) {
   rpc::session_request q;
   if (!c.decode(q) || !c.is_local(q.datacenter)) return;
-  c.propose(encode_command(command_kind::session_renew, session_renewal{id_of(q)}), say_renewed);
+  c.propose(encode_command(command_kind::session_renew, session_renewal{endpoints::session::id_of(q)}), say_renewed);
 }
+
+constexpr method rows[] = {{"Session.Apply", apply}, {"Session.Renew", renew}};
 
 } // namespace
 
-std::span<const method> session_methods() {
-  static constexpr method rows[] = {
-      {"Session.Apply", apply}, {"Session.Get", reads<get>}, {"Session.List", reads<list>}, {"Session.NodeSessions", reads<of_node>}, {"Session.Renew", renew},
-  };
-  return rows;
-}
+std::span<const method> session_methods() { return rows; }
 
 } // namespace actord::consul_rpc
