@@ -1,4 +1,5 @@
 #include "runtime/base/thread_start.hpp"
+#include <csignal>
 #include <mutex>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -14,10 +15,28 @@ error no_thread(const std::string& what, const std::system_error& e) {
                               ". Look at the limits of processes and threads (ulimit -u, TasksMax= of a systemd unit, pids of a container) and of memory (ulimit -v: each thread reserves its stack, ulimit -s)"};
 }
 
+// While it lives, threads that are made do not take the signals that are sent to the process.
+class signals_elsewhere {
+public:
+  signals_elsewhere() {
+    sigset_t of_the_process;
+    sigemptyset(&of_the_process);
+    for (int s : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&of_the_process, s);
+    ::pthread_sigmask(SIG_BLOCK, &of_the_process, &before_);
+  }
+  ~signals_elsewhere() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  signals_elsewhere(const signals_elsewhere&) = delete;
+  signals_elsewhere& operator=(const signals_elsewhere&) = delete;
+
+private:
+  sigset_t before_{};
+};
+
 } // namespace
 
 result<std::thread> start_thread(const std::string& name, std::function<void()> run) {
   try {
+    signals_elsewhere hold;
     std::thread t(std::move(run));
     ::pthread_setname_np(t.native_handle(), name.substr(0, 15).c_str());
     return t;

@@ -7,7 +7,8 @@
 
 namespace actord {
 
-// `name` is what the system shows (15 characters of it) and what the error names.
+// `name` is what the system shows (15 characters of it) and what the error names. SIGHUP, SIGINT, SIGTERM, SIGUSR1 and SIGUSR2 are for the
+// threads that look for them: in this one they are blocked, so that none of them ends the process in the place of being handled.
 result<std::thread> start_thread(const std::string& name, std::function<void()> run);
 
 // Whether that many threads more can be had at once. For libraries that make theirs without asking.

@@ -11,7 +11,10 @@ namespace actord {
 event_source::event_source() {
   sigset_t set;
   sigemptyset(&set);
-  for (int s : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&set, s);
+  for (int s : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) {
+    sigaddset(&set, s);
+    std::signal(s, SIG_DFL); // what nohup or a shell's & left ignored would never come
+  }
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   for (int s : {SIGPIPE, SIGXFSZ}) std::signal(s, SIG_IGN); // beyond ulimit -f a write fails, as on a full disk
   signals_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -101,6 +101,8 @@ def set_up():
             for node in nodes:
                 node.start()
                 assert manager.recv(200) == b"READY=1", node.name
+                node.process.send_signal(signal.SIGHUP)  # at once: whoever is ready can be told to reload
+                assert [manager.recv(200).split(b"\n")[0] for _ in range(2)] == [b"RELOADING=1", b"READY=1"], node.name
             for node in nodes:
                 eventually(f"{node.name} sees both", 30, lambda node=node: sorted(m["Name"] for m in node.json("GET", "/v1/agent/members")) == ["first", "second"])
             assert nodes[1].json("GET", "/v1/agent/self")["Config"]["Server"] is False

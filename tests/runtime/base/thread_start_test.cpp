@@ -1,5 +1,6 @@
 #include "runtime/base/thread_start.hpp"
 #include <algorithm>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <fstream>
 #include <mutex>
@@ -25,6 +26,20 @@ TEST_CASE("a thread runs under its name and is joined") {
   t->join();
   CHECK(ran);
   CHECK(can_have_threads(8).ok());
+}
+
+TEST_CASE("the signals of the process go to no thread that was started, and as before to who starts it") {
+  sigset_t inside, before, after;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  auto t = start_thread("deaf", [&] { ::pthread_sigmask(SIG_SETMASK, nullptr, &inside); });
+  REQUIRE(t.ok());
+  t->join();
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  for (int s : {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) {
+    CHECK(sigismember(&inside, s) == 1);
+    CHECK(sigismember(&after, s) == sigismember(&before, s));
+  }
+  CHECK(sigismember(&inside, SIGSEGV) == 0);
 }
 
 TEST_CASE("a thread in the background gives way, and no other one with it") {
