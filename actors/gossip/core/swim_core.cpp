@@ -145,20 +145,20 @@ void swim_core::push_pull_answered(stream_id id, push_pull theirs, nanos now) {
   pass(now);
   const auto it = exchanges_.find(id);
   if (it == exchanges_.end()) return;
-  const auto [with, join] = std::move(it->second);
+  const exchange_under_way asked = it->second;
   exchanges_.erase(it);
   accused_answered_exchange(id, &theirs);
-  theirs.join = join; // what we asked for decides whether the vetoes apply
-  first_answer_ = join && !has_met_;
+  theirs.join = asked.join; // what we asked for decides whether the vetoes apply
+  first_answer_ = asked.join && !has_met_;
   std::string error = merge(theirs, true);
   first_answer_ = false;
-  set_right(theirs, with);
+  set_right(theirs, asked.with);
   // It answered at its address; one of the names that it says live there.
-  const auto there = std::find_if(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return r.at == with && members_.find(r.name) != nullptr; });
+  const auto there = std::find_if(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return r.at == asked.with && members_.find(r.name) != nullptr; });
   if (there != theirs.nodes.end()) members_.prove(*members_.find(there->name));
   const bool met = std::any_of(theirs.nodes.begin(), theirs.nodes.end(), [&](const auto& r) { return !is_self(r.name); });
   has_met_ = has_met_ || met;
-  effects_.push_back(tell_push_pull{id, join, true, met, with, std::move(error), std::move(theirs.user_state)});
+  effects_.push_back(tell_push_pull{id, asked.join, true, met, asked.with, std::move(error), std::move(theirs.user_state)});
 }
 
 void swim_core::push_pull_failed(stream_id id, std::string why, nanos now) {
