@@ -118,11 +118,8 @@ void see_list(const authorizer& who, rpc::service_list_of_node& to) {
   std::erase_if(to.services, [&](auto& s) { return !sees_service(who, s); });
 }
 
-// There are no gateways here.
-status no_gateways(const rpc::service_request&, look& at, rows<std::string>&) {
-  at.meta.index = at.view.table_index("services");
-  return {};
-}
+// There are no gateways here, and never were.
+status no_gateways(const rpc::service_request&, look&, rows<std::string>&) { return {}; }
 
 uint64_t nodes_index(const every&, const read_view& view) { return view.table_index("nodes"); }
 uint64_t services_index(const every&, const read_view& view) { return std::max(view.table_index("services"), view.table_index("nodes")); }

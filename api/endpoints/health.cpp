@@ -40,10 +40,7 @@ status in_state(const rpc::check_state_request& q, look& at, rows<health_check>&
 
 status instances(const rpc::service_request& q, look& at, rows<check_service_node>& to) {
   if (q.service.empty()) return error(errc::internal, "Must provide service name");
-  if (q.ingress) { // there are no gateways here
-    at.meta.index = at.view.table_index("services");
-    return {};
-  }
+  if (q.ingress) return {}; // there are no gateways here, and never were
   auto all = at.view.service_instances(q.service, at.meta, q.connect);
   if (!q.node_meta.empty() || q.tag_filter) std::erase_if(all, [&](auto& n) { return !has_node_meta(q.node_meta, n.node.meta) || !has_tags(q, n.service.tags); });
   sort_near(q.source, at.view, all, [](auto& n) -> std::string_view { return n.node.node; });

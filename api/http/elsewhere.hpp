@@ -1,4 +1,4 @@
-// For handlers whose answer may take long though they are no query_kind.
+// For handlers whose answer may take long though they are no reads of an endpoint.
 #pragma once
 #include "api/http/handler.hpp"
 

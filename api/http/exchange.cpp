@@ -5,7 +5,17 @@ namespace actord::http {
 
 bool exchange::options(query_options& o) { return parse_query_options(req, o, out); }
 
-void exchange::read(const query_kind& k) { env.owner.read_state(*this, conn_, k); }
+// discovery_max_stale: reads of the catalog may be that old unless they say otherwise.
+bool exchange::options(query_options& o, const answer_style& s) {
+  if (!options(o)) return false;
+  const nanos may_be_old = env.config.discovery_max_stale;
+  if (!s.send_consistency || may_be_old.count() <= 0 || o.mode != consistency::leader || o.explicit_leader || o.cached || env.status.catching_up.load(std::memory_order_relaxed)) return true;
+  o.mode = consistency::stale;
+  o.max_stale = may_be_old;
+  return true;
+}
+
+void exchange::read(const bound_read& r, const query_options& o) { env.owner.read_state(*this, conn_, r, o); }
 
 void exchange::propose(std::string command, applied_fn then) {
   conn_.facts().tell_index = !req.params.empty() && req.has_param("at_least");

@@ -39,7 +39,7 @@ front::front(net::io_loop& loop, front_parts parts)
       env_{parts_.rules->config, parts_.system, loop,  self_,  parts_.router, parts_.watch,
            parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot, parts_.cluster},
       groups_(*this, loop), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
-      allowed_(loop, [this](const pending_read& p) { read_allowed(p); }) {
+      currency_(self_, parts_.router), allowed_(loop, [this](const pending_read& p) { read_allowed(p); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
 
@@ -49,7 +49,10 @@ caf::behavior front::handlers() {
   return {
       [this](proposals_done& m) { applied(m); },
       [this](watch_fired& m) { groups_.fired(m); },
-      [this](reads_allowed& m) { allowed(m); },
+      [this](reads_allowed& m) {
+        currency_.allowed(m);
+        allowed_.begin();
+      },
   };
 }
 
@@ -75,6 +78,7 @@ void front::shutdown() {
   if (ended_) return;
   ended_ = true;
   groups_.clear();
+  currency_.clear();
   allowed_.clear();
   while (!connections_.empty()) {
     auto c = connections_.begin()->second;

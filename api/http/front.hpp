@@ -1,6 +1,7 @@
 // One loop's HTTP front: its connections, what they share (parse scratch, answer cache, blocked queries), and the
 // writes that wait for Raft. Everything in here runs in the loop's thread.
 #pragma once
+#include "api/dispatch/currency.hpp"
 #include "api/http/answer_cache.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/connection.hpp"
@@ -60,8 +61,6 @@ struct front_parts {
 };
 
 struct long_read;   // front_long.cpp
-// Of a read, for long_memory.
-uint64_t what_takes(std::string_view path, std::string_view query, const query_kind& k);
 struct remote_read; // front_remote.cpp
 
 class front {
@@ -92,7 +91,7 @@ public:
   bool form_elsewhere(connection& c, encoded_answer& a, const meta_headers& meta, bool zipped);
 
   // ---- for exchanges ----
-  void read_state(exchange& x, connection& c, const query_kind& k);
+  void read_state(exchange& x, connection& c, const bound_read& r, const query_options& o);
   void propose(connection& c, std::string command, applied_fn then);
   void look_elsewhere(deferred to, std::function<void(const read_view&, response&)> f);
   void make_elsewhere(deferred to, std::function<void(reader&, response&)> f);
@@ -118,12 +117,12 @@ private:
     telemetry::series* took; // ms; of the command's kind, null when it has none
     std::chrono::steady_clock::time_point began;
   };
-  struct pending_read { // waits until the state here is known to be current
+  struct pending_read { // waited until the state here was known to be current
     std::weak_ptr<connection> who;
     uint64_t serial;
-    std::string path, raw_query;
-    size_t prefix;
-    query_kind kind;
+    std::shared_ptr<const bound_read> read;
+    read_terms terms;
+    std::string key;
     error failure = {};
   };
   caf::behavior handlers();
@@ -133,24 +132,22 @@ private:
   bool answer_before_routing(request& r, response& out);
   bool refuse_by_rules(size_t row, request& r, response& out);
   void redirect(const request& r, const std::string& path, response& out);
-  bool check_options(const query_options& o, const query_kind& k, response& out);
-  void refuse(const query_kind& k, std::string_view why, response& out);
-  void refuse_unread(const query_kind& k, const error& why, response& out);
-  bool is_current(const query_options& o) const;
-  uint64_t silence() const;
-  void wait_until_current(exchange& x, connection& c, const query_kind& k, const query_options& o);
-  void answer_from_state(exchange& x, connection& c, const query_kind& k, const query_options& o);
-  void allowed(reads_allowed& m);
+  void refuse(const answer_style& s, std::string_view why, response& out);
+  void refuse_unread(const answer_style& s, const error& why, response& out);
+  void refuse_run(const bound_read& r, const error& why, response& out);
+  void wait_until_current(connection& c, const bound_read& r, const read_terms& o);
+  void answer_from_state(connection& c, const bound_read& r, const read_terms& o, response& out);
   void read_allowed(const pending_read& p);
   struct sight { // what one look at the state found
     std::shared_ptr<encoded_answer> ready;
     uint64_t index = 0, valid_at = 0;
     raft_index seen;
-    bool failed = false, too_long = false;
-    error unread; // the state could not be read
+    bool too_long = false;
+    error refused; // by the endpoint
+    error unread;  // the state could not be read
   };
-  sight look(const request& r, const query_kind& k, const query_options& o, bool blocking, bool bounded, response& out);
-  bool read_elsewhere(const request& r, const query_kind& k, const query_options& o, connection& c);
+  sight look(const bound_read& r, bool blocking, uint64_t min_index, bool bounded, response& out);
+  bool read_elsewhere(const bound_read& r, const read_terms& o, connection& c);
   bool submit(std::shared_ptr<long_read> r);
   struct body_read;
   void body_read_done(body_read& b);
@@ -158,18 +155,15 @@ private:
   bool say_elsewhere(const pending_write& w, const apply_result& r, bool tell_index);
   void formed(const std::shared_ptr<encoded_answer>& a, bool pretty, bool zipped, encoded_answer::form f);
   void send_formed();
-  void ask_servers(exchange& x, connection& c, const query_kind& k, query_options o);
-  void run_remote(remote_read& r, const request& q, response& out);
-  void make_calls(const std::shared_ptr<remote_read>& r);
-  void make_call(const std::shared_ptr<remote_read>& r, size_t number, std::string method, std::string arguments, bool waits);
-  void called(remote_read& r, const std::shared_ptr<remote_read>& keep, size_t number, rpc_answer& a);
-  void run_remote_again(remote_read& r, response& out);
-  void remote_ran(const std::shared_ptr<remote_read>& r, response& out);
-  void continue_remote(const std::shared_ptr<remote_read>& r);
-  meta_headers meta_of(const query_kind& k, const query_options& o, uint64_t index) const;
+  void ask_servers(exchange& x, connection& c, const bound_read& r, const query_options& o);
+  void make_call(const std::shared_ptr<remote_read>& r);
+  void called(const std::shared_ptr<remote_read>& r, rpc_answer& a);
+  void show_reply(const remote_read& r, response& out);
+  void answer_remotely(const remote_read& r, response& out);
+  meta_headers meta_of(const answer_style& s, consistency mode, uint64_t index) const;
   void bound_held();
   void make_key(const request& r);
-  nanos wait_of(const query_options& o);
+  nanos wait_of(const read_terms& o);
   void end_of_iteration();
   void applied(const proposals_done& m);
   void expire_writes();
@@ -190,7 +184,7 @@ private:
   size_t matched_prefix_ = 0; // length of the route's pattern for the request at hand
   std::vector<topic> topics_;
   std::vector<std::array<telemetry::series*, 5>> measured_; // by row and verb; null until the first request
-  long_memory long_ones_; // by path and kind
+  long_memory long_ones_; // by endpoint and subject
   request request_;
   parse_progress progress_;
   response response_;
@@ -199,7 +193,7 @@ private:
   std::deque<std::pair<net::io_loop::clock::time_point, uint64_t>> write_deadlines_;
   std::vector<proposal> gathered_;
   std::vector<uint64_t> unwatched_;
-  std::unordered_map<uint64_t, pending_read> reads_;
+  dispatch::waiting_reads currency_;
   net::portions<pending_read> allowed_;
   struct form_waiter {
     std::weak_ptr<connection> who;
@@ -210,8 +204,8 @@ private:
   std::map<std::tuple<const encoded_answer*, bool, bool>, std::vector<form_waiter>> forming_; // pretty, zipped
   std::deque<form_waiter> formed_;
   // Blocking queries under way to the servers, by method and arguments: equal ones share one call.
-  text_map<std::vector<std::pair<std::shared_ptr<remote_read>, size_t>>> shared_calls_;
-  uint64_t next_write_ = 1, next_read_ = 1;
+  text_map<std::vector<std::shared_ptr<remote_read>>> shared_calls_;
+  uint64_t next_write_ = 1;
   size_t held_ = 0, looked_at_ = 0; // what connections make us hold, at most, and what it was when that was last found to be less
   bool sweeping_ = false, ended_ = false, bounding_ = false;
 };

@@ -2,47 +2,40 @@
 #include "api/http/core/uri.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/front.hpp"
-#include "runtime/base/text_hash.hpp"
 
 namespace actord::http {
 
 struct long_read {
   std::weak_ptr<connection> who; // of one request; else of the group that key names
   uint64_t serial = 0, job = 0;
-  query_kind kind;
-  query_options options;
-  std::string path, raw_query, key;
-  size_t prefix = 0;
+  std::shared_ptr<const bound_read> read;
+  read_terms terms;
+  std::string key;
   bool waits = false, pretty = false, zipped = false, by_group = false;
   // Found:
   front_rerun found;
-  error unread; // the state could not be read
+  error unread, refused; // the state could not be read; the endpoint's
   std::shared_ptr<encoded_answer> answer;
   uint64_t valid_at = 0;
   nanos time{0};
 
-  void look(reader& views, const environment& env);
+  void look(reader& views);
 };
 
-void long_read::look(reader& views, const environment& env) {
+void long_read::look(reader& views) {
   const auto began = net::io_loop::clock::now();
-  request q;
-  q.path = path;
-  q.raw_query = raw_query;
-  q.tail = std::string_view(q.path).substr(std::min(prefix, q.path.size()));
-  parse_query(q.raw_query, q.params, q.arena);
   {
     read_view view = views.open();
     query_meta meta;
     meta.topics = &found.topics;
-    query run{q, options, env, view, meta, found.out};
-    if (kind.index && options.near.empty()) valid_at = kind.index(run);
-    kind.run(run);
+    if (read->is_kept()) valid_at = read->index(view);
+    endpoints::look at{view, meta, endpoints::everything_allowed()};
+    if (auto done = read->run(at, found.out); !done) refused = done.err();
     found.index = found.out.meta.index = meta.index; // kept with the answer, for those who get it from the cache
     found.seen = view.applied_index();
     if (view.failed()) unread = view.failure();
   }
-  found.failed = unread.code != errc::none || (found.out.status >= 400 && found.out.status != 404);
+  found.failed = unread.code != errc::none || refused.code != errc::none;
   if (!found.failed && !by_group) {
     answer = std::make_shared<encoded_answer>(std::move(found.out));
     answer->body(pretty, zipped); // made here, not in the loop
@@ -50,30 +43,22 @@ void long_read::look(reader& views, const environment& env) {
   time = net::io_loop::clock::now() - began;
 }
 
-uint64_t what_takes(std::string_view path, std::string_view query, const query_kind& k) {
-  const bool one_key = path.starts_with("/v1/kv/") && query.find("recurse") == query.npos && query.find("keys") == query.npos;
-  return one_key ? 0 : text_hash{}(path) ^ reinterpret_cast<uintptr_t>(k.run);
-}
-
 bool front::submit(std::shared_ptr<long_read> r) {
   return parts_.elsewhere->submit([this, r](reader& views) {
     if (r->job == 0 && r->who.expired()) return; // nobody waits for it any more
-    r->look(views, env_);
+    r->look(views);
     loop_.post([this, r] { read_done(*r); });
-  }, long_ones_.expected(http::what_takes(r->path, r->raw_query, r->kind)));
+  }, long_ones_.expected(r->read->what()));
 }
 
-bool front::read_elsewhere(const request& r, const query_kind& k, const query_options& o, connection& c) {
+bool front::read_elsewhere(const bound_read& r, const read_terms& o, connection& c) {
   auto job = std::make_shared<long_read>();
   job->who = c.weak_from_this();
   job->serial = c.serial();
-  job->kind = k;
-  job->options = o;
-  job->path = r.path;
-  job->raw_query = r.raw_query;
+  job->read = r.keep();
+  job->terms = o;
   job->key = key_;
-  job->prefix = matched_prefix_;
-  job->waits = o.min_index > 0 && !k.plain;
+  job->waits = r.options().min_query_index > 0;
   job->pretty = c.facts().pretty;
   job->zipped = c.facts().gzip;
   if (!submit(std::move(job))) return false;
@@ -82,31 +67,16 @@ bool front::read_elsewhere(const request& r, const query_kind& k, const query_op
 }
 
 namespace {
-uint64_t what_takes(const query_group& g) {
-  const std::string_view key = g.key;
-  const size_t split = key.rfind('\0');
-  return http::what_takes(key.substr(0, split), key.substr(split + 1), g.kind);
-}
-
 std::shared_ptr<long_read> read_of(const query_group& g) {
   auto r = std::make_shared<long_read>();
-  const size_t split = g.key.rfind('\0');
   r->key = g.key;
-  r->path = g.key.substr(0, split);
-  r->raw_query = g.key.substr(split + 1);
-  r->kind = g.kind;
-  r->prefix = g.prefix;
-  request q;
-  q.raw_query = r->raw_query;
-  parse_query(q.raw_query, q.params, q.arena);
-  response refusal;
-  parse_query_options(q, r->options, refusal);
+  r->read = g.read;
   return r;
 }
 } // namespace
 
 bool front::run_again_elsewhere(const query_group& g, bool known_to_be_long) {
-  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(what_takes(g)))) return false;
+  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(g.read->what()))) return false;
   auto r = read_of(g);
   r->job = g.job;
   r->by_group = true;
@@ -114,7 +84,7 @@ bool front::run_again_elsewhere(const query_group& g, bool known_to_be_long) {
 }
 
 bool front::answer_elsewhere(const query_group& g, connection& c, bool known_to_be_long) {
-  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(what_takes(g)))) return false;
+  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(g.read->what()))) return false;
   auto r = read_of(g);
   r->who = c.weak_from_this();
   r->serial = c.serial();
@@ -125,26 +95,24 @@ bool front::answer_elsewhere(const query_group& g, connection& c, bool known_to_
 
 void front::read_done(long_read& r) {
   if (ended_) return;
-  long_ones_.took(http::what_takes(r.path, r.raw_query, r.kind), r.time);
-  auto meta = meta_of(r.kind, r.options, r.found.index);
-  const bool unread = r.unread.code != errc::none;
-  if (unread) refuse_unread(r.kind, r.unread, r.found.out);
+  long_ones_.took(r.read->what(), r.time);
+  const auto& style = r.read->style;
+  auto meta = meta_of(style, r.terms.mode, r.found.index);
+  if (r.unread.code != errc::none) refuse_unread(style, r.unread, r.found.out);
+  else if (r.refused.code != errc::none) refuse_run(*r.read, r.refused, r.found.out);
   if (r.by_group) {
-    if (!unread) r.found.out.meta = meta;
+    if (!r.found.failed) r.found.out.meta = meta;
     return groups_.recomputed(r.key, r.job, std::move(r.found));
   }
   auto c = still_waiting(r.who, r.serial);
   if (!c) return;
-  if (r.found.failed) {
-    r.found.out.meta.present = r.kind.meta_on_error;
-    r.found.out.meta.known_leader = false;
-    return c->send(r.found.out);
-  }
-  if (r.waits && r.found.index <= r.options.min_index) {
-    groups_.park(r.key, r.kind, r.prefix, r.found.index, r.found.topics, r.found.seen, r.options.min_index, *c, wait_of(r.options));
+  if (r.found.failed) return c->send(r.found.out);
+  if (r.waits && r.found.index <= r.terms.min_index) {
+    groups_.park(r.key, *r.read, r.found.index, r.found.topics, r.found.seen, r.terms.min_index, *c, wait_of(r.terms));
     return c->close_if_left();
   }
   if (r.valid_at > 0 && r.answer->answer().status == 200) cache_.put(r.key, r.valid_at, r.answer);
+  meta.present = meta.present && r.answer->answer().meta.with_index;
   meta.consistency = c->facts().consistency;
   c->send_shared(*r.answer, meta);
 }

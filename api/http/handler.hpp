@@ -50,29 +50,14 @@ struct environment {
   cluster_links cluster;
 };
 
-// One answer from the state: a function of the request's path and parameters (not of its headers or body) and of the
-// view. It may run again later for the same request, when what it waits for has changed.
-struct query {
-  const request& req;
-  const query_options& options;
-  const environment& env;
-  const read_view& view;
-  query_meta& meta; // pass it to the view's calls: it gathers index and topics
-  response& out;
-};
-using query_fn = void (*)(query&);
-// The index that the answer would have, without computing it: with one, answers are kept encoded and reused while the
-// index stays the same.
-using query_index_fn = uint64_t (*)(const query&);
-
-struct query_kind {
-  query_fn run = nullptr;
-  query_index_fn index = nullptr;  // null: never kept
-  bool send_consistency = false;   // X-Consul-Effective-Consistency (catalog, health)
+// What an answer from the state has besides its body.
+struct answer_style {
+  bool send_consistency = false; // X-Consul-Effective-Consistency (catalog, health)
   bool honours_cached = false;   // ?cached: X-Cache
-  bool meta_on_error = false;      // Consul's deferred setMeta: index 1 and no known leader on errors (catalog, health)
+  bool meta_on_error = false;    // Consul's deferred setMeta: index 1 and no known leader on errors (catalog, health)
   bool plain = false;            // operator/: no X-Consul headers, no waiting
 };
+class bound_read; // an endpoint that reads, with its arguments: api/http/read.hpp
 
 // Turns the result of a command into the answer. Null: `true`, or the failure.
 using applied_fn = void (*)(const apply_result&, response&);
@@ -103,8 +88,10 @@ public:
 
   // Consistency, token, dc, wait and so on; false when the request has been answered with an error.
   bool options(query_options& o);
+  // The same of a read whose answer is like this: discovery_max_stale may say how old it may be.
+  bool options(query_options& o, const answer_style& s);
   // Answers from the state, waiting when the request asks for that.
-  void read(const query_kind& k);
+  void read(const bound_read& r, const query_options& o);
   // Hands a command (encode_command) to Raft and answers when it was applied.
   void propose(std::string command, applied_fn then = nullptr);
   deferred defer();

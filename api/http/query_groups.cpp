@@ -18,13 +18,12 @@ void query_groups::clear() {
   late_.clear();
 }
 
-query_group& query_groups::group_of(const std::string& key, const query_kind& kind, size_t prefix) {
+query_group& query_groups::group_of(const std::string& key, const bound_read& read) {
   auto& slot = groups_[key];
   if (!slot) {
     slot = std::make_unique<query_group>();
     slot->key = key;
-    slot->kind = kind;
-    slot->prefix = prefix;
+    slot->read = read.keep();
   }
   return *slot;
 }
@@ -37,9 +36,9 @@ bool query_groups::join(const std::string& key, uint64_t min_index, connection& 
   return true;
 }
 
-void query_groups::park(const std::string& key, const query_kind& kind, size_t prefix, uint64_t index,
-                        std::vector<topic>& topics, raft_index seen, uint64_t min_index, connection& c, nanos wait) {
-  query_group& g = group_of(key, kind, prefix);
+void query_groups::park(const std::string& key, const bound_read& read, uint64_t index, std::vector<topic>& topics, raft_index seen, uint64_t min_index,
+                        connection& c, nanos wait) {
+  query_group& g = group_of(key, read);
   if (g.watch_id == 0) {
     g.last_index = index;
     watch(g, topics, seen);

@@ -2,7 +2,7 @@
 // affects headers) form a group: one watch, one computation per change, one encoded answer for all of them.
 #pragma once
 #include "api/http/connection.hpp"
-#include "api/http/handler.hpp"
+#include "api/http/read.hpp"
 #include "runtime/base/text_hash.hpp"
 #include "runtime/net/portions.hpp"
 #include <deque>
@@ -17,8 +17,7 @@ struct query_group {
     net::timer_id deadline = 0;
   };
   std::string key;
-  query_kind kind;
-  size_t prefix = 0;       // length of the route's pattern in the path, for the tail
+  std::shared_ptr<const bound_read> read;
   uint64_t watch_id = 0;   // 0: no watch is set
   uint64_t job = 0;        // its answer is made elsewhere; 0: it is not
   uint64_t last_index = 0; // the answer's, when the watch was set
@@ -40,9 +39,8 @@ public:
 
   // Parks the connection without computing anything, when it can only learn what the group knows already.
   bool join(const std::string& key, uint64_t min_index, connection& c, nanos wait);
-  // Parks it in the group, which is made when absent. `index` and `topics` are those of a view at `seen`.
-  void park(const std::string& key, const query_kind& kind, size_t prefix, uint64_t index, std::vector<topic>& topics,
-            raft_index seen, uint64_t min_index, connection& c, nanos wait);
+  // Parks it in the group, which is made (with `read`, that it keeps) when absent. `index` and `topics` are those of a view at `seen`.
+  void park(const std::string& key, const bound_read& read, uint64_t index, std::vector<topic>& topics, raft_index seen, uint64_t min_index, connection& c, nanos wait);
   void leave(connection& c);
   void fired(const watch_fired& m);
   void recomputed(const std::string& key, uint64_t job, front_rerun outcome); // elsewhere
@@ -63,7 +61,7 @@ private:
     std::weak_ptr<connection> who;
     uint64_t serial;
   };
-  query_group& group_of(const std::string& key, const query_kind& kind, size_t prefix);
+  query_group& group_of(const std::string& key, const bound_read& read);
   void add(query_group& g, connection& c, uint64_t min_index, nanos wait);
   void remove_at(query_group& g, size_t at);
   void watch(query_group& g, std::vector<topic>& topics, raft_index seen);

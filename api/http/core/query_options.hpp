@@ -7,8 +7,12 @@
 namespace actord::http {
 
 enum class consistency : uint8_t { leader, consistent, stale };
+constexpr std::string_view consistency_text(consistency m) {
+  return m == consistency::stale ? "stale" : m == consistency::consistent ? "consistent" : "leader";
+}
 
-struct query_options {
+// What is kept of them while a read waits.
+struct read_terms {
   uint64_t min_index = 0;          // 0: do not wait
   uint64_t at_least = 0;           // not of Consul: answer from here once this much is applied; no leader is asked
   nanos wait{0};                   // as asked; 0: the default
@@ -19,6 +23,10 @@ struct query_options {
   bool pretty = false;
   nanos max_stale{0};
   nanos max_age{-1}, stale_if_error{0};
+  bool laborious = false;          // of the front: longer to answer than others of the loop should wait
+};
+
+struct query_options : read_terms {
   std::string_view datacenter;     // "" = the own one
   std::string_view token, filter, near;
   std::vector<std::pair<std::string_view, std::string_view>> node_meta; // all must hold

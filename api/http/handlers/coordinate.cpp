@@ -1,14 +1,17 @@
 // /v1/coordinate/: where nodes are on the network.
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/coordinate/datacenter_maps.hpp"
+#include "api/endpoints/coordinate.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/handlers/refusal.hpp"
+#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
-#include <map>
+#include <algorithm>
+#include <optional>
 
 namespace actord::http {
 namespace {
@@ -20,33 +23,20 @@ bool enabled(exchange& x) {
   return false;
 }
 
-// Of one node, or with "" of all, in the segment that was asked for.
-std::vector<coordinate_record> rows_of(const request& r, const read_view& view, std::string_view node, query_meta& meta) {
-  auto rows = view.coordinates(node, meta);
-  if (r.has_param("segment")) std::erase_if(rows, [&](auto& row) { return row.segment != r.param("segment"); });
-  return rows;
-}
+constexpr answer_style told{.send_consistency = false, .honours_cached = false, .meta_on_error = true, .plain = false};
 
-void write_rows(query& q, const std::vector<coordinate_record>& rows) {
-  auto w = q.out.begin_json();
-  w.begin_array();
-  for (auto& r : rows) json_encode(w, r);
-  w.end_array();
-}
+struct of_segment {
+  static constexpr bool changes = true;
+  std::optional<std::string> segment{}; // any
+  bool operator()(const coordinate_record& row) const { return !segment || row.segment == *segment; }
+};
+using coordinates = json_list<coordinate_record, of_segment>;
 
-void all_nodes(query& q) { write_rows(q, rows_of(q.req, q.view, {}, q.meta)); }
-void one_node(query& q) {
-  auto rows = rows_of(q.req, q.view, q.req.tail, q.meta);
-  if (rows.empty()) { // Consul's 404 tells nothing of the state
-    q.out.empty(404);
-    q.out.meta.with_index = false;
-    return;
-  }
-  for (auto& r : rows) r.node = q.req.tail; // as it was asked for
-  write_rows(q, rows);
+of_segment wanted_segment(const request& r) {
+  of_segment out;
+  if (r.has_param("segment")) out.segment = r.param("segment");
+  return out;
 }
-
-constexpr query_kind nodes{all_nodes, nullptr, false, false, true}, node{one_node, nullptr, false, false, true};
 
 struct update_body {
   std::string datacenter, node, segment, token;
@@ -94,18 +84,26 @@ void coordinate_datacenters(exchange& x) {
 }
 
 void coordinate_nodes(exchange& x) {
-  if (enabled(x)) x.read(nodes);
+  query_options o;
+  if (!enabled(x) || !x.options(o)) return;
+  x.read(bind<endpoints::coordinates::list_nodes>(told, arguments_of<rpc::datacenter_request>(x, o), coordinates{.dress = wanted_segment(x.req)}), o);
 }
 
 void coordinate_node(exchange& x) {
   if (!enabled(x)) return;
   if (x.req.tail.empty()) return x.out.empty(404);
+  const auto segment = wanted_segment(x.req);
   if (x.env.config.server && !x.env.status.catching_up.load(std::memory_order_relaxed)) { // Consul's 404 tells nothing of the state, and is not waited for
     query_meta ignored;
     auto view = x.env.views.open();
-    if (rows_of(x.req, view, x.req.tail, ignored).empty() && !view.failed()) return x.out.empty(404);
+    const auto rows = view.coordinates(x.req.tail, ignored);
+    if (std::none_of(rows.begin(), rows.end(), segment) && !view.failed()) return x.out.empty(404);
   }
-  x.read(node);
+  query_options o;
+  if (!x.options(o)) return;
+  auto q = arguments_of<rpc::node_request>(x, o);
+  q.node = x.req.tail;
+  x.read(bind<endpoints::coordinates::of_node>(told, std::move(q), coordinates{.none = when_none::unknown, .dress = segment}), o);
 }
 
 namespace {

@@ -1,64 +1,67 @@
 // /v1/kv/: one key, a prefix, its keys; set, cas, lock, delete.
+#include "api/endpoints/kv.hpp"
 #include "api/http/handlers/refusal.hpp"
+#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
-#include "storage/state/read_view_long.hpp"
 #include <algorithm>
 #include <charconv>
 
 namespace actord::http {
 namespace {
 
-void write_entry(json_writer& w, const kv_entry& e) { json_encode(w, e); }
+// A key's entry in a list, or what it holds as it is.
+struct one_entry {
+  bool raw = false;
+  class sink final : public endpoints::rows<kv_entry> {
+  public:
+    sink(const one_entry& how, response& out) : raw_(how.raw), out_(out) {}
+    bool add(const kv_entry& e) override {
+      found_ = true;
+      if (raw_) return show_raw(e);
+      auto w = out_.begin_json();
+      w.begin_array();
+      json_encode(w, e);
+      w.end_array();
+      return true;
+    }
+    void finish() {
+      if (!found_) out_.empty(404);
+    }
 
-void get_one(query& q) {
-  thread_local kv_entry entry; // its strings keep their storage from request to request
-  if (!q.view.kv_get(q.req.tail, entry, q.meta)) return q.out.empty(404);
-  if (q.req.has_param("raw")) {
-    q.out.kind = body_kind::other;
-    q.out.content_type = "text/plain";
-    q.out.body = entry.value;
-    q.out.header("Content-Security-Policy", "sandbox");
-    q.out.header("X-Content-Type-Options", "nosniff");
-    return;
-  }
-  auto w = q.out.begin_json();
-  w.begin_array();
-  write_entry(w, entry);
-  w.end_array();
+  private:
+    bool show_raw(const kv_entry& e) {
+      out_.kind = body_kind::other;
+      out_.content_type = "text/plain";
+      out_.body = e.value;
+      out_.header("Content-Security-Policy", "sandbox");
+      out_.header("X-Content-Type-Options", "nosniff");
+      return true;
+    }
+    const bool raw_;
+    response& out_;
+    bool found_ = false;
+  };
+};
+
+void get_keys(exchange& x, const query_options& o) {
+  auto q = arguments_of<rpc::key_list_request>(x, o);
+  q.prefix = x.req.tail;
+  q.separator = x.req.param("separator");
+  if (q.separator.empty()) q.separator = x.req.param("seperator"); // the old spelling
+  const auto none = x.req.tail.empty() ? when_none::list : when_none::absent;
+  x.read(bind<endpoints::kv::list_keys>({}, std::move(q), json_list<std::string>{.none = none}), o);
 }
 
-void get_tree(query& q) {
-  auto w = q.out.begin_json();
-  w.begin_array();
-  size_t rows = 0;
-  q.view.kv_list(q.req.tail, q.meta, [&](const kv_entry& e) {
-    write_entry(w, e);
-    return !bounded_read::stops_at(++rows, q.out.body.size());
-  });
-  w.end_array();
-  if (rows == 0) q.out.empty(404);
+void get(exchange& x, const query_options& o) {
+  if (x.req.has_param("keys")) return get_keys(x, o);
+  const bool tree = x.req.has_param("recurse");
+  if (!tree && x.req.tail.empty()) return x.out.text(400, "Missing key name");
+  auto q = arguments_of<rpc::key_request>(x, o);
+  q.key = x.req.tail;
+  if (tree) return x.read(bind<endpoints::kv::list>({}, std::move(q), json_list<kv_entry>{.none = when_none::absent}), o);
+  x.read(bind<endpoints::kv::get>({}, std::move(q), one_entry{x.req.has_param("raw")}), o);
 }
-
-void get_keys(query& q) {
-  if (bounded_read::on()) {
-    query_meta apart;
-    size_t rows = 0, bytes = 0;
-    bool much = false;
-    q.view.kv_list(q.req.tail, apart, [&](const kv_entry& e) { return !(much = bounded_read::stops_at(++rows, bytes += e.value.size())); });
-    if (much) return;
-  }
-  std::string_view separator = q.req.param("separator");
-  if (separator.empty()) separator = q.req.param("seperator"); // the old spelling
-  auto keys = q.view.kv_keys(q.req.tail, separator, q.meta);
-  if (keys.empty() && !q.req.tail.empty()) return q.out.empty(404);
-  auto w = q.out.begin_json();
-  w.begin_array();
-  for (auto& key : keys) w.string(key);
-  w.end_array();
-}
-
-constexpr query_kind one{get_one}, tree{get_tree}, keys{get_keys};
 
 // As Go's url.QueryEscape.
 void append_escaped(std::string& out, std::string_view text) {
@@ -138,16 +141,10 @@ void del(exchange& x, const query_options& o) {
 } // namespace
 
 void kv_endpoint(exchange& x) {
-  if (x.req.method_verb == verb::get) {
-    if (x.req.has_param("keys")) return x.read(keys);
-    if (x.req.has_param("recurse")) return x.read(tree);
-    query_options checked; // what is wrong with the options is told before what is wrong with the key
-    if (x.req.tail.empty()) return x.options(checked) ? x.out.text(400, "Missing key name") : void();
-    return x.read(one);
-  }
   query_options o;
   if (!x.options(o)) return;
-  if (x.req.method_verb == verb::put) put(x, o);
+  if (x.req.method_verb == verb::get) get(x, o);
+  else if (x.req.method_verb == verb::put) put(x, o);
   else del(x, o);
 }
 

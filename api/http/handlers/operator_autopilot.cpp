@@ -1,8 +1,10 @@
 // /v1/operator/autopilot/: its configuration, and what it thinks of the servers.
-#include "actors/autopilot/autopilot_actor.hpp"
+#include "actors/autopilot/autopilot_board.hpp"
 #include "actors/members/pool_server.hpp"
+#include "api/endpoints/operation.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/handlers/refusal.hpp"
+#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/model/rpc_replies.hpp"
@@ -12,12 +14,11 @@
 namespace actord::http {
 namespace {
 
-void tell_config(query& q) {
-  auto c = q.view.autopilot(q.meta);
-  q.out.json_of(c ? *c : autopilot_defaults(q.env.config));
-}
+constexpr answer_style plain{.send_consistency = false, .honours_cached = false, .meta_on_error = false, .plain = true};
 
-constexpr query_kind config_kind{.run = tell_config, .plain = true};
+struct as_json {
+  void write(response& out, const autopilot_config& c) const { out.json_of(c); }
+};
 
 void say_done(const apply_result& r, response& out) {
   if (r.failure.code != errc::none) return out.fail(r.failure);
@@ -172,8 +173,9 @@ void ask_health(exchange& x) {
 } // namespace
 
 void operator_autopilot_configuration(exchange& x) {
-  if (x.req.method_verb == verb::get) return x.read(config_kind);
-  put_config(x);
+  if (x.req.method_verb != verb::get) return put_config(x);
+  query_options o;
+  if (x.options(o)) x.read(bind<endpoints::operation::autopilot_configuration>(plain, arguments_of<rpc::datacenter_request>(x, o), as_json{}), o);
 }
 
 void operator_autopilot_health(exchange& x) {

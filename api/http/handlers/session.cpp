@@ -1,6 +1,8 @@
 // /v1/session/: create, destroy, renew; one, those of a node, all. What Consul checks before it proposes is checked here.
+#include "api/endpoints/session.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/handlers/refusal.hpp"
+#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/config/loader.hpp"
 #include "storage/command/commands.hpp"
@@ -121,23 +123,8 @@ bool may_write(exchange& x) {
   return false;
 }
 
-void write_sessions(query& q, const std::vector<session_record>& all) {
-  auto w = q.out.begin_json();
-  w.begin_array();
-  for (auto& s : all) json_encode(w, s);
-  w.end_array();
-}
-
-void one(query& q) {
-  auto found = q.view.session(q.req.tail, q.meta);
-  if (!found) return q.out.fail(found.err());
-  write_sessions(q, *found ? std::vector<session_record>{**found} : std::vector<session_record>{});
-}
-void of_node(query& q) { write_sessions(q, q.view.sessions(q.req.tail, q.meta)); }
-void all(query& q) { write_sessions(q, q.view.sessions({}, q.meta)); }
-
-constexpr query_kind one_kind{one, nullptr, false, false, true}, node_kind{of_node, nullptr, false, false, true},
-    all_kind{all, nullptr, false, false, true};
+constexpr answer_style told{.send_consistency = false, .honours_cached = false, .meta_on_error = true, .plain = false};
+using sessions = json_list<session_record>;
 
 } // namespace
 
@@ -168,14 +155,25 @@ void session_renew_endpoint(exchange& x) {
 
 void session_info(exchange& x) {
   query_options o;
-  if (x.req.tail.empty()) return x.options(o) ? x.out.text(400, "Missing session") : void();
-  x.read(one_kind);
+  if (!x.options(o)) return;
+  if (x.req.tail.empty()) return x.out.text(400, "Missing session");
+  auto q = arguments_of<rpc::session_request>(x, o);
+  q.session = q.session_id = x.req.tail; // in both spellings
+  x.read(bind<endpoints::session::get>(told, std::move(q), sessions{}), o);
 }
+
 void session_node(exchange& x) {
   query_options o;
-  if (x.req.tail.empty()) return x.options(o) ? x.out.text(400, "Missing node name") : void();
-  x.read(node_kind);
+  if (!x.options(o)) return;
+  if (x.req.tail.empty()) return x.out.text(400, "Missing node name");
+  auto q = arguments_of<rpc::node_request>(x, o);
+  q.node = x.req.tail;
+  x.read(bind<endpoints::session::of_node>(told, std::move(q), sessions{}), o);
 }
-void session_list(exchange& x) { x.read(all_kind); }
+
+void session_list(exchange& x) {
+  query_options o;
+  if (x.options(o)) x.read(bind<endpoints::session::list>(told, arguments_of<rpc::session_request>(x, o), sessions{}), o);
+}
 
 } // namespace actord::http

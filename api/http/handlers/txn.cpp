@@ -1,4 +1,5 @@
 // /v1/txn: operations in the API's form to a command, or, when all of them only read, to an answer from the state.
+#include "api/dispatch/currency.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/handlers/refusal.hpp"
@@ -186,9 +187,8 @@ void carry_out(exchange& x, prepared_txn& p) {
   if (!p.faults.errors.empty()) return p.read_only ? answer_read(p.faults, x.out) : write_response(p.faults, false, x.out);
   if (!p.read_only) return x.propose(std::move(p.command), written);
   // Where this server cannot know that its state is current, the log says it: the transaction goes through it.
-  const auto now = std::chrono::duration_cast<nanos>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  const bool whole = !x.env.status.catching_up.load(std::memory_order_relaxed); // else what is missing here may be there
-  const bool current = whole && (o.mode == consistency::stale || x.env.status.sees_everything(now, o.mode == consistency::consistent));
+  const dispatch::freshness wanted{.stale = o.mode == consistency::stale, .consistent = o.mode == consistency::consistent, .max_stale = o.max_stale, .at_least = 0};
+  const bool current = dispatch::is_current(x.env.status, wanted, dispatch::steady_nanos());
   // A client agent has no state; its router makes a read of the command.
   if (!x.env.views.has_store() || !current) return x.propose(encode_command(command_kind::txn, t), read_through_log);
   bool is_long = std::any_of(t.ops.begin(), t.ops.end(), [](const txn_op& op) { return op.kv && op.kv->verb == "get-tree"; });

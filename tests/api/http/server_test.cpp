@@ -199,6 +199,13 @@ TEST_CASE("without a leader reads fail unless stale, and 405, 404, 301, 413 are 
   client c(w.port());
   w.status->leader = false;
   CHECK(c.body_of("GET /v1/kv/a") == "No cluster leader");
+  CHECK(c.body_of("GET /v1/kv/a?stale") == "No cluster leader"); // none was ever heard of
+  w.status->leader_heard = 1;
+  w.status->catching_up = true;
+  CHECK(c.body_of("GET /v1/kv/a?stale") == "No cluster leader");
+  w.status->catching_up = false;
+  c.ask("GET /v1/kv/a?stale&max_stale=1s");
+  CHECK(c.answer().ends_with("No cluster leader"));
   c.ask("GET /v1/kv/a?stale");
   CHECK(c.answer().starts_with("HTTP/1.1 404 Not Found"));
   CHECK(c.body_of("POST /v1/kv/a") == "method POST not allowed");
@@ -248,6 +255,7 @@ TEST_CASE("what cannot be read is 500 wherever it is asked for, is not kept, and
     client c(w.port());
     REQUIRE(c.body_of("PUT /v1/kv/a", "one") == "true");
     REQUIRE(c.body_of("PUT /v1/catalog/register", R"({"Node":"n1","Address":"10.0.0.1","Service":{"Service":"web"},"Check":{"Name":"c","ServiceID":"web"}})") == "true");
+    REQUIRE(c.body_of("PUT /v1/operator/autopilot/configuration", "{}") == "true");
   }
   const std::string paths[] = {"/v1/kv/a", "/v1/kv/a?raw", "/v1/kv/?recurse", "/v1/kv/?keys", "/v1/catalog/nodes", "/v1/catalog/services", "/v1/catalog/service/web",
                                "/v1/catalog/node/n1", "/v1/catalog/node-services/n1", "/v1/health/node/n1", "/v1/health/checks/web", "/v1/health/state/any",
