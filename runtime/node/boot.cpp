@@ -100,7 +100,7 @@ status open_storage(node& n, string_list& warnings) {
   if (!n.config.server) return {};
   for (const char* part : {"/raft", "/state"})
     if (auto s = make_folder(path + part); !s) return s;
-  guard_state(path + "/state");
+  guard_databases(path + "/state", log_fault_mark(path));
   auto log = open_log(n.config, path);
   if (!log) return error{errc::internal, "Failed to open the Raft log: " + log.err().text};
   n.log = std::move(*log);
@@ -285,7 +285,8 @@ public:
       case node_event::terminate: return signalled("terminated", node_.config.leave_on_terminate);
       case node_event::leave: leave_cluster(); return 0;
       case node_event::gave_up: return 1;
-      case node_event::state_damaged: return exit_restart;
+      case node_event::state_damaged:
+      case node_event::log_damaged: return exit_restart;
       case node_event::database_lost:
         log::err("agent", "the disk failed below a database, which refuses everything until it is opened anew: starting anew in place");
         return exit_restart;
@@ -502,6 +503,11 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   lmdb::on_lost([&events](const char* what) { events.post(node_event::database_lost, what); });
   n.give_up = [&events] { events.post(node_event::gave_up); };
   if (n.state) n.state->on_damage([&events](const std::string& what) { events.post(node_event::state_damaged, what); });
+  if (n.log)
+    n.log->on_damage([&events, data_dir = n.folder->path()](const std::string& what) {
+      note_log_fault(data_dir, what);
+      events.post(node_event::log_damaged, what);
+    });
   const auto writes = std::make_shared<write_times>(); // what Raft says of its disk
   if (n.config.server)
     if (auto s = spawn_core(n, writes); !s) return s;

@@ -17,7 +17,24 @@ namespace {
 
 constexpr const char* subsystem = "agent.server.raft";
 
+constexpr size_t most_mark_bytes = 4096;
+
 std::string mark_of(const std::string& folder) { return folder + "/recovering"; }
+
+// Of a file that is not in use any more. A crash before only means that it is done again.
+status forget_fault(const std::string& data_dir) {
+  const auto mark = log_fault_mark(data_dir);
+  return ::unlink(mark.c_str()) == 0 || errno == ENOENT ? status() : status(file_error("remove", mark));
+}
+
+// Every entry could be read, and each is what was written: nothing is missing. LMDB met a contradiction all the same, say among pages that are
+// free; so the entries go into a new file. Gives where the log ends.
+std::optional<raft_index> end_of_whole(const std::string& folder, log_options o) {
+  o.read_only = true;
+  auto log = log_store::open(folder, o);
+  if (!log) return {};
+  return (*log)->last_index();
+}
 
 // What the state holds, however old the log says that it has to be: the log begins after it from now on.
 result<raft_index> applied_by_state(const node_config& config, const std::string& data_dir) {
@@ -74,7 +91,23 @@ void withdraw_consent(const std::string& folder) {
   }
 }
 
+void tell_loss(bool alone, raft_index applied, const log_remains& remains, const std::string& aside) {
+  if (alone) {
+    log::err(subsystem, "the damaged log was replaced by what the state and the log still hold: applied={} last={} kept=\"{}\"", applied.v,
+             remains.entries.empty() ? applied.v : remains.entries.back().index.v, aside);
+  } else {
+    log::err(subsystem, "the damaged log is left to the other servers to restore, and this one votes for nobody until then: applied={} term={} kept=\"{}\"", applied.v,
+             remains.hard->first.v, aside);
+  }
+}
+
 } // namespace
+
+std::string log_fault_mark(const std::string& data_dir) { return data_dir + "/raft/fault"; }
+
+void note_log_fault(const std::string& data_dir, const std::string& what) {
+  if (auto s = replace_file(log_fault_mark(data_dir), what + "\n"); !s) log::err(subsystem, "cannot mark the log as damaged: error=\"{}\"", s.err().text);
+}
 
 std::string recovery_mark(const std::string& data_dir) {
   auto mark = mark_of(data_dir + "/raft");
@@ -89,27 +122,32 @@ status mark_recovering(const std::string& data_dir, const std::string& why) {
 
 result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o) {
   const auto folder = data_dir + "/raft";
-  auto log = log_store::open(folder, o);
-  if (log) withdraw_consent(folder);
-  if (log || log.err().code != errc::corrupt) return log;
-  const auto what = log.err().text;
+  const auto fault = read_file(log_fault_mark(data_dir), most_mark_bytes);
+  if (!fault) return fault.err();
+  result<std::unique_ptr<log_store>> log = error();
+  if (!*fault) {
+    log = log_store::open(folder, o);
+    if (log) withdraw_consent(folder);
+    if (log || log.err().code != errc::corrupt) return log;
+  }
+  const auto what = *fault ? fmt::format("the Raft log in {} is damaged: the last process met this inside of it: {}", folder, (*fault)->substr(0, (*fault)->find('\n'))) : log.err().text;
   log::err(subsystem, "{}", what);
+  const auto end = *fault ? end_of_whole(folder, o) : std::nullopt;
   auto applied = applied_by_state(config, data_dir);
   if (!applied) return error{applied.err().code, what + "; " + applied.err().text};
   auto remains = read_remains(folder, *applied);
   if (!remains) return remains.err();
+  const bool whole = end && remains->hard && std::max(*applied, remains->entries.empty() ? *applied : remains->entries.back().index) >= *end;
   const bool alone = is_alone(config, data_dir, remains->members);
-  if (auto s = alone ? complete_alone(folder, what, *applied, *remains) : leave_to_others(data_dir, what, *applied, *remains); !s) return s.err();
+  status s;
+  if (!whole) s = alone ? complete_alone(folder, what, *applied, *remains) : leave_to_others(data_dir, what, *applied, *remains);
+  if (!s) return s.err();
   auto aside = begin_anew(folder, *applied, *remains);
   if (!aside) return error{aside.err().code, what + "; no new log could be begun: " + aside.err().text};
   withdraw_consent(folder);
-  if (alone) {
-    log::err(subsystem, "the damaged log was replaced by what the state and the log still hold: applied={} last={} kept=\"{}\"", applied->v,
-             remains->entries.empty() ? applied->v : remains->entries.back().index.v, *aside);
-  } else {
-    log::err(subsystem, "the damaged log is left to the other servers to restore, and this one votes for nobody until then: applied={} term={} kept=\"{}\"", applied->v,
-             remains->hard->first.v, *aside);
-  }
+  if (s = forget_fault(data_dir); !s) return s.err();
+  if (whole) log::err(subsystem, "all that the damaged log held was written into a new one: applied={} last={} kept=\"{}\"", applied->v, end->v, *aside);
+  else tell_loss(alone, *applied, *remains, *aside);
   return log_store::open(folder, o);
 }
 

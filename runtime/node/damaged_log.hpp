@@ -10,8 +10,11 @@
 
 namespace actord {
 
-// The log in `data_dir`/raft, made anew where it is damaged and that is safe.
+// The log in `data_dir`/raft, made anew where it is damaged and that is safe, and where the last process met a fault inside of it.
 result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o = {});
+// The file by which a process that met such a fault tells the next one, and how it does while it can.
+std::string log_fault_mark(const std::string& data_dir);
+void note_log_fault(const std::string& data_dir, const std::string& what);
 // The file that says that this server's log is not whole again yet; "" when it is.
 std::string recovery_mark(const std::string& data_dir);
 status mark_recovering(const std::string& data_dir, const std::string& why);

@@ -22,35 +22,47 @@ char** arguments = nullptr;
 std::vector<char*> surroundings;
 std::string count_text;
 bool allowed = false;
-std::string mark_path, mark_text[2];
 constexpr std::array<std::string_view, 2> causes{"a fault inside of the database", "an assertion of the database"};
+struct guarded { // a database
+  std::string_view name;
+  std::string mark, text[causes.size()];
+};
+guarded of_state{"state", {}, {}}, of_log{"Raft log", {}, {}};
 
 void say(std::string_view text) { [[maybe_unused]] auto n = ::write(STDERR_FILENO, text.data(), text.size()); }
 
-// Anything but the words of a mark means that the state is not trusted, so half a mark does as well; and no mark, too.
-void mark_damaged(size_t cause) {
-  const int fd = ::open(mark_path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
+// Anything but the words of the state's mark means that it is not trusted, so half a mark does as well; and no mark, too. Of the log it is
+// enough that its mark is there.
+void mark_damaged(const guarded& what, size_t cause) {
+  const int fd = ::open(what.mark.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600);
   if (fd < 0) {
-    ::unlink(mark_path.c_str());
+    ::unlink(what.mark.c_str());
     return;
   }
-  [[maybe_unused]] auto n = ::write(fd, mark_text[cause].data(), mark_text[cause].size());
+  [[maybe_unused]] auto n = ::write(fd, what.text[cause].data(), what.text[cause].size());
   ::fsync(fd);
   ::close(fd);
 }
 
-void leave_state(size_t cause) {
-  mark_damaged(cause);
-  say("==> The state is damaged (");
+void leave(const guarded& what, size_t cause) {
+  mark_damaged(what, cause);
+  say("==> The ");
+  say(what.name);
+  say(" is damaged (");
   say(causes[cause]);
   say("): starting anew, which rebuilds it\n");
   restart_in_place();
   say("==> Started anew too often: giving up\n");
 }
 
+void leave(lmdb::owner of, size_t cause) {
+  if (of == lmdb::owner::state) leave(of_state, cause);
+  if (of == lmdb::owner::log) leave(of_log, cause);
+}
+
 void faulted(int signal, siginfo_t* about, void*) {
   // One sent by somebody has no address.
-  if (about->si_code > 0 && lmdb::owner_of_fault(about->si_addr) == lmdb::owner::state) leave_state(0);
+  if (about->si_code > 0) leave(lmdb::owner_of_fault(about->si_addr), 0);
   struct sigaction usual{};
   usual.sa_handler = SIG_DFL;
   ::sigaction(signal, &usual, nullptr);
@@ -60,7 +72,7 @@ void faulted(int signal, siginfo_t* about, void*) {
 void asserted(lmdb::owner of, const char* text) {
   say(text);
   say("\n");
-  if (of == lmdb::owner::state) leave_state(1);
+  leave(of, 1);
 }
 
 } // namespace
@@ -99,9 +111,13 @@ void restart_in_place() {
   ::execve("/proc/self/exe", arguments, surroundings.data());
 }
 
-void guard_state(const std::string& folder) {
-  mark_path = folder + "/run";
-  for (size_t i = 0; i < causes.size(); ++i) mark_text[i] = "?\ndamaged\n" + std::string(causes[i]) + "\n";
+void guard_databases(const std::string& state_folder, const std::string& log_fault_mark) {
+  of_state.mark = state_folder + "/run";
+  of_log.mark = log_fault_mark;
+  for (size_t i = 0; i < causes.size(); ++i) {
+    of_state.text[i] = "?\ndamaged\n" + std::string(causes[i]) + "\n";
+    of_log.text[i] = std::string(causes[i]) + "\n";
+  }
   lmdb::on_assertion(asserted);
   struct sigaction action{};
   action.sa_sigaction = faulted;

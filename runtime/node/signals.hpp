@@ -9,7 +9,7 @@
 
 namespace actord {
 
-enum class node_event { hangup, interrupt, terminate, dump, ignored, leave, gave_up, died, state_damaged, database_lost }; // dump: SIGUSR1, ignored: SIGUSR2
+enum class node_event { hangup, interrupt, terminate, dump, ignored, leave, gave_up, died, state_damaged, log_damaged, database_lost }; // dump: SIGUSR1, ignored: SIGUSR2
 
 class event_source {
 public:

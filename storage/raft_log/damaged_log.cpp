@@ -71,7 +71,7 @@ status read_journal(const std::string& folder, const log_format::journal_mark& m
 }
 
 status read_database(const std::string& folder, raft_index after, log_remains& out) {
-  auto env = lmdb::environment::open(folder, {.sync = true, .max_tables = 4});
+  auto env = lmdb::environment::open(folder, {.sync = true, .max_tables = 4, .whose = lmdb::owner::log});
   if (!env) return env.err().code == errc::corrupt ? status{} : status{env.err()};
   std::optional<log_format::position> p;
   try {

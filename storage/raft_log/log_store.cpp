@@ -153,6 +153,7 @@ bool log_store::impl::replay_entry(const std::shared_ptr<const std::string>& con
 
 // A journal that is sound goes on under another generation; any other is left behind, and a new one takes its place.
 status log_store::impl::settle_at_start(bool sound) {
+  if (options.read_only) return {};
   if (sound) {
     auto opened = journal_file::open(path, options.journal_bytes);
     if (opened) journal = std::move(*opened);
@@ -171,7 +172,7 @@ status log_store::impl::agree_with_vote(std::optional<vote_record> kept) {
   } else if (kept && kept->term == now.term && !kept->vote.empty() && kept->vote != now.vote) {
     return damaged(path, "it holds another vote of term " + std::to_string(now.term.v) + " than the file vote");
   }
-  auto s = keep_vote(now, false);
+  auto s = options.read_only ? status() : keep_vote(now, false);
   vote_owed = !s && s.err().code == errc::storage_full; // a full disk does not end the start: nothing is written before the copy is
   return vote_owed ? status{} : s;
 }
@@ -195,7 +196,7 @@ void log_store::impl::read_members(const lmdb::transaction& txn, log_position& p
 log_store::log_store(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
 log_store::~log_store() {
   auto& i = *impl_;
-  if (i.env->full() || i.vote_owed) return;
+  if (i.env->full() || i.vote_owed || i.is_damaged || i.options.read_only) return;
   if (i.mark && !i.write_through({}, true)) return; // then the journal is needed
   (void)i.keep_vote(i.now, true);
 }
@@ -205,7 +206,7 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& path, cons
   auto kept = read_vote(path);
   if (!kept && kept.err().code != errc::corrupt) return kept.err();
   if (auto s = check_structure(path, kept && *kept); !s) return s.err();
-  auto env = lmdb::environment::open(path, {.sync = true, .max_tables = 4, .full = o.full});
+  auto env = lmdb::environment::open(path, {.sync = true, .max_tables = 4, .whose = lmdb::owner::log, .full = o.full});
   if (!env) return env.err();
   auto i = std::make_unique<impl>();
   i->path = path;
@@ -214,7 +215,7 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& path, cons
   i->next_generation = fresh_generation();
   try {
     i->load();
-    if (!i->env->full()) i->reserve();
+    if (!i->env->full() && !o.read_only) i->reserve();
     i->env->let_go_of_pages(); // all were read once, few are again
   } catch (const lmdb::failure& f) {
     auto e = lmdb::describe(f);
@@ -223,8 +224,17 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& path, cons
   // A damaged copy is made anew from the log, which was found whole.
   if (auto s = i->agree_with_vote(kept ? std::move(*kept) : std::nullopt); !s) return s.err();
   if (auto s = i->replay(); !s) return s.err();
-  if (!i->journal) i->make_journal();
+  if (!i->journal && !o.read_only) i->make_journal();
   return std::unique_ptr<log_store>(new log_store(std::move(i)));
+}
+
+void log_store::on_damage(std::function<void(const std::string&)> f) { impl_->on_damage = std::move(f); }
+
+// Whatever LMDB did next in that file, it could go further astray.
+void log_store::impl::note(const error& e) const {
+  if (e.code != errc::corrupt || is_damaged.exchange(true)) return;
+  log::err("agent.server.raft", "the Raft log in {} is damaged, nothing is written to it any more: found=\"{}\"", path, e.text);
+  if (on_damage) on_damage(e.text);
 }
 
 raft_index log_store::first_index() const { return impl_->snapshot().first; }
@@ -304,7 +314,10 @@ result<std::vector<stored_log_record>> log_store::entries(raft_index lo, raft_in
     same = true;
     if (lo <= last_taken) {
       auto read = i.read_taken({lo, std::min(hi, last_taken), max_bytes}, as, out, bytes);
-      if (!read) return read.err();
+      if (!read) {
+        i.note(read.err());
+        return read.err();
+      }
       same = *read;
       if (!same) std::this_thread::yield(); // the writer is about to say so
       if (out.empty() || out.back().index != last_taken) continue;

@@ -7,6 +7,7 @@
 #include "runtime/base/ids.hpp"
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,12 +45,17 @@ struct log_options {
   const std::atomic<bool>* full = nullptr; // see lmdb::environment_options
   // For the simulator: while it is true the power fails in every write to the journal, which leaves some of its sectors.
   const std::atomic<bool>* power_fails = nullptr;
+  bool read_only = false; // for a look at what is there: nothing is written, neither by the opening nor at the end
 };
 
 class log_store {
 public:
   static result<std::unique_ptr<log_store>> open(const std::string& path, const log_options& o = {});
   ~log_store(); // in order: the database has everything then
+
+  // LMDB met what cannot be in its file. Called once, on the thread that met it, a reader's or the writer's; from then on nothing is written
+  // any more, in the journal neither. To be set before there are threads.
+  void on_damage(std::function<void(const std::string& what)> f);
 
   // Durable when it returns. An error (disk full …) means: nothing of the batch is there.
   status write(std::span<const log_batch> batches);

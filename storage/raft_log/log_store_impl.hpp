@@ -61,6 +61,9 @@ struct log_store::impl {
   std::deque<recent_entry> recent;             // from taken.last + 1 on
   std::optional<log_format::journal_mark> mark; // as the database's record has it
 
+  mutable std::atomic<bool> is_damaged{false};
+  std::function<void(const std::string&)> on_damage;
+
   // The writer's.
   bool vote_owed = false; // the file vote says what was before this start
   std::unique_ptr<journal_file> journal;
@@ -78,6 +81,7 @@ struct log_store::impl {
     std::lock_guard lock(position_lock);
     return now;
   }
+  void note(const error& e) const; // of LMDB
   // log_store.cpp
   void load();
   void reserve();

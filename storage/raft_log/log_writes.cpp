@@ -300,12 +300,24 @@ status log_store::impl::cut(raft_index upto) {
   return {};
 }
 
+namespace {
+error stays_damaged(const std::string& path) { return {errc::corrupt, "the Raft log in " + path + " is damaged"}; }
+} // namespace
+
 status log_store::write(std::span<const log_batch> batches) {
+  if (impl_->is_damaged) return stays_damaged(impl_->path);
   if (const auto bytes = impl_->journal_takes(batches); bytes && impl_->write_journal(batches, *bytes)) return {};
-  return impl_->write_through(batches);
+  auto s = impl_->write_through(batches);
+  if (!s) impl_->note(s.err());
+  return s;
 }
 
-status log_store::settle() { return impl_->recent.empty() ? status() : impl_->write_through({}); }
+status log_store::settle() {
+  if (impl_->is_damaged) return stays_damaged(impl_->path);
+  auto s = impl_->recent.empty() ? status() : impl_->write_through({});
+  if (!s) impl_->note(s.err());
+  return s;
+}
 
 bool log_store::wants_to_settle() const {
   const auto& i = *impl_;
@@ -314,6 +326,11 @@ bool log_store::wants_to_settle() const {
 
 bool log_store::is_settled() const { return impl_->recent.empty(); }
 
-status log_store::cut(raft_index upto) { return impl_->cut(upto); }
+status log_store::cut(raft_index upto) {
+  if (impl_->is_damaged) return stays_damaged(impl_->path);
+  auto s = impl_->cut(upto);
+  if (!s) impl_->note(s.err());
+  return s;
+}
 
 } // namespace actord

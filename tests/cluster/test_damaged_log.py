@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The Raft log of one of three servers is damaged while it is down, in several ways: it starts, says so, votes for nobody until it has
-everything again, and no acknowledged write is missing. The same on a server that is alone, where nobody else has what was lost.
+everything again, and no acknowledged write is missing. The same on a server that is alone, where nobody else has what was lost, and while they
+run.
 test_damaged_log.py [--seed N]"""
 import argparse
 import glob
@@ -141,6 +142,72 @@ def damaged_among_three(cluster, rng):
         step(f"{file}, {way.__name__}: {server.name} ({'led' if leads else 'followed'}) was caught up, {len(written)} keys everywhere")
 
 
+def every_page_of_one_key(path, rng):
+    """All branches have one key, which they never may: LMDB does not refuse that, it asserts that it is not so."""
+    with open(path, "r+b") as f:
+        for page in range(2, f.seek(0, os.SEEK_END) // PAGE):
+            f.seek(page * PAGE)
+            header = f.read(16)
+            if int.from_bytes(header[10:12], "little") == 1:  # the flags of a branch
+                f.seek(page * PAGE + 12)
+                f.write((18).to_bytes(2, "little"))  # where the list of its keys ends
+
+
+def damaged_below_servers(cluster, rng):
+    """The next write to the database meets it. Who cannot go on starts anew in place, and is given what it lacks."""
+    written = {}
+    cluster.start()
+    put(cluster, written, 300)
+    for n, way in enumerate((every_page_of_one_key, zero_pages)):
+        server = cluster.followers()[0] if n else cluster.wait_leader()
+        path = os.path.join(server.data_dir, "raft", "data.mdb")
+
+        def taken_over():
+            with open(path, "rb") as f:
+                return f"value {len(written) - 1} ".encode() in f.read()
+        eventually("the journal's entries are in the database", 30, taken_over)
+        way(path, rng)
+
+        def meets_it():
+            assert server.running(), f"{way.__name__}: {server.process.returncode}"
+            try:
+                server.request("PUT", "/v1/kv/beside", body="x", timeout=3)
+            except OSError:
+                pass
+            return "is damaged" in this_start(server)
+        eventually(f"{way.__name__}: it is met", 60, meets_it)
+        if way is every_page_of_one_key:
+            assert "The Raft log is damaged (an assertion of the database): starting anew" in this_start(server), this_start(server)[-3000:]
+        whole_again(cluster, server)
+        assert server.running() and not os.path.exists(os.path.join(server.data_dir, "raft", "fault"))
+        put(cluster, written, 20)
+        for s in cluster.servers:
+            cluster.wait_caught_up(s, 30)
+            holds(s, written)
+        step(f"{way.__name__} below {server.name} while it runs: it was caught up, {len(written)} keys everywhere")
+
+
+def faulted_inside(cluster):
+    """A server's last process met a fault inside of a log whose entries can all be read: they are in a new file, and it counts as before."""
+    written = {}
+    cluster.start()
+    put(cluster, written, 50)
+    server = cluster.followers()[0]
+    server.kill()
+    put(cluster, written, 10)
+    mark = os.path.join(server.data_dir, "raft", "fault")
+    with open(mark, "w") as f:
+        f.write("an assertion of the database\n")
+    server.start()
+    cluster.wait_caught_up(server, 30)
+    assert "all that the damaged log held was written into a new one" in this_start(server), this_start(server)[:3000]
+    assert not os.path.exists(mark) and "votes for nobody" not in this_start(server), this_start(server)[:3000]
+    next(s for s in cluster.followers() if s is not server).kill()
+    put(cluster, written, 5)
+    holds(server, written)
+    step("a fault inside of a log that is whole: its entries are in a new file")
+
+
 def damaged_alone(binary, rng):
     with Agent(binary) as agent:
         agent.start()
@@ -173,6 +240,17 @@ def damaged_alone(binary, rng):
         assert any(open(kept, "rb").read() == damaged for kept in glob.glob(file + ".damaged-*")), "the damaged log is not kept"
         step("told to go on without, it does, and keeps the damaged file")
 
+        for n in range(20):  # in the journal, when it is killed
+            assert agent.request("PUT", f"/v1/kv/e/{n}", body="x")[2].strip() == b"true"
+        agent.kill()
+        with open(os.path.join(raft, "fault"), "w") as f:
+            f.write("a fault inside of the database\n")
+        shutil.rmtree(os.path.join(agent.data_dir, "state"))
+        agent.start()
+        assert "all that the damaged log held was written into a new one" in agent.log(), agent.log()
+        assert len(agent.json("GET", "/v1/kv/e?keys")) == 20
+        step("alone, after a fault inside of a log that is whole: all is there, its journal's entries too")
+
         assert agent.request("PUT", "/v1/kv/c", body="x")[2].strip() == b"true"
         assert agent.request("PUT", "/v1/kv/d", body="x")[2].strip() == b"true"
         agent.kill()
@@ -195,6 +273,9 @@ def test(args):
             damaged_among_three(cluster, rng)
         except (AssertionError, OSError) as e:
             raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
+    for part in (lambda c: damaged_below_servers(c, rng), faulted_inside):
+        with Cluster(3, args.binary) as cluster:
+            part(cluster)
     damaged_alone(args.binary, rng)
 
 

@@ -260,3 +260,65 @@ TEST_CASE("a log that cannot be looked at has not lost its entries") {
   REQUIRE_FALSE(remains.ok());
   CHECK(remains.err().text.find("too many levels of symbolic links") != std::string::npos);
 }
+
+TEST_CASE("a log that is only looked at stays as it is, byte by byte") {
+  log_folder f, killed;
+  std::string expected;
+  {
+    auto log = log_store::open(f.log());
+    REQUIRE(log.ok());
+    log_batch first, more;
+    first.hard.emplace(raft_term{2}, "server-1");
+    first.append.push_back(entry(1, 2, "one of the database"));
+    more.append.push_back(entry(2, 2, "one of the journal"));
+    REQUIRE((*log)->write({&first, 1}).ok());
+    REQUIRE((*log)->write({&more, 1}).ok());
+    REQUIRE_FALSE((*log)->is_settled());
+    expected = contents(**log);
+    fs::create_directory(killed.log());
+    for (const char* name : {"/data.mdb", "/journal", "/vote"}) put_bytes(killed.log() + name, bytes_of(f.log() + name));
+  }
+  const auto all = [&] { return bytes_of(killed.log() + "/data.mdb") + bytes_of(killed.log() + "/journal") + bytes_of(vote_path(killed.log())); };
+  const auto before = all();
+  {
+    auto log = log_store::open(killed.log(), {.read_only = true});
+    REQUIRE(log.ok());
+    CHECK(contents(**log) == expected);
+  }
+  CHECK(all() == before);
+  auto log = log_store::open(killed.log());
+  REQUIRE(log.ok());
+  CHECK(contents(**log) == expected);
+}
+
+TEST_CASE("damage below a log that is in use is told once, and nothing is written any more") {
+  log_folder f;
+  int told = 0;
+  std::string before;
+  const auto all = [&] { return bytes_of(f.log() + "/data.mdb") + bytes_of(f.log() + "/journal") + bytes_of(vote_path(f.log())); };
+  const auto corrupt = [](const status& s) { return !s && s.err().code == errc::corrupt; };
+  {
+    auto log = log_store::open(f.log());
+    REQUIRE(log.ok());
+    (*log)->on_damage([&](const std::string&) { ++told; });
+    log_batch b;
+    for (uint64_t i = 1; i <= 300; ++i) b.append.push_back(entry(i, 1, "some bytes that take room in a page of the log's file"));
+    REQUIRE((*log)->write({&b, 1}).ok());
+    REQUIRE((*log)->settle().ok());
+    auto bytes = bytes_of(f.log() + "/data.mdb");
+    std::fstream file(f.log() + "/data.mdb", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(2 * page);
+    file << std::string(bytes.size() - 2 * page, '\0');
+    file.close();
+    before = all();
+    auto read = (*log)->entries(raft_index{1}, raft_index{300}, SIZE_MAX);
+    CHECK(corrupt(read ? status() : status(read.err())));
+    CHECK(told == 1);
+    b.append = {entry(301, 1, "of the journal")};
+    CHECK(corrupt((*log)->write({&b, 1})));
+    CHECK(corrupt((*log)->settle()));
+    CHECK(corrupt((*log)->cut(raft_index{10})));
+    CHECK(told == 1);
+  }
+  CHECK(all() == before);
+}
