@@ -3,10 +3,10 @@
 #include "actors/peers/core/dial_plan.hpp"
 #include "actors/peers/core/frames.hpp"
 #include "actors/peers/core/outbox.hpp"
-#include "actors/peers/core/snapshot_pace.hpp"
 #include "actors/peers/peers_actor.hpp"
 #include "actors/peers/snapshot_disk.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/base/snapshot_pace.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <caf/io/broker.hpp>
 #include <caf/stateful_actor.hpp>

@@ -1,5 +1,6 @@
 #include "actors/peers/snapshot_disk.hpp"
 #include "runtime/base/thread_start.hpp"
+#include "runtime/base/write_back.hpp"
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <algorithm>
@@ -17,13 +18,11 @@ namespace actord::peer {
 
 namespace {
 
-constexpr uint64_t on_their_way = 512 << 10; // bytes
-
 struct disk_state {
   static inline const char* name = "snapshot-disk";
   struct file {
     int fd = -1;
-    uint64_t settled = 0; // so far it was waited for the disk to have the bytes
+    write_back on_disk;
   };
   std::map<uint64_t, file> files;
   bool gives_way = false;
@@ -71,20 +70,6 @@ struct disk_state {
     return out;
   }
 
-  // Each piece goes to the disk at once, and not many are on their way: the syncs of a Raft log on the same disk, which wait for all
-  // that it was given, then wait for little. Whether all of it arrived is what the last sync says.
-  static error write_back(file& f, const disk_write& m) {
-    const auto end = m.offset + m.bytes.size();
-    if (::sync_file_range(f.fd, static_cast<off64_t>(m.offset), static_cast<off64_t>(m.bytes.size()), SYNC_FILE_RANGE_WRITE) != 0)
-      return ::fdatasync(f.fd) == 0 ? error() : failed("cannot sync " + m.path); // not every file system can
-    if (end < f.settled + 2 * on_their_way) return {};
-    const auto from = std::exchange(f.settled, end - on_their_way);
-    if (::sync_file_range(f.fd, static_cast<off64_t>(from), static_cast<off64_t>(f.settled - from),
-                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER) != 0)
-      return failed("cannot write " + m.path);
-    return {};
-  }
-
   error write_all(const disk_write& m) {
     if (m.offset == 0 && !files.contains(m.transfer))
       if (auto e = open(m.transfer, m.path, O_WRONLY | O_CREAT | O_TRUNC); e.code != errc::none) return e;
@@ -96,7 +81,10 @@ struct disk_state {
       if (n <= 0) return failed("cannot write " + m.path);
       done += static_cast<size_t>(n);
     }
-    if (!m.last) return write_back(f->second, m);
+    if (!m.last) {
+      auto written = f->second.on_disk.wrote(f->second.fd, m.offset, m.bytes.size(), m.path);
+      return written ? error() : written.err();
+    }
     if (::fdatasync(f->second.fd) != 0) return failed("cannot sync " + m.path);
     forget(m.transfer);
     const auto folder = std::filesystem::path(m.path).parent_path();

@@ -2,6 +2,7 @@
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/duration.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/snapshot_pace.hpp"
 #include "runtime/base/thread_start.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
@@ -10,13 +11,17 @@
 #include <caf/stateful_actor.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
 namespace actord {
 namespace {
 
+constexpr uint64_t first_rate = 32 << 20; // bytes per second
+constexpr int64_t longest_wait_us = 20'000; // until a copy looks at the log's writes again
 constexpr nanos least_back_off = std::chrono::seconds(5), most_back_off = std::chrono::minutes(5);
 
 struct snapshot_state {
@@ -58,10 +63,30 @@ struct snapshot_state {
     log::err("agent.server.snapshot", "failed to write a snapshot: error=\"{}\" again_in={}", why.text, format_duration(back_off));
   }
 
+  bool paced = false; // by a thread of its own, which may wait
+  write_baseline calm;
+
+  static int64_t now_us() { return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+  // The disk is the log's first: how fast a copy goes follows from what the log's writes take meanwhile. Never below the lowest rate of a
+  // snapshot_pace, so that it ends; as fast as it can while nobody writes.
+  copy_turn turns() const {
+    if (!paced) return {};
+    return [log = log, pace = snapshot_pace({.first = first_rate}, now_us(), calm.p99(), log->write_times())](uint64_t there, uint64_t next) mutable {
+      for (;;) {
+        const auto t = now_us(), since = log->writes_since();
+        pace.look(t, log->write_times(), since == 0 ? 0 : t - since, there);
+        if (pace.take(t, next)) return;
+        std::this_thread::sleep_for(std::chrono::microseconds(std::min<int64_t>(pace.wait_us(next), longest_wait_us)));
+      }
+    };
+  }
+
   void arm() { self->delayed_send(self, policy.interval, snapshot_tick{}); }
 
   void tick() {
     arm();
+    calm.look(now_us(), log->write_times());
     const bool lost = is_lost();
     auto applied = store->applied_index().v, last = store->snapshot_index().v;
     // A log that was begun anew, or lost its snapshot: whoever needs what is not in it needs a snapshot, however little is written.
@@ -73,7 +98,8 @@ struct snapshot_state {
     const auto before = log->bytes_appended();
     if (broken(rule::cut_behind_snapshot)) return self->send(raft, log_cut_wanted{raft_index{applied}});
     const auto began = std::chrono::steady_clock::now();
-    auto written = store->write_snapshot();
+    auto written = store->write_snapshot(turns());
+    calm.skip(now_us(), log->write_times());
     if (!written) return failed(written.err());
     back_off = nanos(0);
     appended = before;
@@ -89,6 +115,7 @@ snapshot_handle::behavior_type snapshot_behavior(snapshot_state::pointer self, s
   self->state.log = log;
   self->state.raft = std::move(raft);
   self->state.policy = policy;
+  self->state.paced = detached;
   self->state.arm();
   return {[self, detached, gives_way = false](snapshot_tick) mutable {
     if (detached && !std::exchange(gives_way, true)) lower_thread_priority();

@@ -250,6 +250,12 @@ std::pair<raft_term, std::string> log_store::hard_state() const {
 uint64_t log_store::bytes_since_cut() const { return impl_->snapshot().bytes; }
 uint64_t log_store::bytes_appended() const { return impl_->appended.load(); }
 uint64_t log_store::sync_count() const { return impl_->syncs.load(); }
+int64_t log_store::writes_since() const { return impl_->writing_since.load(std::memory_order_relaxed); }
+latency_counts log_store::write_times() const {
+  latency_counts out;
+  for (size_t i = 0; i < latency_counts::buckets; ++i) out.n[i] = impl_->took[i].load(std::memory_order_relaxed);
+  return out;
+}
 std::vector<stored_log_record> log_store::memberships() const { return *impl_->snapshot().members; }
 
 result<raft_term> log_store::term(raft_index at) const {

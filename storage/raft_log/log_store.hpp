@@ -5,6 +5,7 @@
 #pragma once
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
+#include "runtime/base/latency_counts.hpp"
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -74,6 +75,8 @@ public:
   uint64_t bytes_since_cut() const; // payload bytes in the log, roughly; for the compaction policy
   uint64_t bytes_appended() const;  // since it was opened, whatever was cut; never lower than before
   uint64_t sync_count() const;
+  latency_counts write_times() const; // of write(), since it was opened, for those who share the disk
+  int64_t writes_since() const;       // when the write that is under way began (steady clock, us); 0: there is none
 
   result<raft_term> term(raft_index at) const;
   // The entries of kind 2 (configurations), ascending: all that are in the log, and before them the newest at or before

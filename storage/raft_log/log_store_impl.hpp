@@ -13,6 +13,7 @@
 #include "storage/raft_log/log_format.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include "storage/raft_log/vote_file.hpp"
+#include <array>
 #include <deque>
 #include <mutex>
 
@@ -56,6 +57,8 @@ struct log_store::impl {
   unsigned entries = 0, meta = 0;
   unsigned members = 0; // copies of the entries of membership_kind, and the newest of those that were cut
   std::atomic<uint64_t> syncs{0}, appended{0};
+  std::array<std::atomic<uint64_t>, latency_counts::buckets> took{}; // writes, by how long they took
+  std::atomic<int64_t> writing_since{0};
   mutable std::mutex position_lock; // of what follows; held for moments only. The writer alone changes it
   log_position now, taken;
   std::deque<recent_entry> recent;             // from taken.last + 1 on

@@ -6,6 +6,7 @@
 #include "storage/raft_log/log_store_impl.hpp"
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 namespace actord {
 
@@ -301,14 +302,24 @@ status log_store::impl::cut(raft_index upto) {
 }
 
 namespace {
+
+int64_t now_us() { return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
 error stays_damaged(const std::string& path) { return {errc::corrupt, "the Raft log in " + path + " is damaged"}; }
+
 } // namespace
 
 status log_store::write(std::span<const log_batch> batches) {
-  if (impl_->is_damaged) return stays_damaged(impl_->path);
-  if (const auto bytes = impl_->journal_takes(batches); bytes && impl_->write_journal(batches, *bytes)) return {};
-  auto s = impl_->write_through(batches);
-  if (!s) impl_->note(s.err());
+  auto& i = *impl_;
+  if (i.is_damaged) return stays_damaged(i.path);
+  const auto began = now_us();
+  i.writing_since.store(began, std::memory_order_relaxed);
+  status s;
+  if (const auto bytes = i.journal_takes(batches); !bytes || !i.write_journal(batches, *bytes)) s = i.write_through(batches);
+  i.writing_since.store(0, std::memory_order_relaxed);
+  auto& count = i.took[latency_counts::bucket_of(now_us() - began)];
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); // one thread writes
+  if (!s) i.note(s.err());
   return s;
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/base/log.hpp"
 #include "storage/lmdb/size.hpp"
 #include "storage/state/boot_mark.hpp"
+#include "storage/state/copy_in_turns.hpp"
 #include "storage/state/store_impl.hpp"
 #include <algorithm>
 #include <cerrno>
@@ -71,16 +72,17 @@ status state_store::impl::room_for_copy() {
   return room_for(options.path, bytes);
 }
 
-result<raft_index> state_store::write_snapshot() {
+result<raft_index> state_store::write_snapshot(const copy_turn& turn) {
   std::lock_guard lock(impl_->snapshotting);
   const auto& folder = impl_->options.path;
   if (auto s = impl_->room_for_copy(); !s) return s.err();
   auto next = folder + "/snapshot.tmp";
-  // Each write is synced by itself: all of it at the end would hold up the log's syncs for as long as the disk takes for it.
-  const auto opened = open_fresh(next, O_DSYNC);
+  // Without turns each write is synced by itself: all of it at the end would hold up the log's syncs for as long as the disk takes for it.
+  const auto opened = open_fresh(next, turn ? 0 : O_DSYNC);
   if (!opened) return opened.err();
   const int fd = *opened;
-  auto s = impl_->current()->env->copy_to(fd);
+  const auto now = impl_->current();
+  auto s = turn ? state::copy_in_turns(*now->env, fd, next, turn) : now->env->copy_to(fd);
   if (s && ::fsync(fd) != 0) s = error{errno == ENOSPC ? errc::storage_full : errc::internal, "syncing " + next + ": " + std::strerror(errno)};
   ::close(fd);
   auto read_back = s ? state::verify_copy(next) : result<state::verified_state>(s.err());

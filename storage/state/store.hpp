@@ -44,6 +44,9 @@ struct store_options {
 
 class lock_delays; // lock_delays.hpp
 
+// Asked before each piece of a copy: how many bytes of it the disk has, and how many come next. It comes back when they may go.
+using copy_turn = std::function<void(uint64_t there, uint64_t next)>;
+
 class state_store {
 public:
   // Opens or creates. Recognises that the machine crashed since (boot id, clean mark), or that the file is damaged, rebuilds
@@ -60,7 +63,8 @@ public:
 
   // Writes a durable snapshot (a compacted copy, synced, read through, renamed into place) from a read transaction, without
   // holding up writes. Returns the index that it contains: the log may be cut up to there. Called from another thread than apply.
-  result<raft_index> write_snapshot();
+  // turn: whoever shares the disk has a say in how fast; none: as fast as it goes, in this thread.
+  result<raft_index> write_snapshot(const copy_turn& turn = {});
   // Reads the newest durable snapshot through. One that is damaged (errc::corrupt) does not count any more: write another one.
   status verify_snapshot();
   raft_index snapshot_index() const; // of the newest durable snapshot, 0 when there is none

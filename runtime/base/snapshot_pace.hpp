@@ -1,4 +1,4 @@
-// How fast a snapshot is sent: as fast as disk and line take it while those who write hardly feel it.
+// How fast a snapshot is sent, or written: as fast as disk and line take it while those who write hardly feel it.
 //
 // The rate is found as TCP finds one (Jacobson, "Congestion Avoidance and Control", 1988), for a transfer that yields to others
 // (RFC 6817): it grows quickly until the receiver falls behind or writes become slow, and is lowered then. Like CUBIC (Ha, Rhee
@@ -11,7 +11,7 @@
 #include "runtime/base/latency_counts.hpp"
 #include <cstdint>
 
-namespace actord::peer {
+namespace actord {
 
 // What writes take while nothing disturbs them: the last quarter of a minute counts most.
 class write_baseline {
@@ -65,4 +65,4 @@ private:
   bool settling_ = false; // the rate was just lowered: writes that were already late do not count again
 };
 
-} // namespace actord::peer
+} // namespace actord

@@ -1,7 +1,7 @@
-#include "actors/peers/core/snapshot_pace.hpp"
+#include "runtime/base/snapshot_pace.hpp"
 #include <utility>
 
-namespace actord::peer {
+namespace actord {
 
 namespace {
 constexpr int64_t baseline_look_us = 1'000'000;
@@ -105,4 +105,4 @@ int64_t snapshot_pace::wait_us(uint64_t bytes) const {
   return missing <= 0 ? 0 : static_cast<int64_t>(missing * 1e6 / static_cast<double>(rate_)) + 1;
 }
 
-} // namespace actord::peer
+} // namespace actord

@@ -1,11 +1,10 @@
 // The pace against a model of a disk that a snapshot and writes share, in virtual time.
-#include "actors/peers/core/snapshot_pace.hpp"
+#include "runtime/base/snapshot_pace.hpp"
 #include "runtime/base/prng.hpp"
 #include <doctest/doctest.h>
 #include <vector>
 
 using namespace actord;
-using namespace actord::peer;
 
 namespace {
 
