@@ -30,6 +30,7 @@ struct agent_deps {
   read_config_fn reload; // reads the configuration again, and is done in any thread, once; empty: reload changes nothing
   start_checks_fn start_checks;                // empty: checks are known, not run (tests)
   cluster_links cluster;                       // empty in tests
+  std::function<actord::status()> remake_folder;      // the data directory, after somebody removed it; empty: it is just a folder
   std::function<void()> stop_node;             // asked to leave; called once the answer is on its way
   // For an actor system of one thread and with a time of its own (tests/sim/whole): the agent has no thread, and spawn_agent does
   // not wait for it. `began` hears what spawn_agent would have said.

@@ -73,6 +73,7 @@ private:
   bool knows_leader() const { return deps_.status && (deps_.status->leader || deps_.status->known_leader); }
   error restore(const node_config& config); // what the configuration has and what was kept
   error ready_to_keep();                    // what cannot be kept is refused before it changes anything
+  error keep_all_again();                   // in a data directory that is made again
   error sync_journal();
   void undo(const registration& fresh);
   agent_done finish(error e); // perform_effects, then the answer
@@ -132,6 +133,7 @@ private:
   bool alone_ = false;                       // nothing else waits in the mailbox
   bool flush_due_ = false;                   // comes behind what waits in the mailbox
   bool journal_failed_ = false;    // its last sync did
+  bool folder_gone_ = false;       // and not yet made again
   bool journal_lacks_ = false;     // something in unwritten_ stands in no journal
   nanos sent_at_{0}, last_sent_{0}, alias_at_{0}, led_since_{0};
   bool leaving_ = false;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace actord::agent {
@@ -218,6 +219,24 @@ status journal::roll(uint64_t room) {
   failing_ = false;
   put(pending);
   return {};
+}
+
+bool journal::is_gone() const {
+  if (fd_ < 0 || disk_now() != disk::real) return false;
+  struct stat named{}, open{};
+  if (::stat(path_.c_str(), &named) != 0) return errno == ENOENT || errno == ENOTDIR;
+  return ::fstat(fd_, &open) == 0 && (named.st_ino != open.st_ino || named.st_dev != open.st_dev);
+}
+
+status journal::begin_again() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  closed_.clear();
+  size_ = synced_ = journal_block;
+  synced_number_ = last_number_;
+  failing_ = false;
+  retry_at_ = {};
+  return roll(spare_room);
 }
 
 status journal::ready() {

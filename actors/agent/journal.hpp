@@ -40,6 +40,11 @@ public:
   journal& operator=(journal&&) = delete;
   ~journal();
 
+  // Somebody removed the file that is written, or put another in its place: what goes into it is read by no start.
+  bool is_gone() const;
+  // After that: a file of its own again, whatever the other ones say. What was to be kept is to be appended once more.
+  status begin_again();
+
   // Makes sure that there is a file with room for a few more records. After a failure it is tried again when some time has passed;
   // until then the same error.
   status ready();

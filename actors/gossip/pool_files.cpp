@@ -2,6 +2,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/simulated_disk.hpp"
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace actord::gossip {
@@ -55,7 +56,14 @@ snapshot_file::~snapshot_file() {
 
 status snapshot_file::append(const std::string& text) { return text.empty() ? status() : write_all(fd_, text, path_); }
 
+// With its folder, say: what is appended would be read by no start.
+bool snapshot_file::is_gone() const {
+  struct stat open{};
+  return ::fstat(fd_, &open) == 0 && open.st_nlink == 0;
+}
+
 status snapshot_file::compact() {
+  if (auto s = make_folder_of(path_); !s) return s;
   if (auto s = replace_file(path_, writer_->compacted(), 0644); !s) return s;
   const int fd = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (fd < 0) return file_error("open", path_);
@@ -66,7 +74,7 @@ status snapshot_file::compact() {
 
 // After a failure the whole is written anew: what an interrupted write left is not known.
 void snapshot_file::flush(bool sync) {
-  auto done = disk_now() != disk::real ? status(file_error("write", path_, ENOSPC)) : failing_ || fd_ < 0 || writer_->wants_compaction() ? compact() : append(writer_->take());
+  auto done = disk_now() != disk::real ? status(file_error("write", path_, ENOSPC)) : failing_ || fd_ < 0 || is_gone() || writer_->wants_compaction() ? compact() : append(writer_->take());
   if (done && sync && ::fdatasync(fd_) != 0) done = file_error("sync", path_);
   if (!done && !failing_) log::err(log_name, "cannot write the snapshot of the members: error=\"{}\"", done.err().text);
   failing_ = !done;

@@ -27,6 +27,7 @@ private:
   snapshot_file(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   status append(const std::string& text);
   status compact();
+  bool is_gone() const;
 
   std::string path_;
   int fd_; // -1: could not be opened on a full disk

@@ -86,6 +86,7 @@ struct snapshot_state {
 
   void tick() {
     arm();
+    if (log->is_gone()) return; // a state without its log would be in the way of the next start
     calm.look(now_us(), log->write_times());
     const bool lost = is_lost();
     auto applied = store->applied_index().v, last = store->snapshot_index().v;

@@ -458,6 +458,11 @@ status spawn_local_agent(node& n, event_source& events, const reload_fn& reload)
     if (!started) return started.err();
     return std::unique_ptr<check_runner>(std::move(*started));
   };
+  // A client agent stays who it was. A server without its Raft log is not the one that the others know: its next start makes another id.
+  deps.remake_folder = [&n] {
+    auto s = n.folder->make_again();
+    return s && !n.config.server ? replace_file(n.folder->path() + "/node-id", n.config.node_id) : s;
+  };
   deps.stop_node = [&events] { events.post(node_event::leave); };
   auto agent = spawn_agent(*n.system, n.config, std::move(deps));
   if (!agent) return agent.err();

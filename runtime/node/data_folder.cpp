@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace actord {
@@ -37,6 +38,23 @@ void remove_leftovers(const fs::path& root) {
 
 } // namespace
 
+namespace {
+
+result<int> make_and_lock(const std::string& name) {
+  std::error_code ec;
+  fs::create_directories(name, ec);
+  if (ec) return error{errc::internal, fmt::format("Failed to create data directory {}: {}", name, ec.message())};
+  const auto lock_path = name + "/agent.lock";
+  if (auto there = is_file(lock_path); !there) return there.err();
+  const int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return error{errc::internal, fmt::format("Failed to open {}: {}", lock_path, std::strerror(errno))};
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  ::close(fd);
+  return error{errc::internal, fmt::format("data directory {} is in use by another agent", name)};
+}
+
+} // namespace
+
 result<std::unique_ptr<data_folder>> data_folder::open(const std::string& configured) {
   std::error_code ec;
   fs::path path = configured;
@@ -48,17 +66,20 @@ result<std::unique_ptr<data_folder>> data_folder::open(const std::string& config
   }
   const auto name = path.string();
   const file_wait waits(name);
-  fs::create_directories(path, ec);
-  if (ec) return error{errc::internal, fmt::format("Failed to create data directory {}: {}", path.string(), ec.message())};
-  auto lock_path = (path / "agent.lock").string();
-  if (auto there = is_file(lock_path); !there) return there.err();
-  int fd = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return error{errc::internal, fmt::format("Failed to open {}: {}", lock_path, std::strerror(errno))};
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    ::close(fd);
-    return error{errc::internal, fmt::format("data directory {} is in use by another agent", path.string())};
-  }
-  return std::unique_ptr<data_folder>(new data_folder(path.string(), fd, configured.empty()));
+  const auto fd = make_and_lock(name);
+  if (!fd) return fd.err();
+  return std::unique_ptr<data_folder>(new data_folder(name, *fd, configured.empty()));
+}
+
+// Where the folder itself stayed, so did the lock.
+status data_folder::make_again() {
+  struct stat named{}, ours{};
+  if (::stat((path_ + "/agent.lock").c_str(), &named) == 0 && ::fstat(lock_, &ours) == 0 && named.st_ino == ours.st_ino && named.st_dev == ours.st_dev) return {};
+  const auto fd = make_and_lock(path_);
+  if (!fd) return fd.err();
+  ::close(lock_);
+  lock_ = *fd;
+  return {};
 }
 
 data_folder::~data_folder() {

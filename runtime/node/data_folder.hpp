@@ -12,6 +12,8 @@ public:
   // killed agents left behind are removed here.
   static result<std::unique_ptr<data_folder>> open(const std::string& configured);
   ~data_folder();
+  // After somebody removed it below the running agent: it is made and locked again, empty.
+  status make_again();
   const std::string& path() const { return path_; }
 
 private:

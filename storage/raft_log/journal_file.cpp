@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <new>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace actord {
@@ -57,6 +58,11 @@ result<std::unique_ptr<journal_file>> journal_file::create(const std::string& fo
 }
 
 journal_file::~journal_file() { ::close(fd_); }
+
+bool journal_file::is_gone() const {
+  struct stat s{};
+  return ::fstat(fd_, &s) == 0 && s.st_nlink == 0;
+}
 
 char* journal_file::buffer(size_t bytes) {
   if (bytes > room_) {

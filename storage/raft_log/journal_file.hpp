@@ -23,6 +23,7 @@ public:
   journal_file& operator=(const journal_file&) = delete;
 
   uint64_t bytes() const { return bytes_; }
+  bool is_gone() const; // somebody removed it: no start would read what is written
   // For at least so many bytes, aligned as write() wants it; stays until the next call.
   char* buffer(size_t bytes);
   // The buffer's; on the disk when it returns. `at` and `bytes` are multiples of journal_format::unit_bytes. After an error nobody knows what

@@ -52,6 +52,12 @@ status check_structure(const std::string& path, bool known) {
 
 constexpr size_t reserved_bytes = 128 << 10;
 
+std::optional<std::pair<uint64_t, uint64_t>> identity_of(int fd) {
+  struct stat s{};
+  if (::fstat(fd, &s) != 0) return {};
+  return std::pair<uint64_t, uint64_t>{s.st_dev, s.st_ino};
+}
+
 uint64_t fresh_generation() { // that nothing in a journal has
   std::random_device random;
   return uint64_t{random()} << 32 | (random() | 1);
@@ -213,6 +219,7 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& path, cons
   i->options = o;
   i->env = std::move(*env);
   i->next_generation = fresh_generation();
+  if (auto found = identity_of(i->env->fd())) i->file_id = *found;
   try {
     i->load();
     if (!i->env->full() && !o.read_only) i->reserve();
@@ -236,6 +243,17 @@ void log_store::impl::note(const error& e) const {
   log::err("agent.server.raft", "the Raft log in {} is damaged, nothing is written to it any more: found=\"{}\"", path, e.text);
   if (on_damage) on_damage(e.text);
 }
+
+// Who removes the folder below us does not stop our writes: they would go into files without a name, which are gone with the process.
+status log_store::impl::still_there() const {
+  const auto name = path + "/data.mdb";
+  struct stat s{};
+  const bool there = ::stat(name.c_str(), &s) == 0;
+  if (there ? file_id == std::pair<uint64_t, uint64_t>{s.st_dev, s.st_ino} : errno != ENOENT && errno != ENOTDIR) return {};
+  return error{errc::internal, name + " was removed or replaced while it was in use: what is written now would not be there after a start"};
+}
+
+bool log_store::is_gone() const { return !impl_->still_there(); }
 
 raft_index log_store::first_index() const { return impl_->snapshot().first; }
 raft_index log_store::last_index() const { return impl_->snapshot().last; }

@@ -54,6 +54,9 @@ public:
   static result<std::unique_ptr<log_store>> open(const std::string& path, const log_options& o = {});
   ~log_store(); // in order: the database has everything then
 
+  // Somebody removed the file that is in use, or put another in its place. Every write is refused then: no start would read it.
+  bool is_gone() const;
+
   // LMDB met what cannot be in its file. Called once, on the thread that met it, a reader's or the writer's; from then on nothing is written
   // any more, in the journal neither. To be set before there are threads.
   void on_damage(std::function<void(const std::string& what)> f);

@@ -54,6 +54,7 @@ struct log_store::impl {
   std::string path;
   log_options options;
   std::unique_ptr<lmdb::environment> env;
+  std::pair<uint64_t, uint64_t> file_id; // device and inode of data.mdb
   unsigned entries = 0, meta = 0;
   unsigned members = 0; // copies of the entries of membership_kind, and the newest of those that were cut
   std::atomic<uint64_t> syncs{0}, appended{0};
@@ -85,6 +86,7 @@ struct log_store::impl {
     return now;
   }
   void note(const error& e) const; // of LMDB
+  status still_there() const;      // the file that is written has its name
   // log_store.cpp
   void load();
   void reserve();

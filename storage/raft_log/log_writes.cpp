@@ -312,6 +312,12 @@ error stays_damaged(const std::string& path) { return {errc::corrupt, "the Raft 
 status log_store::write(std::span<const log_batch> batches) {
   auto& i = *impl_;
   if (i.is_damaged) return stays_damaged(i.path);
+  if (auto s = i.still_there(); !s) return s;
+  if (i.journal && i.journal->is_gone()) { // its entries are here as well: the database takes them over
+    log::err("agent.server.raft", "the journal of the log in {} was removed while it was in use, another one is made", i.path);
+    i.trusted = false;
+    i.journal.reset();
+  }
   const auto began = now_us();
   i.writing_since.store(began, std::memory_order_relaxed);
   status s;
@@ -325,6 +331,7 @@ status log_store::write(std::span<const log_batch> batches) {
 
 status log_store::settle() {
   if (impl_->is_damaged) return stays_damaged(impl_->path);
+  if (auto s = impl_->still_there(); !s) return s;
   auto s = impl_->recent.empty() ? status() : impl_->write_through({});
   if (!s) impl_->note(s.err());
   return s;
@@ -339,6 +346,7 @@ bool log_store::is_settled() const { return impl_->recent.empty(); }
 
 status log_store::cut(raft_index upto) {
   if (impl_->is_damaged) return stays_damaged(impl_->path);
+  if (auto s = impl_->still_there(); !s) return s;
   auto s = impl_->cut(upto);
   if (!s) impl_->note(s.err());
   return s;

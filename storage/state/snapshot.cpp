@@ -75,6 +75,7 @@ status state_store::impl::room_for_copy() {
 result<raft_index> state_store::write_snapshot(const copy_turn& turn) {
   std::lock_guard lock(impl_->snapshotting);
   const auto& folder = impl_->options.path;
+  if (auto s = make_folder(folder); !s) return s.err(); // somebody may have removed it
   if (auto s = impl_->room_for_copy(); !s) return s.err();
   auto next = folder + "/snapshot.tmp";
   // Without turns each write is synced by itself: all of it at the end would hold up the log's syncs for as long as the disk takes for it.

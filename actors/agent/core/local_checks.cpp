@@ -29,6 +29,16 @@ error local_state::ttl_update(const std::string& id, std::string_view status, st
   return {};
 }
 
+void local_state::save_all(nanos now, int64_t unix_now) {
+  for (auto& [id, s] : services_)
+    if (s.from == source::api) emit(effect_kind::save_service, id);
+  for (auto& [id, c] : checks_) {
+    if (c.from != source::file) emit(effect_kind::save_check, id);
+    if (c.record->type == "ttl" && c.ttl_deadline > now)
+      emit(effect_kind::save_check_state, id, c.last_ttl_output, unix_now + std::chrono::duration_cast<std::chrono::seconds>(c.ttl_deadline - now).count());
+  }
+}
+
 void local_state::check_ran(const std::string& id, std::string_view status, std::string_view output, nanos now) {
   auto it = checks_.find(id);
   // It may have become another kind of check while it ran.

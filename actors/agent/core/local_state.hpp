@@ -60,6 +60,9 @@ public:
   // Refuses an id that another service's check, or one of the node, has.
   error may_own(const std::string& check_id, const std::string& service) const;
 
+  // All that is kept is to be written anew.
+  void save_all(nanos now, int64_t unix_now);
+
   void discard_output(bool discard) { o_.discard_output = discard; } // of checks, from now on
 
   // ---- running ----

@@ -322,3 +322,45 @@ TEST_CASE("damage below a log that is in use is told once, and nothing is writte
   }
   CHECK(all() == before);
 }
+
+TEST_CASE("a log whose file was removed or replaced below it refuses to write, and goes on to be read") {
+  for (const bool replaced : {false, true}) {
+    CAPTURE(replaced);
+    log_folder f;
+    auto log = log_store::open(f.log());
+    REQUIRE(log.ok());
+    log_batch b;
+    b.append = {entry(1, 1, "before")};
+    REQUIRE((*log)->write({&b, 1}).ok());
+    CHECK_FALSE((*log)->is_gone());
+    fs::remove(f.log() + "/data.mdb");
+    if (replaced) put_bytes(f.log() + "/data.mdb", "another one");
+    b.append = {entry(2, 1, "after")};
+    const auto refused = (*log)->write({&b, 1});
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.err().text.find("was removed or replaced") != std::string::npos);
+    CHECK((*log)->is_gone());
+    CHECK_FALSE((*log)->settle().ok());
+    CHECK_FALSE((*log)->cut(raft_index{1}).ok());
+    CHECK((*log)->last_index() == raft_index{1});
+    CHECK((*log)->entries(raft_index{1}, raft_index{1}, SIZE_MAX)->front().payload == "before");
+  }
+}
+
+TEST_CASE("a journal that was removed below the log is made again, and what it held is in the database") {
+  log_folder f, killed;
+  auto log = log_store::open(f.log());
+  REQUIRE(log.ok());
+  for (uint64_t i = 1; i <= 5; ++i) {
+    log_batch b;
+    b.append = {entry(i, 1, "an entry")};
+    if (i == 4) fs::remove(f.log() + "/journal");
+    REQUIRE((*log)->write({&b, 1}).ok());
+  }
+  CHECK(fs::exists(f.log() + "/journal"));
+  fs::create_directory(killed.log());
+  for (const char* name : {"/data.mdb", "/journal", "/vote"}) put_bytes(killed.log() + name, bytes_of(f.log() + name));
+  auto again = log_store::open(killed.log());
+  REQUIRE(again.ok());
+  CHECK(contents(**again) == contents(**log));
+}
