@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Today's server on the data of each version that tests/versions keeps: it answers what the version did, goes on writing, and does so again after a
-restart. With --versions also on what the version itself writes now, which is built for that.   test_upgrade.py [--versions]"""
+restart. With --versions also on what the version itself writes now, which is built for that, and the version on what today's server wrote: after
+an orderly stop it goes on, after a kill its log says damage, and nothing is lost.   test_upgrade.py [--versions]"""
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 
 from agent import Agent, eventually, main
+from cluster import Cluster
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERSIONS = os.path.join(os.path.dirname(HERE), "versions")
@@ -47,8 +49,12 @@ def kept(version, boot):
         takes_over(agent, wanted, version)
 
 
+def program(version):
+    return subprocess.run([os.path.join(VERSIONS, "get"), version], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
 def written_now(version):
-    binary = subprocess.run([os.path.join(VERSIONS, "get"), version], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    binary = program(version)
     with Agent(binary) as old, Agent() as new:
         old.start()
         fill(old)
@@ -60,6 +66,54 @@ def written_now(version):
         takes_over(new, wanted, version)
 
 
+def taken_back(version, binary):
+    """The version is put back in place of today's server, which has a journal in front of its log."""
+    with Agent() as new, Agent(binary) as old:
+        new.start()
+        fill(new)
+        wanted = answers(new)
+        new.kill(signal.SIGTERM)
+        shutil.copytree(new.data_dir, old.data_dir)
+        old.start()
+        same(old, wanted, f"{version}, on today's data after an orderly stop,")
+        assert old.request("PUT", "/v1/kv/back", b"1")[2].strip() == b"true"
+        old.kill(signal.SIGTERM)
+        shutil.rmtree(new.data_dir)
+        shutil.copytree(old.data_dir, new.data_dir)
+        new.start()
+        assert new.request("GET", "/v1/kv/back?raw")[2] == b"1"
+        for n in range(50):
+            assert new.request("PUT", f"/v1/kv/killed/{n}", b"x")[2].strip() == b"true"
+        new.kill(signal.SIGKILL)
+        shutil.rmtree(old.data_dir)
+        shutil.copytree(new.data_dir, old.data_dir)
+        old.start(wait=False)
+        assert old.process.wait(20) == 1, old.log()
+        assert "damaged" in old.log() and "no other server has them" in old.log(), old.log()
+        shutil.rmtree(new.data_dir)
+        shutil.copytree(old.data_dir, new.data_dir)  # which the version left as it was
+        new.start()
+        assert len(new.json("GET", "/v1/kv/killed?keys")) == 50
+
+
+def taken_back_among_three(version, binary):
+    """One of three, after a kill: it asks the others for everything, and so does today's server when it comes back to what the version wrote, or it goes on."""
+    with Cluster(3) as cluster:
+        cluster.start()
+        today, server = cluster.binary, cluster.followers()[0]
+        written = 0
+        for program in (binary, today, binary):
+            server.kill(signal.SIGKILL)
+            server.binary = program
+            server.start()
+            cluster.wait_writable(30)
+            for _ in range(30):
+                assert cluster.wait_leader().request("PUT", f"/v1/kv/k{written}", b"x", timeout=30)[2].strip() == b"true"
+                written += 1
+            cluster.wait_caught_up(server, 60)
+            eventually("it has all", 30, lambda n=written: len(server.json("GET", "/v1/kv/k?keys&stale")) == n)
+
+
 def run():
     assert versions(), "tests/versions/golden holds no version"
     with open("/proc/sys/kernel/random/boot_id") as f:
@@ -69,6 +123,9 @@ def run():
             kept(version, boot)
         if "--versions" in sys.argv:
             written_now(version)
+            binary = program(version)
+            taken_back(version, binary)
+            taken_back_among_three(version, binary)
     print(f"  {len(versions())} versions")
 
 
