@@ -1,4 +1,4 @@
-// What the agent of a client asks servers: how the catalog stands for a node (reference rpc-8300.md 9.3).
+// What the agent of a client asks servers: how the catalog stands for a node (actors/rpc/wire.md, A client agent's life).
 #include "actors/agent/agent_state.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"

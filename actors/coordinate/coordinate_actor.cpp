@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view subsystem = "agent.coordinate";
 
-// Coordinate.Update's argument (rpc-8300.md 6.1).
+// Coordinate.Update's argument in Consul's RPC.
 struct update_request {
   std::string datacenter, node, segment, token;
   coordinate_vector coord;

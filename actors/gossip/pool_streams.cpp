@@ -1,4 +1,4 @@
-// The actor of a pool, its streams: one message each way (reference gossip-wire.md, section 6).
+// The actor of a pool, its streams: one message each way (wire.md, Streams).
 #include "actors/gossip/pool_state.hpp"
 #include "actors/gossip/stream_broker.hpp"
 #include "actors/members/core/address_text.hpp"

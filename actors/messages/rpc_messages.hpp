@@ -1,4 +1,4 @@
-// One call of Consul's server RPC (reference rpc-8300.md), as the actors of one process hand it around. On a server it is
+// One call of Consul's server RPC (actors/rpc/wire.md), as the actors of one process hand it around. On a server it is
 // carried out here; on a client agent it goes to a server.
 #pragma once
 #include "actors/messages/messages.hpp"

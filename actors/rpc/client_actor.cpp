@@ -20,7 +20,7 @@ constexpr size_t kernel_window = 256 << 10; // bytes given to CAF at a time
 constexpr size_t most_idle = 32;            // streams kept per connection
 constexpr std::string_view made = "rpc error making call: ", got = "rpc error getting client: failed to get conn: ";
 
-// The class of a server's refusal, by the texts that agents look at (section 7).
+// The class of a server's refusal, by the texts that agents look at (wire.md, Errors).
 errc class_of(std::string_view text) {
   auto has = [&](std::string_view part) { return text.find(part) != text.npos; };
   if (has("No cluster leader")) return errc::no_leader;

@@ -1,4 +1,4 @@
-// A client agent's calls to servers: Consul's RPC over connections that it opens (reference rpc-8300.md sections 3 to 7).
+// A client agent's calls to servers: Consul's RPC over connections that it opens (wire.md).
 //
 // Owns: the list of servers (core/route, fed by the LAN pool's news), one yamux connection per server in use, calls without
 // an answer. Talks to: whoever called. Spawned by: boot, as a CAF broker; it never blocks. Dies with boot's exit

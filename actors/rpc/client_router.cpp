@@ -311,7 +311,7 @@ apply_result result_of_reply(const command_call& c, const rpc_answer& a) {
   apply_result out;
   out.failure = a.failure;
   if (a.failure.code != errc::none) return out;
-  if (c.conditional) { // of other operations on a key servers say false (section 6.2)
+  if (c.conditional) { // of other operations on a key servers say false (wire.md, Calls)
     msgpack_reader r(a.body);
     out.value = r.boolean();
   }

@@ -1,6 +1,6 @@
 // msgpack out of a record's description (fields.hpp) and back in, byte for byte what go-msgpack writes: a struct is a map
 // with its names in byte order and every field present; a nil slice, map, pointer or empty byte string is c0.
-// Source of the rules: reference/gossip-wire.md section 1 and snapshot-format.md section 3.
+// The rules: runtime/base/msgpack.md.
 #pragma once
 #include "runtime/base/error.hpp"
 #include "runtime/base/fields.hpp"

@@ -1,4 +1,4 @@
-// Tokens, policies, roles, binding rules and authentication methods: snapshot-format.md 3.10. Hashes are BLAKE2b-256.
+// Tokens, policies, roles, binding rules and authentication methods. Hashes are BLAKE2b-256 (storage/model/format.md).
 #pragma once
 #include "runtime/base/fields.hpp"
 

@@ -1,6 +1,6 @@
 // What is registered with the local agent: the bodies of /v1/agent/service/register and /v1/agent/check/register, the
 // service and check blocks of configuration files, and the JSON of /v1/agent/services. Aliases are the snake_case
-// spellings that Consul accepts (reference/http-api.md section 2, CheckType, CheckDefinition, ServiceDefinition).
+// spellings that Consul accepts (CheckType, CheckDefinition, ServiceDefinition there).
 #pragma once
 #include "storage/model/catalog.hpp"
 

@@ -1,4 +1,4 @@
-// The autopilot configuration: snapshot-format.md 3.7.
+// The autopilot configuration.
 #pragma once
 #include "runtime/base/fields.hpp"
 

@@ -1,5 +1,5 @@
 // The catalog's records: nodes, services, checks, and the shapes in which the API joins them. Field names, order and
-// omitempty are Consul's (reference/http-api.md section 2, snapshot-format.md section 3.2).
+// omitempty are Consul's (storage/model/format.md).
 #pragma once
 #include "runtime/base/fields.hpp"
 

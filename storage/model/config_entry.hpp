@@ -1,5 +1,5 @@
 // Configuration entries, one record per kind, and the envelope in which they stand in the log and in snapshots
-// (snapshot-format.md section 4).
+// (storage/model/format.md).
 #pragma once
 #include "runtime/base/error.hpp"
 #include "storage/model/catalog.hpp"

@@ -1,4 +1,4 @@
-// The mesh's certificate authority: snapshot-format.md 3.9. Certificates and keys are PEM text.
+// The mesh's certificate authority. Certificates and keys are PEM text.
 #pragma once
 #include "runtime/base/fields.hpp"
 

@@ -1,4 +1,4 @@
-// Network coordinates (Vivaldi) of nodes; snapshot-format.md 3.5.
+// Network coordinates (Vivaldi) of nodes.
 #pragma once
 #include "runtime/base/fields.hpp"
 

@@ -1,4 +1,4 @@
-// What another datacenter's mesh gateways are: snapshot-format.md 3.11.
+// What another datacenter's mesh gateways are.
 #pragma once
 #include "storage/model/catalog.hpp"
 

@@ -1,4 +1,4 @@
-// Intentions: who may talk to whom in the mesh; snapshot-format.md 3.8.
+// Intentions: who may talk to whom in the mesh (hashes: storage/model/format.md).
 #pragma once
 #include "runtime/base/fields.hpp"
 

@@ -1,4 +1,4 @@
-// Prepared queries: reference/http-api.md 3.9, snapshot-format.md 3.6.
+// Prepared queries.
 #pragma once
 #include "runtime/base/fields.hpp"
 

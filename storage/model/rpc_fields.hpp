@@ -1,4 +1,4 @@
-// What the requests and answers of Consul's RPC have in common (reference rpc-8300.md section 5). A record with one of these
+// What the requests and answers of Consul's RPC have in common (actors/rpc/wire.md, Calls). A record with one of these
 // writes its fields among its own: Consul flattens them into one map.
 #pragma once
 #include "runtime/base/fields.hpp"

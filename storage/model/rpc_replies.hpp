@@ -1,4 +1,4 @@
-// Answers of Consul's RPC (reference rpc-8300.md section 6). Those that are no record of their own: Status.Leader a text,
+// Answers of Consul's RPC (actors/rpc/wire.md). Those that are no record of their own: Status.Leader a text,
 // Status.Peers and Catalog.ListDatacenters lists of texts, KVS.Apply and Operator.AutopilotSetConfiguration a bool,
 // Operator.AutopilotGetConfiguration an autopilot_config, Session.Apply the id; writes of the catalog and Coordinate.Update nothing.
 #pragma once
@@ -100,7 +100,7 @@ struct meta_reply { // Internal.EventFire
   template <class V, class Self> static void fields(V&& v, Self& s) { reply_meta::fields(v, s.meta); }
 };
 
-// What a server says before it sends or takes a snapshot (section 8).
+// What a server says before it sends or takes a snapshot (actors/rpc/wire.md, Snapshots).
 struct snapshot_reply {
   std::string failure;
   reply_meta meta;

@@ -1,4 +1,4 @@
-// Arguments of Consul's RPC, one record per shape (reference rpc-8300.md section 6). Writes whose record is that of the Raft log
+// Arguments of Consul's RPC, one record per shape (actors/rpc/wire.md). Writes whose record is that of the Raft log
 // are not here: register_request, deregister_request, kv_request, txn_request, autopilot_request.
 #pragma once
 #include "storage/model/coordinate.hpp"

@@ -1,4 +1,4 @@
-// A session and what it depends on (reference/http-api.md 3.7, snapshot-format.md 3.4).
+// A session and what it depends on (storage/model/format.md, storage/state/semantics.md).
 #pragma once
 #include "runtime/base/fields.hpp"
 

@@ -1,4 +1,4 @@
-// Records that only a snapshot has, and the numbers of all of them (snapshot-format.md section 2).
+// Records that only a snapshot has, and the numbers of all of them (storage/model/format.md).
 #pragma once
 #include "runtime/base/fields.hpp"
 

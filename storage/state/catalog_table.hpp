@@ -1,4 +1,4 @@
-// Nodes, services and checks: the semantics of reference/http-api.md 3.3 and 3.4 (Consul's state/catalog.go in effect),
+// Nodes, services and checks: storage/state/semantics.md (Consul's state/catalog.go in effect),
 // each with its indexes, its X-Consul-Index rules and the topics that it changes. Writers raise lmdb::failure; a refusal
 // comes back as a status and may leave half of the work behind: the caller runs them inside an `attempt`.
 #pragma once

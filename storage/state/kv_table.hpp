@@ -1,4 +1,4 @@
-// The key/value table and its tombstones: the semantics of reference/http-api.md 3.5 (Consul's state/kvs.go in effect).
+// The key/value table and its tombstones: storage/state/semantics.md (Consul's state/kvs.go in effect).
 // Writers raise lmdb::failure; a refusal comes back as a status.
 #pragma once
 #include "runtime/base/error.hpp"

@@ -3,7 +3,7 @@
 // time and keeps its transaction slot, so that opening a view costs about a microsecond.
 //
 // Every query takes a query_meta: it raises `index` to the X-Consul-Index of the answer by Consul's rules
-// (reference/http-api.md 1.5) and, when topics is not null, adds what to wait for.
+// (semantics.md) and, when topics is not null, adds what to wait for.
 #pragma once
 #include "runtime/base/error.hpp"
 #include "storage/command/commands.hpp"

@@ -1,4 +1,4 @@
-// A view whose answers come from Consul's servers by RPC (reference/rpc-8300.md), for one request of a client agent. It
+// A view whose answers come from Consul's servers by RPC (actors/rpc/wire.md), for one request of a client agent. It
 // holds the answers that it was given; a call that has none yet is noted as needed and shows nothing. Who answers the
 // request runs it once, makes the calls that were needed, and runs it again, until nothing is needed.
 //
@@ -8,7 +8,7 @@
 
 namespace actord {
 
-// How the calls are made: what a query's options become (section 5, QO).
+// How the calls are made: what a query's options become (actors/rpc/wire.md, Calls).
 struct remote_options {
   std::string datacenter, token;
   bool allow_stale = false, require_consistent = false;

@@ -1,4 +1,4 @@
-// Transactions: reference/http-api.md 3.6. Every operation runs, in order, and sees what those before it did; when one
+// Transactions (semantics.md). Every operation runs, in order, and sees what those before it did; when one
 // fails, all failing ones are listed and the caller takes everything back.
 #pragma once
 #include "storage/command/commands.hpp"

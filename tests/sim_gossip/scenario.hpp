@@ -30,7 +30,7 @@ struct crash_row {
 };
 crash_row measure_crashes(const crash_options& o);
 
-// After how long at most a crash is known to the first, and to all healthy nodes (reference gossip-wire.md, section 8.3):
+// After how long at most a crash is known to the first, and to all healthy nodes (actors/gossip/swim.md):
 // somebody's turn to probe it comes, the probe ends, the suspicion runs its most time, and the news spread. The first
 // and the last part are random; they are exceeded once in a million crashes.
 struct detection_bound {

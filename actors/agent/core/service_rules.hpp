@@ -1,4 +1,4 @@
-// Consul's rules for registrations: what is refused and with which text (reference/http-api.md 3.2), and what records a
+// Consul's rules for registrations: what is refused and with which text (actors/agent/rules.md), and what records a
 // registration turns into. Pure functions.
 #pragma once
 #include "actors/agent/core/types.hpp"

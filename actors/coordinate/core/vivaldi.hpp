@@ -1,5 +1,5 @@
 // Network coordinates: Vivaldi (Dabek, Cox, Kaashoek, Morris 2004) with heights, an adjustment term and a latency filter
-// (Ledlie, Gardner, Seltzer 2007) and gravity, as serf 0.9.4 computes it; reference gossip-wire.md, section 12. A node
+// (Ledlie, Gardner, Seltzer 2007) and gravity, as serf 0.9.4 computes it; actors/coordinate/vivaldi.md. A node
 // moves itself a little each time that it learns a round trip and where the other side thinks it is.
 #pragma once
 #include "actors/coordinate/core/types.hpp"

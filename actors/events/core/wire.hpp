@@ -1,5 +1,5 @@
 // A user event as its bytes are gossiped: a msgpack map in the new specification (str8, bin), names sorted, filters and
-// payload left out when empty (gossip-wire.md 13.4).
+// payload left out when empty (actors/members/serf.md, User events).
 #pragma once
 #include "runtime/base/error.hpp"
 #include "storage/model/user_event.hpp"

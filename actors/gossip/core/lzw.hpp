@@ -6,7 +6,7 @@
 
 namespace actord::gossip {
 
-// Byte for byte what the reference programs write. `opening_clear`: begin with the clear code, as agents that were built with a
+// Byte for byte what real agents write. `opening_clear`: begin with the clear code, as agents that were built with a
 // newer compiler do; every decoder takes both. Linear in the input.
 std::string lzw_compress(std::string_view plain, bool opening_clear = false);
 

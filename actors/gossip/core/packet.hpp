@@ -1,4 +1,4 @@
-// UDP packets of gossip: message -> compound -> compressed if shorter -> CRC -> sealed, and back (gossip-wire.md sections 4, 5).
+// UDP packets of gossip: message -> compound -> compressed if shorter -> CRC -> sealed, and back (actors/gossip/wire.md).
 #pragma once
 #include "actors/gossip/core/keyring.hpp"
 #include "actors/gossip/core/message_size.hpp"

@@ -1,4 +1,4 @@
-// Gossip over TCP: one message each way per connection (gossip-wire.md section 6).
+// Gossip over TCP: one message each way per connection (actors/gossip/wire.md, Streams).
 //   message -> compressed -> 0a, u32 length, sealed
 #pragma once
 #include "actors/gossip/core/keyring.hpp"

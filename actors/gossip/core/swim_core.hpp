@@ -1,5 +1,5 @@
 // Membership and failure detection of one node: SWIM (Das, Gupta, Motivala 2002) with Lifeguard (Dadgar, Phillips,
-// Currey 2017) as memberlist 0.2.2 does it (reference gossip-wire.md, sections 7 to 9). Decides everything, does nothing:
+// Currey 2017) as memberlist 0.2.2 does it (actors/gossip/swim.md). Decides everything, does nothing:
 // facts go in as calls, effects come out by drain(). Owned by one thread.
 //
 // Time is a duration since any start that does not move; each call is told it. The caller calls tick() at next_deadline(),

@@ -1,4 +1,4 @@
-// swim_core, who is in which state: reference gossip-wire.md, section 7.
+// swim_core, who is in which state: actors/gossip/swim.md, Members.
 #include "actors/gossip/core/swim_core.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include <limits>

@@ -1,4 +1,4 @@
-// swim_core, failure detection: reference gossip-wire.md, section 8.
+// swim_core, failure detection: actors/gossip/swim.md, Probes and Suspicion.
 #include "actors/gossip/core/swim_core.hpp"
 
 namespace actord::gossip {

@@ -1,4 +1,4 @@
-// swim_core, dissemination: gossip rounds and the exchange of whole states; reference gossip-wire.md, sections 6.2 and 9.
+// swim_core, dissemination: gossip rounds and the exchange of whole states; actors/gossip/swim.md, Dissemination.
 #include "actors/gossip/core/swim_core.hpp"
 #include <algorithm>
 

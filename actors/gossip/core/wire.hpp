@@ -1,4 +1,4 @@
-// The bytes of single gossip messages (memberlist's, gossip-wire.md sections 1 and 3). Every message begins with its type byte.
+// The bytes of single gossip messages (memberlist's, actors/gossip/wire.md). Every message begins with its type byte.
 // Packets (packet.hpp) and streams (stream.hpp) are made of them.
 #pragma once
 #include "actors/gossip/core/types.hpp"

@@ -1,4 +1,4 @@
-// From what gossip says of the members to what the catalog should say (gossip-wire.md 13.5; Consul's leader.go in effect):
+// From what gossip says of the members to what the catalog should say (actors/members/serf.md; Consul's leader.go in effect):
 // members that are alive are registered with a passing serfHealth, failed ones get a critical one, those that left or were
 // forgotten are deregistered, and so are nodes with a serfHealth that gossip does not know. Knows no clock.
 #pragma once
@@ -17,7 +17,7 @@ struct reconcile_options {
   nanos unknown_for = std::chrono::seconds(30);
 };
 
-// A server by its tags, or nothing (gossip-wire.md 13.2).
+// A server by its tags, or nothing (actors/members/serf.md, Tags).
 struct server_tags {
   int64_t port = 0;
   std::string id, version, raft_version;

@@ -1,4 +1,4 @@
-// What Consul's agents say of themselves in their tags, and who may be a member of a pool by them (gossip-wire.md 13.2 and 13.3).
+// What Consul's agents say of themselves in their tags, and who may be a member of a pool by them (actors/members/serf.md, Tags).
 #pragma once
 #include "actors/members/core/types.hpp"
 

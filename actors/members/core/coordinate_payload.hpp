@@ -1,4 +1,4 @@
-// The network coordinate that an agent puts into the payload of its acks (gossip-wire.md section 12): a version byte and msgpack.
+// The network coordinate that an agent puts into the payload of its acks (actors/members/serf.md): a version byte and msgpack.
 // Bytes only; whether a coordinate makes sense is decided by who uses it.
 #pragma once
 #include "runtime/base/error.hpp"

@@ -17,7 +17,7 @@ class event_core {
 public:
   event_core(event_options o, lamport_clock& clock, outbox& out) : options_(o), clock_(clock), out_(out), ring_(event_slots) {}
 
-  // Tells everybody, ourselves too. Errors are the reference's.
+  // Tells everybody, ourselves too. Errors are serf's.
   status fire(std::string name, std::string payload, bool coalesce);
   bool take(const user_event& e); // true: not heard before; spread the same bytes
   void restore(lamport_time last); // what a snapshot says was seen: that and all before is old

@@ -32,7 +32,7 @@ public:
   void set_address(address self) { options_.self = std::move(self); }
 
   // ---- asking: answers come out as tell_query_answer with the number that this returns, at the end tell_query_done. Ours is
-  // among them when we match. Errors are the reference's.
+  // among them when we match. Errors are serf's.
   result<uint64_t> ask(nanos now, query_request q);
   void cancel(uint64_t number); // nothing more comes out, not even its end
   void take(const query_response& r);
@@ -40,7 +40,7 @@ public:
 
   // ---- being asked; true: not heard before, spread the same bytes
   bool take(nanos now, const query& q);
-  // Once for each tell_query, until its deadline. Errors are the reference's.
+  // Once for each tell_query, until its deadline. Errors are serf's.
   status answer(nanos now, uint64_t handle, std::string_view payload);
   // For tell_key_request. Keys that do not fit are left out, and the message says so.
   status answer_keys(nanos now, uint64_t handle, key_response r);

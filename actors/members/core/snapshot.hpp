@@ -1,4 +1,4 @@
-// The file from which a restarted agent knows whom to join again (gossip-wire.md 11.10): text, a line per change, appended.
+// The file from which a restarted agent knows whom to join again (actors/members/serf.md): text, a line per change, appended.
 // Its bytes only: reading, writing and syncing are the actor's.
 #pragma once
 #include "actors/members/core/pool_core.hpp"

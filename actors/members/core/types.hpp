@@ -1,4 +1,4 @@
-// The members of a pool, and what they tell each other beyond being alive (serf's layer, gossip-wire.md section 11), decoded.
+// The members of a pool, and what they tell each other beyond being alive (serf's layer, actors/members/serf.md), decoded.
 #pragma once
 #include "actors/gossip/core/types.hpp"
 #include "runtime/base/duration.hpp"

@@ -1,4 +1,4 @@
-// Requests and answers on one stream of Consul's RPC (reference rpc-8300.md section 4): two msgpack values each, a header and
+// Requests and answers on one stream of Consul's RPC (actors/rpc/wire.md, Calls): two msgpack values each, a header and
 // a body. Where a value ends is found while it arrives; nothing is decoded before it is whole.
 #pragma once
 #include "runtime/base/error.hpp"

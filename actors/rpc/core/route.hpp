@@ -1,4 +1,4 @@
-// Which server a client agent asks (reference/rpc-8300.md sections 7 and 9): the servers of its datacenter in an order of
+// Which server a client agent asks (actors/rpc/wire.md, Errors and A client agent's life): the servers of its datacenter in an order of
 // its own, the first one until it fails, all shuffled from time to time. Knows no clock: times are handed in.
 #pragma once
 #include "actors/members/core/types.hpp"
@@ -16,7 +16,7 @@ struct server {
   bool operator==(const server&) const = default;
 };
 
-// What a member's tags say (reference/gossip-wire.md 13.2): a server of this datacenter, or none.
+// What a member's tags say (actors/members/serf.md, Tags): a server of this datacenter, or none.
 std::optional<server> server_in(const members::member& m, std::string_view datacenter);
 
 class route {

@@ -1,4 +1,4 @@
-// yamux: many byte streams over one connection (reference rpc-8300.md section 3). Bytes come in by feed(), what they mean goes out
+// yamux: many byte streams over one connection (actors/rpc/wire.md). Bytes come in by feed(), what they mean goes out
 // by take_events(); orders are calls, the bytes that they make go out by drain(). Both ends of a connection are this class.
 //
 // Memory is bounded: a stream's unread bytes by its window, streams and answers to the other side's frames by options. What the

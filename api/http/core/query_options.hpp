@@ -1,4 +1,4 @@
-// What every read accepts: blocking, consistency, tokens, filters (reference/http-api.md 1.3 to 1.6).
+// What every read accepts: blocking, consistency, tokens, filters (api/http/rules.md).
 #pragma once
 #include "api/http/core/request.hpp"
 #include "api/http/core/response.hpp"
