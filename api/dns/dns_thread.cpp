@@ -12,14 +12,14 @@ constexpr int most_rounds = 16; // names that one answer may have resolved by re
 
 namespace {
 std::unique_ptr<thread_directory> directory_of(const dns_source& from) {
-  if (!from.store) return std::make_unique<server_directory>();
+  if (!from.store) return std::make_unique<asked_directory>();
   return std::make_unique<catalog_directory>(*from.store, from.status);
 }
 } // namespace
 
 dns_thread::dns_thread(std::unique_ptr<net::io_loop> loop, dns_source from, std::shared_ptr<const thread_settings> s, uint64_t seed)
     : loop_(std::move(loop)), turns_(*loop_), settings_(std::move(s)), random_(seed), rpc_(from.rpc), directory_(directory_of(from)),
-      servers_(from.store ? nullptr : static_cast<server_directory*>(directory_.get())),
+      servers_(from.store ? nullptr : static_cast<asked_directory*>(directory_.get())),
       asking_(from.store ? 0 : most_remote, random_()), asked_(from.store ? 0 : most_remote),
       responder_(settings_->answers, *directory_, random_), writer_({}), upstream_(*loop_, random_),
       domain_queries_(&telemetry::sample("dns.domain_query", {{"node", settings_->answers.node_name}})),

@@ -1,9 +1,9 @@
 // One thread of the DNS front: a loop, hosted by a CAF actor, that answers questions over UDP sockets of its own
 // (SO_REUSEPORT spreads askers over the threads) and, in the first thread, over TCP.
 #pragma once
+#include "api/dns/asked_directory.hpp"
 #include "api/dns/catalog_directory.hpp"
 #include "api/dns/core/fair_slots.hpp"
-#include "api/dns/server_directory.hpp"
 #include "api/dns/upstream.hpp"
 #include "runtime/net/io_loop.hpp"
 #include "runtime/net/loop_actor.hpp"
@@ -86,7 +86,7 @@ private:
   prng random_;
   rpc_handle rpc_;
   std::unique_ptr<thread_directory> directory_;
-  server_directory* servers_; // the same, on a client agent; else null
+  asked_directory* servers_; // the same, on a client agent; else null
   fair_slots asking_;         // a slot per question that waits for servers
   std::vector<std::shared_ptr<remote_question>> asked_; // by slot
   size_t calls_ = 0;          // to servers, under way

@@ -14,7 +14,7 @@ struct dns_thread::remote_question : std::enable_shared_from_this<remote_questio
   asker who{};
   reply_function reply;
   uint32_t slot = fair_slots::none;
-  remote_view answers{{}};
+  asked_calls calls{{}, true};
   size_t under_way = 0;
   int rounds = 0;
   bool failed = false, unknown_datacenter = false, over = false;
@@ -54,18 +54,15 @@ size_t dns_thread::ask_servers(byte_view packet, asker who, const std::function<
   q->packet.assign(packet.begin(), packet.end());
   q->who = who;
   q->reply = later();
-  remote_options o;
-  o.datacenter = settings_->answers.datacenter;
-  o.allow_stale = servers_->stale();
-  q->answers = remote_view(std::move(o));
+  q->calls = asked_calls(settings_->answers.datacenter, servers_->stale());
   q->begun = std::chrono::steady_clock::now();
   answer_remotely(q);
   return 0;
 }
 
 bool dns_thread::too_old(remote_question& q) const {
-  auto& told = q.answers.decisive();
-  return q.answers.options().allow_stale && told && settings_->max_stale.count() > 0 && told->last_contact > settings_->max_stale;
+  auto& told = q.calls.first();
+  return q.calls.stale() && told && settings_->max_stale.count() > 0 && told->last_contact > settings_->max_stale;
 }
 
 void dns_thread::answer_remotely(const std::shared_ptr<remote_question>& question) {
@@ -79,13 +76,13 @@ void dns_thread::answer_remotely(const std::shared_ptr<remote_question>& questio
     size = refuse(q, question->unknown_datacenter ? rcode::name_error : rcode::server_failure);
     return question->reply({buffer.data(), size});
   }
-  if (too_old(*question)) question->answers.ask_leader();
-  servers_->use(&question->answers);
+  if (too_old(*question)) question->calls.ask_leader();
+  servers_->use(&question->calls);
   const bool enough = question->rounds++ >= most_rounds;
   directory_->stop_resolving(enough);
   const auto how = responder_.respond(q, question->who.udp, static_cast<uint32_t>(::time(nullptr)), writer_);
   directory_->stop_resolving(false);
-  if (!question->answers.complete() && !enough) return make_calls(question);
+  if (!question->calls.complete() && !enough) return make_calls(question);
   if (how != outcome::resolve) end_remotely(*question);
   switch (how) {
   case outcome::answered:
@@ -103,21 +100,21 @@ void dns_thread::make_calls(const std::shared_ptr<remote_question>& q) {
     q->failed = true;
     return answer_remotely(q);
   }
-  auto needed = q->answers.take_needed();
+  auto needed = q->calls.take_needed();
   q->under_way = needed.size();
   calls_ += needed.size();
   for (auto& [number, call] : needed) {
     auto done = [this, q, which = number](rpc_answer& a) {
       --calls_;
       if (a.failure.code == errc::none) {
-        q->answers.answered(which, std::move(a.body));
+        q->calls.answered(which, std::move(a.body));
       } else {
         q->failed = true;
         q->unknown_datacenter = a.failure.text.find("No path to datacenter") != a.failure.text.npos;
       }
       if (--q->under_way == 0) answer_remotely(q);
     };
-    actor_->request(rpc_, caf::infinite, rpc_call{call.method, std::move(call.arguments), nanos(0), true})
+    actor_->request(rpc_, caf::infinite, rpc_call{std::string(call.method), std::move(call.arguments), nanos(0), true})
         .then(done, [done](caf::error&) {
           rpc_answer gone{{errc::internal, "agent is stopping"}, {}};
           done(gone);

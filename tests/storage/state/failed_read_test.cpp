@@ -1,6 +1,5 @@
 // Failed is not empty: a view that could not read says so, whatever it was asked.
 #include "fixture.hpp"
-#include "storage/state/read_view_remote.hpp"
 #include "tests/support/failing_state.hpp"
 #include <functional>
 
@@ -169,22 +168,4 @@ TEST_CASE_FIXTURE(full_state, "applying that meets damage changes nothing of its
   CHECK(store->applied_index() == before);
   CHECK_FALSE(get("k/2"));
   CHECK(store->internals().damaged);
-}
-
-TEST_CASE("an answer of a server that does not decode fails, and is not an empty one") {
-  remote_options o;
-  o.datacenter = "dc1";
-  for (const std::string& bad : {std::string("\xc1"), std::string("\x81\xa5Nodes\x91"), std::string("\x90")}) {
-    remote_view source(o);
-    read_view view(source);
-    query_meta m;
-    CHECK(view.nodes(m).empty());
-    CHECK_FALSE(view.failed());
-    for (auto& [number, call] : source.take_needed()) source.answered(number, bad);
-    CHECK(view.nodes(m).empty());
-    CHECK(view.failed());
-    CHECK(view.failure().text == "rpc error making call: the answer to Catalog.ListNodes does not decode");
-    source.ask_leader();
-    CHECK_FALSE(view.failed());
-  }
 }
