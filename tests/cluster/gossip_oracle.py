@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our servers in pools with the real serf and Consul 1.8.7, plain and encrypted: who sees whom, events both ways, kill -9, leave, force-leave, a
-hanging agent, exchanged keys. Not part of the gate: says so and ends well when the real ones are not there (Debian 11's
-packages, unpacked as consul/usr/bin/consul and serf/usr/bin/serf below the folder that ACTORD_ORACLE names).   gossip_oracle.py"""
+hanging agent, exchanged keys. Not part of the gate: says so and ends well when the real ones are not there
+(tests/support/get_oracle consul serf fetches them, ACTORD_ORACLE names their folder).   gossip_oracle.py"""
 import http.client
 import os
 import random

@@ -1,6 +1,6 @@
 """Pools of which some agents are ours and some the real Consul 1.8.7's, with either as the server, and what is done in both. For the tests
-that compare by hand: not part of the gate, they say so and end well when the real one is not there (Debian 11's package, unpacked as
-consul/usr/bin/consul below the folder that ACTORD_ORACLE names)."""
+that compare by hand: not part of the gate, they say so and end well when the real one is not there
+(tests/support/get_oracle fetches it, ACTORD_ORACLE names its folder)."""
 import os
 import tempfile
 import time
