@@ -1,5 +1,4 @@
 #include "api/consul_rpc/front.hpp"
-#include "actors/messages/write_sample.hpp"
 #include "api/consul_rpc/connection.hpp"
 #include "api/consul_rpc/methods.hpp"
 #include "api/http/core/laborious.hpp"
@@ -19,7 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr size_t read_buffer_bytes = 64 << 10;
-constexpr auto write_patience = 10s; // beyond the wait for a leader, which Raft keeps; then the outcome is unknown
 constexpr nanos default_wait = 300s, longest_wait = 600s; // Consul's, whatever default_query_time says to its HTTP API
 
 } // namespace
@@ -43,7 +41,12 @@ front::front(net::io_loop& loop, front_parts parts)
       self_(net::loop_actor::make(parts_.system, loop, [this](net::loop_actor*) { return handlers(); })),
       env_{parts_.config, self_, parts_.router, parts_.watch, *parts_.status, parts_.autopilot, parts_.cluster},
       local_(std::make_shared<local_desk>()), views_(parts_.store), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
-      currency_(self_, parts_.router), due_(loop, [this](const std::shared_ptr<call>& c) { if (!c->over_) look_again(c); }) {
+      currency_(self_, parts_.router), due_(loop, [this](const std::shared_ptr<call>& c) { if (!c->over_) look_again(c); }),
+      writes_(self_, parts_.router, parts_.config.rpc_hold_timeout, true, [](pending_write& w, const apply_result& r) {
+        if (w.who->over()) return;
+        if (r.failure.code != errc::none) w.who->fail(r.failure.text);
+        else w.then(*w.who, r);
+      }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
 
@@ -51,7 +54,7 @@ front::~front() { shutdown(); }
 
 caf::behavior front::handlers() {
   return {
-      [this](proposals_done& m) { applied(m); },
+      [this](proposals_done& m) { writes_.applied(m); },
       [this](watch_fired& m) { fired(m); },
       [this](reads_allowed& m) {
         currency_.allowed(m);
@@ -140,14 +143,7 @@ void front::sweep() {
   all.reserve(connections_.size());
   for (auto& [raw, c] : connections_) all.push_back(c);
   for (auto& c : all) c->tick(now);
-  std::vector<uint64_t> late;
-  for (auto& [id, w] : writes_)
-    if (w.deadline <= now) late.push_back(id);
-  for (auto id : late) {
-    auto who = std::move(writes_[id].who);
-    writes_.erase(id);
-    who->fail("timed out waiting for the write to be applied");
-  }
+  writes_.expire();
 }
 
 // All answers of the iteration go out together, all writes as one message, and so do the watches that nobody waits for any more.
@@ -156,13 +152,8 @@ void front::end_of_iteration() {
   for (auto& weak : std::exchange(dirty_, {}))
     if (auto c = weak.lock()) c->flush();
   doomed_ = 0;
-  if (!gathered_.empty()) {
-    proposals m;
-    m.batch.swap(gathered_);
-    m.reply_to = self_.address();
-    self_->send(parts_.router, std::move(m));
-    if (!std::exchange(sweeping_, true)) take_turn();
-  }
+  writes_.send();
+  if (!writes_.empty() && !std::exchange(sweeping_, true)) take_turn();
   if (!unwatched_.empty()) {
     watch_remove m;
     m.ids.swap(unwatched_);
@@ -333,25 +324,7 @@ void front::fired(const watch_fired& m) {
 
 // ---- writes ----------------------------------------------------------------------------------------------------
 
-void front::propose(const std::shared_ptr<call>& c, std::string command, applied_fn then) {
-  const auto id = next_++;
-  writes_.emplace(id, pending_write{c, then, loop_.now() + parts_.config.rpc_hold_timeout + write_patience, write_sample(command), std::chrono::steady_clock::now()});
-  gathered_.push_back({id, std::move(command)});
-}
-
-void front::applied(const proposals_done& m) {
-  const auto now = std::chrono::steady_clock::now();
-  for (auto& done : m.outcomes) {
-    auto it = writes_.find(done.id);
-    if (it == writes_.end()) continue; // it had timed out
-    auto w = std::move(it->second);
-    writes_.erase(it);
-    if (w.took) w.took->record(std::chrono::duration<double, std::milli>(now - w.began).count());
-    if (w.who->over()) continue;
-    if (done.result.failure.code != errc::none) w.who->fail(done.result.failure.text);
-    else w.then(*w.who, done.result);
-  }
-}
+void front::propose(const std::shared_ptr<call>& c, std::string command, applied_fn then) { writes_.propose(std::move(command), {c, then}); }
 
 // ---- call ------------------------------------------------------------------------------------------------------
 

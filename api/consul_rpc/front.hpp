@@ -4,6 +4,7 @@
 #include "actors/messages/port_messages.hpp"
 #include "api/consul_rpc/call.hpp"
 #include "api/dispatch/currency.hpp"
+#include "api/dispatch/writes.hpp"
 #include "runtime/base/prng.hpp"
 #include "runtime/net/client_counts.hpp"
 #include "runtime/net/portions.hpp"
@@ -69,9 +70,6 @@ private:
   struct pending_write {
     std::shared_ptr<call> who;
     applied_fn then;
-    net::io_loop::clock::time_point deadline;
-    telemetry::series* took; // ms; of the command's kind, null when it has none
-    std::chrono::steady_clock::time_point began;
   };
   caf::behavior handlers();
   struct glance; // what one look at the state found
@@ -81,7 +79,6 @@ private:
   void looked(const std::shared_ptr<call>& c, uint64_t what, glance found);
   nanos wait_of(const rpc::read_options& o);
   void end_of_iteration();
-  void applied(const proposals_done& m);
   void fired(const watch_fired& m);
   void sweep();
   void take_turn();
@@ -101,8 +98,7 @@ private:
   std::unordered_map<uint64_t, std::shared_ptr<call>> reads_, watches_; // are looked at elsewhere; wait for a change
   dispatch::waiting_reads currency_;
   net::portions<std::shared_ptr<call>> due_; // to be looked at again
-  std::unordered_map<uint64_t, pending_write> writes_;
-  std::vector<proposal> gathered_;
+  dispatch::writes<pending_write> writes_;
   std::vector<uint64_t> unwatched_;
   long_memory long_ones_; // by method and arguments
   uint64_t next_ = 1;

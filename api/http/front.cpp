@@ -1,5 +1,4 @@
 #include "api/http/front.hpp"
-#include "actors/messages/write_sample.hpp"
 #include "api/http/core/logged_url.hpp"
 #include "api/http/core/uri.hpp"
 #include "runtime/base/log.hpp"
@@ -17,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 constexpr size_t read_buffer_bytes = 64 * 1024;
-constexpr auto enqueue_patience = 10s; // beyond the wait for a leader, which Raft keeps; then the outcome is unknown
 constexpr uint64_t other_body_limit = 4 << 20; // what no route bounds otherwise
 
 bool accepts_gzip(std::string_view header) {
@@ -39,6 +37,7 @@ front::front(net::io_loop& loop, front_parts parts)
       env_{parts_.rules->config, parts_.system, loop,  self_,  parts_.router, parts_.watch,
            parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot, parts_.cluster},
       groups_(*this, loop), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
+      writes_(self_, parts_.router, parts_.rules->config.rpc_hold_timeout, parts_.store != nullptr, [this](pending_write& w, const apply_result& r) { written(w, r); }),
       currency_(self_, parts_.router), allowed_(loop, [this](const pending_read& p) { read_allowed(p); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
@@ -47,7 +46,7 @@ front::~front() { shutdown(); }
 
 caf::behavior front::handlers() {
   return {
-      [this](proposals_done& m) { applied(m); },
+      [this](proposals_done& m) { writes_.applied(m); },
       [this](watch_fired& m) { groups_.fired(m); },
       [this](reads_allowed& m) {
         currency_.allowed(m);
@@ -258,25 +257,14 @@ void front::dispatch(connection& c, request& r, response& out) {
 
 void front::propose(connection& c, std::string command, applied_fn then) {
   c.set_busy();
-  uint64_t id = next_write_++;
-  writes_.emplace(id, pending_write{c.weak_from_this(), c.serial(), then, parts_.store ? write_sample(command) : nullptr, std::chrono::steady_clock::now()});
-  write_deadlines_.emplace_back(loop_.now() + parts_.rules->config.rpc_hold_timeout + enqueue_patience, id);
-  gathered_.push_back({id, std::move(command)});
+  writes_.propose(std::move(command), {c.weak_from_this(), c.serial(), then});
 }
 
 // All writes of the iteration leave as one message, and so do the watches that nobody waits for any more.
 void front::end_of_iteration() {
   if (ended_) return;
-  if (!gathered_.empty()) {
-    proposals m;
-    m.batch.swap(gathered_);
-    m.reply_to = self_.address();
-    self_->send(parts_.router, std::move(m));
-    if (!sweeping_) {
-      sweeping_ = true;
-      loop_.call_after(1s, [this] { expire_writes(); });
-    }
-  }
+  writes_.send();
+  if (!writes_.empty() && !std::exchange(sweeping_, true)) loop_.call_after(1s, [this] { expire_writes(); });
   if (!unwatched_.empty()) {
     watch_remove m;
     m.ids.swap(unwatched_);
@@ -285,40 +273,23 @@ void front::end_of_iteration() {
   }
 }
 
-void front::applied(const proposals_done& m) {
-  const auto now = std::chrono::steady_clock::now();
-  for (auto& done : m.outcomes) {
-    auto it = writes_.find(done.id);
-    if (it == writes_.end()) continue; // it had timed out
-    pending_write w = std::move(it->second);
-    writes_.erase(it);
-    if (w.took) w.took->record(std::chrono::duration<double, std::milli>(now - w.began).count());
-    auto c = still_waiting(w.who, w.serial);
-    if (!c) continue;
-    const bool tell_index = c->facts().tell_index && done.result.failure.code == errc::none;
-    if (say_elsewhere(w, done.result, tell_index)) continue;
-    response_.clear();
-    if (done.result.failure.code != errc::none) response_.fail(done.result.failure);
-    else if (w.then) w.then(done.result, response_);
-    else response_.json(done.result.value ? "true" : "false");
-    if (tell_index) response_.header("X-Consul-Index", std::to_string(done.result.index));
-    c->send(response_);
-  }
+void front::written(const pending_write& w, const apply_result& r) {
+  auto c = still_waiting(w.who, w.serial);
+  if (!c) return;
+  const bool tell_index = c->facts().tell_index && r.failure.code == errc::none;
+  if (say_elsewhere(w, r, tell_index)) return;
+  response_.clear();
+  if (r.failure.code != errc::none) response_.fail(r.failure);
+  else if (w.then) w.then(r, response_);
+  else response_.json(r.value ? "true" : "false");
+  if (tell_index) response_.header("X-Consul-Index", std::to_string(r.index));
+  c->send(response_);
 }
 
 void front::expire_writes() {
-  auto now = loop_.now();
-  while (!write_deadlines_.empty() && (write_deadlines_.front().first <= now || !writes_.contains(write_deadlines_.front().second))) {
-    uint64_t id = write_deadlines_.front().second;
-    write_deadlines_.pop_front();
-    if (!writes_.contains(id)) continue;
-    proposals_done late;
-    late.outcomes.emplace_back();
-    late.outcomes.back().id = id;
-    late.outcomes.back().result.failure = {errc::unknown_outcome, "rpc error making call: timed out waiting for the write to be applied"};
-    applied(late);
-  }
-  sweeping_ = !write_deadlines_.empty();
+  if (ended_) return;
+  writes_.expire();
+  sweeping_ = !writes_.empty();
   if (sweeping_) loop_.call_after(1s, [this] { expire_writes(); });
 }
 

@@ -2,6 +2,7 @@
 // writes that wait for Raft. Everything in here runs in the loop's thread.
 #pragma once
 #include "api/dispatch/currency.hpp"
+#include "api/dispatch/writes.hpp"
 #include "api/http/answer_cache.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/connection.hpp"
@@ -114,8 +115,6 @@ private:
     std::weak_ptr<connection> who;
     uint64_t serial;
     applied_fn then;
-    telemetry::series* took; // ms; of the command's kind, null when it has none
-    std::chrono::steady_clock::time_point began;
   };
   struct pending_read { // waited until the state here was known to be current
     std::weak_ptr<connection> who;
@@ -165,7 +164,7 @@ private:
   void make_key(const request& r);
   nanos wait_of(const read_terms& o);
   void end_of_iteration();
-  void applied(const proposals_done& m);
+  void written(const pending_write& w, const apply_result& r);
   void expire_writes();
 
   net::io_loop& loop_;
@@ -189,9 +188,7 @@ private:
   parse_progress progress_;
   response response_;
   net::io_loop::clock::time_point date_until_{};
-  std::unordered_map<uint64_t, pending_write> writes_;
-  std::deque<std::pair<net::io_loop::clock::time_point, uint64_t>> write_deadlines_;
-  std::vector<proposal> gathered_;
+  dispatch::writes<pending_write> writes_;
   std::vector<uint64_t> unwatched_;
   dispatch::waiting_reads currency_;
   net::portions<pending_read> allowed_;
@@ -205,7 +202,6 @@ private:
   std::deque<form_waiter> formed_;
   // Blocking queries under way to the servers, by method and arguments: equal ones share one call.
   text_map<std::vector<std::shared_ptr<remote_read>>> shared_calls_;
-  uint64_t next_write_ = 1;
   size_t held_ = 0, looked_at_ = 0; // what connections make us hold, at most, and what it was when that was last found to be less
   bool sweeping_ = false, ended_ = false, bounding_ = false;
 };
