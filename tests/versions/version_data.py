@@ -2,7 +2,11 @@
 import json
 import os
 import re
+import sys
 import tarfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cluster"))
+from agent import eventually  # noqa: E402
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
 KEYS = {"plain": b"value", "empty": b"", "binary": bytes(range(256)), "deep/er/key": b"x" * 2000, "ünïcode": "ü".encode()}
@@ -19,6 +23,7 @@ def fill(agent):
     for n in range(20):
         agent.request("PUT", f"/v1/kv/gone/{n}", b"x")
     agent.request("DELETE", "/v1/kv/gone/?recurse")
+    eventually("the node is in the catalog", 20, lambda: agent.json("GET", "/v1/catalog/nodes"))
     session = agent.json("PUT", "/v1/session/create", {"Name": "holder", "LockDelay": "0s", "Behavior": "delete"})["ID"]
     assert agent.request("PUT", f"/v1/kv/held?acquire={session}", b"mine")[2].strip() == b"true"
     agent.json("PUT", "/v1/agent/service/register", {"Name": "own", "Port": 80, "Tags": ["a", "b"], "Meta": {"k": "v"}, "Weights": {"Passing": 2, "Warning": 1}})
