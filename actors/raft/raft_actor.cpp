@@ -151,9 +151,8 @@ result<raft_handle> spawn_raft_actor(caf::actor_system& system, log_store& log, 
     stored.memberships.emplace_back(record.index, std::move(*members));
   }
   auto disk = std::make_unique<disk_reader>(log);
-  auto core = raft::raft_core::open(setup.options, stored, *disk, prng(setup.seed));
+  auto core = raft::raft_core::open(setup.options, stored, *disk, prng(setup.seed), setup.recovery_mark.empty() ? 0 : setup.seed | 1);
   if (!core) return core.err();
-  if (!setup.recovery_mark.empty()) (*core)->recover(setup.seed | 1);
   auto raft = system.spawn(raft_behavior, std::make_shared<raft_parts>(raft_parts{&log, &state, std::move(disk), std::move(*core), std::move(setup), std::move(status)}));
   return caf::actor_cast<raft_handle>(std::move(raft));
 }

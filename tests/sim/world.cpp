@@ -174,10 +174,10 @@ void world::start(uint32_t n) {
   raft::options o = core_options_;
   o.self = s.name;
   if (bootstrapped_ && initial_.is_voter(s.name)) o.members = initial_;
-  auto core = raft::raft_core::open(o, stored, s.store, prng(random_()));
+  prng of_core(random_());
+  auto core = raft::raft_core::open(o, stored, s.store, of_core, s.forgot ? random_() | 1 : 0);
   if (!core) return checks_.fail(s.name + " does not start: " + core.err().text);
   s.core = std::move(*core);
-  if (s.forgot) s.core->recover(random_() | 1);
   schedule(random_.between(1, s.tick_units), at(event_kind::tick, n));
   schedule_bootstrap(n);
   perform_effects(n);

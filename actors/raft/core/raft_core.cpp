@@ -13,7 +13,7 @@ raft_core::raft_core(options o, const stored_state& stored, log_reader& reader, 
 }
 
 result<std::unique_ptr<raft_core>> raft_core::open(options o, const stored_state& stored, log_reader& reader,
-                                                   prng random) {
+                                                   prng random, uint64_t recovering) {
   if (stored.applied < stored.compacted.index || stored.applied > stored.last)
     return error(errc::corrupt, "raft: applied index " + std::to_string(stored.applied.v) + " is outside of the log [" +
                                     std::to_string(stored.compacted.index.v) + ", " + std::to_string(stored.last.v) +
@@ -24,6 +24,7 @@ result<std::unique_ptr<raft_core>> raft_core::open(options o, const stored_state
   if (auto s = core->log_.load(); !s) return s.err();
   if (core->log_.last_term() > core->hard_.term)
     return error(errc::corrupt, "raft: the log's last term is beyond the stored term");
+  if (recovering != 0) core->recovery_.begin(recovering);
   if (core->alone()) core->campaign();
   return core;
 }

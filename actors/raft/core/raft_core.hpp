@@ -25,12 +25,12 @@ class raft_core {
 public:
   // Starts as a follower with what the disk holds. `reader` outlives the core. `stored` that contradicts itself
   // (applied beyond the log's end) is an error. A cluster of one campaigns at once: drain right after.
+  // recovering: 0, or a number drawn for this start: the log lacks what this server may have acknowledged (recovery.hpp). The point before the log's
+  // first entry may then be the state machine's index, with term 0 when that is unknown. Who recovers is no cluster of one, whatever an old
+  // configuration says.
   static result<std::unique_ptr<raft_core>> open(options o, const stored_state& stored, log_reader& reader,
-                                                 prng random);
+                                                 prng random, uint64_t recovering = 0);
 
-  // Right after open(): the log lacks what this server may have acknowledged (recovery.hpp). `number` is not 0 and was drawn for
-  // this start. The point before the log's first entry may be the state machine's index, with term 0 when that is unknown.
-  void recover(uint64_t number) { recovery_.begin(number); }
   bool is_recovering() const { return recovery_.active(); } // false once it is whole
 
   // ---- facts ---------------------------------------------------------------------------------------------------

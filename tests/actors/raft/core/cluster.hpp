@@ -35,14 +35,14 @@ public:
   test_node& operator[](const server_id& id) { return nodes_[id]; }
   raft_core& core(const server_id& id) { return *nodes_[id].core; }
 
-  void start(const server_id& id) {
+  void start(const server_id& id, uint64_t recovering = 0) {
     auto& n = nodes_[id];
     options o = options_;
     o.self = id;
     if (n.joiner) o.members = {};
     auto stored = n.disk.stored();
     stored.applied = n.applied;
-    auto core = raft_core::open(o, stored, n.disk, prng(static_cast<uint64_t>(id.back())));
+    auto core = raft_core::open(o, stored, n.disk, prng(static_cast<uint64_t>(id.back())), recovering);
     if (!core) throw std::runtime_error(core.err().text);
     n.core = std::move(*core);
     collect(id);

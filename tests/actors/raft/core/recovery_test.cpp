@@ -22,10 +22,7 @@ struct forgetful {
     c["s3"].applied = had;
     c["s3"].disk.lose_log(had, "state");
   }
-  void back() {
-    c.start("s3");
-    c.core("s3").recover(77);
-  }
+  void back() { c.start("s3", 77); }
   void beat(int times = 3) {
     for (; times > 0; --times) {
       c.tick("s1");
@@ -78,6 +75,30 @@ TEST_CASE("a server that forgot its log grants no vote and does not campaign") {
   f.c.step("s3", make_message(message_kind::heartbeat, "s1", 9));
   f.c.step("s3", make_message(message_kind::timeout_now, "s1", 9));
   CHECK(f.c.core("s3").role() == role::follower);
+}
+
+TEST_CASE("a server that forgot its log leads no cluster of one, which an old configuration may speak of") {
+  struct none final : log_reader {
+    result<raft_term> term(raft_index) override { return error(errc::not_found, "no entries"); }
+    result<std::vector<entry>> entries(raft_index, raft_index, size_t) override { return error(errc::not_found, "no entries"); }
+  } reader;
+  stored_state stored;
+  stored.hard.term = raft_term{6};
+  stored.compacted = {raft_index{181}, raft_term{4}};
+  stored.last = stored.applied = raft_index{181};
+  membership alone; // of the snapshot's place; the others joined later
+  alone.voters = {"s1"};
+  stored.memberships.emplace_back(raft_index{1}, alone);
+  options o;
+  o.self = "s1";
+  for (const uint64_t recovering : {uint64_t{0}, uint64_t{77}}) {
+    CAPTURE(recovering);
+    auto core = std::move(*raft_core::open(o, stored, reader, prng(1), recovering));
+    for (int i = 0; i < 100; ++i) core->tick();
+    (void)core->drain();
+    CHECK((core->role() == role::follower) == (recovering != 0));
+    CHECK((core->term() == raft_term{6}) == (recovering != 0));
+  }
 }
 
 TEST_CASE("a message of before the restart does not end the recovery") {
