@@ -81,16 +81,6 @@ status leave_to_others(const std::string& data_dir, const std::string& what, raf
   return mark_recovering(data_dir, what);
 }
 
-// An operator's word is for the damage at hand, not for one that comes years later.
-void withdraw_consent(const std::string& folder) {
-  const auto path = folder + "/discard-damaged-log";
-  if (::unlink(path.c_str()) == 0) {
-    if (auto s = sync_folder(folder); !s) log::err(subsystem, "{}: error=\"{}\"", path + " may come back after a crash; look and remove it", s.err().text);
-  } else if (errno != ENOENT) {
-    log::err(subsystem, "{} cannot be removed, remove it: error=\"{}\"", path, std::strerror(errno));
-  }
-}
-
 void tell_loss(bool alone, raft_index applied, const log_remains& remains, const std::string& aside) {
   if (alone) {
     log::err(subsystem, "the damaged log was replaced by what the state and the log still hold: applied={} last={} kept=\"{}\"", applied.v,
@@ -102,6 +92,15 @@ void tell_loss(bool alone, raft_index applied, const log_remains& remains, const
 }
 
 } // namespace
+
+void withdraw_consent(const std::string& data_dir) {
+  const auto folder = data_dir + "/raft", path = folder + "/discard-damaged-log";
+  if (::unlink(path.c_str()) == 0) {
+    if (auto s = sync_folder(folder); !s) log::err(subsystem, "{}: error=\"{}\"", path + " may come back after a crash; look and remove it", s.err().text);
+  } else if (errno != ENOENT) {
+    log::err(subsystem, "{} cannot be removed, remove it: error=\"{}\"", path, std::strerror(errno));
+  }
+}
 
 std::string log_fault_mark(const std::string& data_dir) { return data_dir + "/raft/fault"; }
 
@@ -120,23 +119,17 @@ status mark_recovering(const std::string& data_dir, const std::string& why) {
                                                    "this file is removed then.\n" + why + "\n");
 }
 
-result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o) {
+namespace {
+
+// `end`: every entry up to there can be read, and is what was written.
+result<std::unique_ptr<log_store>> replace(const node_config& config, const std::string& data_dir, const std::string& what, std::optional<raft_index> end, const log_options& o) {
   const auto folder = data_dir + "/raft";
-  const auto fault = read_file(log_fault_mark(data_dir), most_mark_bytes);
-  if (!fault) return fault.err();
-  result<std::unique_ptr<log_store>> log = error();
-  if (!*fault) {
-    log = log_store::open(folder, o);
-    if (log) withdraw_consent(folder);
-    if (log || log.err().code != errc::corrupt) return log;
-  }
-  const auto what = *fault ? fmt::format("the Raft log in {} is damaged: the last process met this inside of it: {}", folder, (*fault)->substr(0, (*fault)->find('\n'))) : log.err().text;
   log::err(subsystem, "{}", what);
-  const auto end = *fault ? end_of_whole(folder, o) : std::nullopt;
   auto applied = applied_by_state(config, data_dir);
   if (!applied) return error{applied.err().code, what + "; " + applied.err().text};
   auto remains = read_remains(folder, *applied);
   if (!remains) return remains.err();
+  if (remains->last && *remains->last < *applied) remains->last.reset(); // an older file, which does not know what came then
   const bool whole = end && remains->hard && std::max(*applied, remains->entries.empty() ? *applied : remains->entries.back().index) >= *end;
   const bool alone = is_alone(config, data_dir, remains->members);
   status s;
@@ -144,11 +137,32 @@ result<std::unique_ptr<log_store>> open_log(const node_config& config, const std
   if (!s) return s.err();
   auto aside = begin_anew(folder, *applied, *remains);
   if (!aside) return error{aside.err().code, what + "; no new log could be begun: " + aside.err().text};
-  withdraw_consent(folder);
+  withdraw_consent(data_dir);
   if (s = forget_fault(data_dir); !s) return s.err();
   if (whole) log::err(subsystem, "all that the damaged log held was written into a new one: applied={} last={} kept=\"{}\"", applied->v, end->v, *aside);
   else tell_loss(alone, *applied, *remains, *aside);
   return log_store::open(folder, o);
+}
+
+} // namespace
+
+result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o) {
+  const auto folder = data_dir + "/raft";
+  const auto fault = read_file(log_fault_mark(data_dir), most_mark_bytes);
+  if (!fault) return fault.err();
+  if (*fault) {
+    const auto met = (*fault)->substr(0, (*fault)->find('\n'));
+    return replace(config, data_dir, fmt::format("the Raft log in {} is damaged: the last process met this inside of it: {}", folder, met), end_of_whole(folder, o), o);
+  }
+  auto log = log_store::open(folder, o);
+  if (!log && log.err().code == errc::corrupt) return replace(config, data_dir, log.err().text, std::nullopt, o);
+  return log;
+}
+
+result<std::unique_ptr<log_store>> replace_short_log(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store> log, raft_index applied, const log_options& o) {
+  const auto what = fmt::format("the Raft log in {} is damaged, or an older one in its place: it ends with entry {}, and the state holds all up to entry {}", data_dir + "/raft", log->last_index().v, applied.v);
+  log.reset();
+  return replace(config, data_dir, what, std::nullopt, o);
 }
 
 } // namespace actord

@@ -12,6 +12,10 @@ namespace actord {
 
 // The log in `data_dir`/raft, made anew where it is damaged and that is safe, and where the last process met a fault inside of it.
 result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o = {});
+// One that opens, and ends before what the state has applied: a file of before in its place, say. Made anew where that is safe.
+result<std::unique_ptr<log_store>> replace_short_log(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store> log, raft_index applied, const log_options& o = {});
+// An operator's word (raft/discard-damaged-log) is for the damage at hand, not for one that comes years later: once log and state fit it goes.
+void withdraw_consent(const std::string& data_dir);
 // The file by which a process that met such a fault tells the next one, and how it does while it can.
 std::string log_fault_mark(const std::string& data_dir);
 void note_log_fault(const std::string& data_dir, const std::string& what);

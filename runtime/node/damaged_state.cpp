@@ -58,6 +58,15 @@ bool is_alone(const node_config& config, const std::string& data_dir, const std:
 
 result<std::unique_ptr<state_store>> open_state(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store>& log, const log_options& o) {
   auto state = state_store::open(options_of(config, data_dir, *log, o.full));
+  if (state && (*state)->applied_index() > log->last_index()) {
+    const auto applied = (*state)->applied_index();
+    (*state).reset();
+    auto longer = replace_short_log(config, data_dir, std::move(log), applied, o);
+    if (!longer) return longer.err();
+    log = std::move(*longer);
+    state = state_store::open(options_of(config, data_dir, *log, o.full));
+  }
+  if (state) withdraw_consent(data_dir);
   if (state || state.err().code != errc::corrupt) return state;
   // Whoever does not know its term has no place to come back to.
   if (log->hard_state().first.v == 0 || is_alone(config, data_dir, log->memberships())) return state;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The Raft log of one of three servers is damaged while it is down, in several ways: it starts, says so, votes for nobody until it has
 everything again, and no acknowledged write is missing. The same on a server that is alone, where nobody else has what was lost, and while they
-run.
+run; and files of before in the place of its own.
 test_damaged_log.py [--seed N]"""
 import argparse
 import glob
@@ -187,6 +187,43 @@ def damaged_below_servers(cluster, rng):
         step(f"{way.__name__} below {server.name} while it runs: it was caught up, {len(written)} keys everywhere")
 
 
+def older_files(cluster):
+    """A file of before in the place of one of them: each is whole, and the log is not what the state was made of."""
+    written = {}
+    cluster.start()
+    put(cluster, written, 50)
+    for name in ("data.mdb", "journal"):
+        for _ in range(10):
+            server = older_file(cluster, written, name)
+            if re.search(r"the Raft log in .* is damaged", this_start(server)):
+                break
+        else:  # the database takes over what a journal holds every two seconds: then it is not needed
+            raise AssertionError(f"ten kills, and each time an older {name} did not matter")
+        step(f"an older {name}: {server.name} was caught up")
+
+
+def older_file(cluster, written, name):
+    server = cluster.followers()[0]
+    path = os.path.join(server.data_dir, "raft", name)
+    cluster.wait_caught_up(server, 30)
+    server.kill()
+    with open(path, "rb") as f:
+        before = f.read()
+    server.start()
+    cluster.wait_caught_up(server, 30)
+    put(cluster, written, 30)
+    cluster.wait_caught_up(server, 30)
+    server.kill()
+    with open(path, "wb") as f:
+        f.write(before)
+    server.start()
+    eventually("its log is whole", 30, lambda: not os.path.exists(os.path.join(server.data_dir, "raft", "recovering")))
+    put(cluster, written, 10)
+    cluster.wait_caught_up(server, 30)
+    holds(server, written)
+    return server
+
+
 def faulted_inside(cluster):
     """A server's last process met a fault inside of a log whose entries can all be read: they are in a new file, and it counts as before."""
     written = {}
@@ -251,6 +288,23 @@ def damaged_alone(binary, rng):
         assert len(agent.json("GET", "/v1/kv/e?keys")) == 20
         step("alone, after a fault inside of a log that is whole: all is there, its journal's entries too")
 
+        agent.kill()
+        with open(file, "rb") as f:
+            before = f.read()
+        agent.start()
+        assert agent.request("PUT", "/v1/kv/older", body="x")[2].strip() == b"true"
+        agent.kill()
+        with open(file, "wb") as f:
+            f.write(before)
+        agent.start(wait=False)
+        assert agent.process.wait(20) == 1, agent.log()
+        assert re.search("is damaged.*no other server has them", agent.log(), re.DOTALL), agent.log()
+        open(os.path.join(raft, "discard-damaged-log"), "w").close()
+        agent.start()
+        assert agent.request("GET", "/v1/kv/older?raw")[2] == b"x", "the state holds it"
+        assert not os.path.exists(os.path.join(raft, "discard-damaged-log"))
+        step("alone, with an older file: it does not start, and told to goes on with what its state holds")
+
         assert agent.request("PUT", "/v1/kv/c", body="x")[2].strip() == b"true"
         assert agent.request("PUT", "/v1/kv/d", body="x")[2].strip() == b"true"
         agent.kill()
@@ -273,7 +327,7 @@ def test(args):
             damaged_among_three(cluster, rng)
         except (AssertionError, OSError) as e:
             raise AssertionError(f"{type(e).__name__}: {e}\n{cluster.logs(3000)}") from e
-    for part in (lambda c: damaged_below_servers(c, rng), faulted_inside):
+    for part in (lambda c: damaged_below_servers(c, rng), faulted_inside, older_files):
         with Cluster(3, args.binary) as cluster:
             part(cluster)
     damaged_alone(args.binary, rng)
