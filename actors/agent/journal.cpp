@@ -225,13 +225,16 @@ bool journal::is_gone() const {
   if (fd_ < 0 || disk_now() != disk::real) return false;
   struct stat named{}, open{};
   if (::stat(path_.c_str(), &named) != 0) return errno == ENOENT || errno == ENOTDIR;
-  return ::fstat(fd_, &open) == 0 && (named.st_ino != open.st_ino || named.st_dev != open.st_dev);
+  return ::fstat(fd_, &open) == 0 && (named.st_ino != open.st_ino || named.st_dev != open.st_dev || static_cast<uint64_t>(open.st_size) < capacity_);
 }
 
 status journal::begin_again() {
-  if (fd_ >= 0) ::close(fd_);
+  std::erase_if(closed_, [](auto& f) { return ::access(f.path.c_str(), F_OK) != 0; });
+  if (fd_ >= 0) {
+    ::close(fd_);
+    if (::access(path_.c_str(), F_OK) == 0) closed_.push_back({path_, last_number_, true});
+  }
   fd_ = -1;
-  closed_.clear();
   size_ = synced_ = journal_block;
   synced_number_ = last_number_;
   failing_ = false;

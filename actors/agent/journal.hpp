@@ -40,7 +40,7 @@ public:
   journal& operator=(journal&&) = delete;
   ~journal();
 
-  // Somebody removed the file that is written, or put another in its place: what goes into it is read by no start.
+  // Somebody removed the file that is written, cut it, or put another in its place: what goes into it is read by no start.
   bool is_gone() const;
   // After that: a file of its own again, whatever the other ones say. What was to be kept is to be appended once more.
   status begin_again();

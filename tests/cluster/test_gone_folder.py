@@ -62,6 +62,22 @@ def test_renamed(client):
     all_there(client, sorted(FIVE + ["after", "behind"]), before)
 
 
+def test_journal(client):
+    """The file alone: cut, replaced by another, removed. What it held is in the next one; the one that was cut is kept aside."""
+    filled(client)
+    before, names = node_id(client), list(FIVE)
+    for what, harm in (("cut", lambda path: os.truncate(path, 100)), ("replaced", lambda path: (os.unlink(path), open(path, "wb").close())), ("removed", os.unlink)):
+        path, = [p for p in glob.glob(f"{client.data_dir}/agent-journal.v2.*")]
+        harm(path)
+        if what == "replaced" and os.geteuid() == 0:
+            shutil.chown(path, 65534, 65534)
+        assert client.register(what) == 200, client.log()
+        names = sorted(names + [what])
+        all_there(client, names, before)
+        eventually("one file is left", 20, lambda: len(glob.glob(f"{client.data_dir}/agent-journal.v2.*")) == 1)
+    assert glob.glob(f"{client.data_dir}/agent-journal.damaged-*")
+
+
 def test_refused(client):
     filled(client)
     before = node_id(client)
@@ -174,7 +190,7 @@ def test_one_server(binary):
 
 
 def test(options):
-    for one in (test_removed, test_renamed, test_refused):
+    for one in (test_removed, test_renamed, test_journal, test_refused):
         if options.only not in one.__name__:
             continue
         began = time.monotonic()
