@@ -20,7 +20,8 @@
 namespace actord {
 namespace {
 
-constexpr uint64_t first_rate = 32 << 20; // bytes per second
+constexpr uint64_t first_rate = 16 << 20, highest_rate = 64 << 20; // bytes per second; nobody waits for more
+constexpr int64_t idle_us = 1'000'000; // of a log without writes: nobody is disturbed
 constexpr int64_t longest_wait_us = 20'000; // until a copy looks at the log's writes again
 constexpr nanos least_back_off = std::chrono::seconds(5), most_back_off = std::chrono::minutes(5);
 
@@ -72,10 +73,15 @@ struct snapshot_state {
   // snapshot_pace, so that it ends; as fast as it can while nobody writes.
   copy_turn turns() const {
     if (!paced) return {};
-    return [log = log, pace = snapshot_pace({.first = first_rate}, now_us(), calm.p99(), log->write_times())](uint64_t there, uint64_t next) mutable {
+    const auto begin = now_us();
+    const auto before = log->write_times();
+    return [log = log, pace = snapshot_pace({.first = first_rate, .highest = highest_rate}, begin, calm.p99(), before), writes = before.total(), wrote = begin](uint64_t there, uint64_t next) mutable {
       for (;;) {
         const auto t = now_us(), since = log->writes_since();
-        pace.look(t, log->write_times(), since == 0 ? 0 : t - since, there);
+        const auto times = log->write_times();
+        if (since != 0 || std::exchange(writes, times.total()) != times.total()) wrote = t;
+        if (t - wrote > idle_us) return;
+        pace.look(t, times, since == 0 ? 0 : t - since, there);
         if (pace.take(t, next)) return;
         std::this_thread::sleep_for(std::chrono::microseconds(std::min<int64_t>(pace.wait_us(next), longest_wait_us)));
       }
