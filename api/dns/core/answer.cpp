@@ -70,6 +70,7 @@ void responder::reset(const query& q, uint32_t now) {
   answer_.clear();
   authority_.clear();
   additional_.clear();
+  additional_of_.clear();
   held_.clear();
   texts_.clear();
   soa_in_answer_ = soa_in_authority_ = unresolved_ = false;

@@ -103,6 +103,7 @@ private:
   void write_record(const record& r, writer::section s, writer& out);
   void write_soa(writer::section s, writer& out);
   void write_additional(size_t answers, bool trimmed, writer& out);
+  void match_additional();
   void trim_and_write(const query& q, bool udp, writer& out);
   size_t most_that_fit(const query& q, size_t from, size_t limit, bool compress, writer& out);
 
@@ -114,6 +115,8 @@ private:
   // The answer under construction; kept to keep their memory.
   wanted wanted_;
   records answer_, authority_, additional_;
+  static constexpr uint32_t none = ~uint32_t{0};
+  std::vector<uint32_t> additional_of_; // for a trimmed message: by answer, which additional record comes with it; empty: not yet known
   std::vector<std::shared_ptr<const void>> held_;
   std::deque<std::string> texts_;
   const query* question_ = nullptr;

@@ -3,6 +3,7 @@
 #include "runtime/base/text_hash.hpp"
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace actord::dns {
 namespace {
@@ -46,14 +47,20 @@ void responder::write_additional(size_t answers, bool trimmed, writer& out) {
     for (auto& r : additional_) write_record(r, writer::section::additional, out);
     return;
   }
-  text_map<const record*> first;
-  for (auto& r : additional_) first.try_emplace(std::string(r.owner_prefix) += r.owner_suffix, &r);
-  for (size_t i = 0; i < answers; ++i) {
+  if (additional_of_.empty()) match_additional();
+  for (size_t i = 0; i < answers; ++i)
+    if (additional_of_[i] != none) write_record(additional_[additional_of_[i]], writer::section::additional, out);
+}
+
+// Each record belongs to the first answer of its name, so that it is there once in any message.
+void responder::match_additional() {
+  text_map<uint32_t> first;
+  for (uint32_t i = 0; i < additional_.size(); ++i) first.try_emplace(std::string(additional_[i].owner_prefix) += additional_[i].owner_suffix, i);
+  additional_of_.assign(answer_.size(), none);
+  for (size_t i = 0; i < answer_.size(); ++i) {
     if (answer_[i].type != type::srv) continue;
-    auto it = first.find(std::string(answer_[i].target_prefix) += answer_[i].target_suffix);
-    if (it == first.end() || !it->second) continue;
-    write_record(*it->second, writer::section::additional, out);
-    it->second = nullptr; // once per message
+    const auto it = first.find(std::string(answer_[i].target_prefix) += answer_[i].target_suffix);
+    if (it != first.end()) additional_of_[i] = std::exchange(it->second, none);
   }
 }
 

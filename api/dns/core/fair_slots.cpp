@@ -23,6 +23,7 @@ uint32_t fair_slots::take(uint64_t source) {
   (l.last == none ? l.first : slots_[l.last].behind) = taken;
   l.last = taken;
   if (l.length++ == 0) waiting_[which / 64] |= uint64_t{1} << which % 64;
+  if (l.length > lines_[longest_].length) longest_ = which;
   return taken;
 }
 
@@ -32,6 +33,8 @@ void fair_slots::release(uint32_t given) {
   (s.before == none ? l.first : slots_[s.before].behind) = s.behind;
   (s.behind == none ? l.last : slots_[s.behind].before) = s.before;
   if (--l.length == 0) waiting_[s.line / 64] &= ~(uint64_t{1} << s.line % 64);
+  if (s.line == longest_)
+    longest_ = static_cast<size_t>(std::max_element(lines_.begin(), lines_.end(), [](const line& a, const line& b) { return a.length < b.length; }) - lines_.begin());
   s = {none, free_, 0};
   free_ = given;
   --taken_;
@@ -46,11 +49,5 @@ uint32_t fair_slots::next() {
   turn_ = (which + 1) % line_count;
   return lines_[which].first;
 }
-
-const fair_slots::line& fair_slots::longest() const {
-  return *std::max_element(lines_.begin(), lines_.end(), [](const line& a, const line& b) { return a.length < b.length; });
-}
-
-uint32_t fair_slots::first_of_longest() const { return longest().first; }
 
 } // namespace actord::dns

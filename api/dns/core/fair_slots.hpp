@@ -20,8 +20,8 @@ public:
   void release(uint32_t slot);
   // The first of the line whose turn it is, none when nothing waits; whoever serves it releases it.
   uint32_t next();
-  uint32_t first_of_longest() const; // the first of the longest line; none when nothing waits
-  bool has_longest(uint64_t source) const { return lines_[line_of(source)].length >= longest().length; }
+  uint32_t first_of_longest() const { return lines_[longest_].first; } // of the longest line; none when nothing waits
+  bool has_longest(uint64_t source) const { return lines_[line_of(source)].length >= lines_[longest_].length; }
   bool empty() const { return taken_ == 0; }
   bool full() const { return free_ == none; }
   uint32_t taken() const { return taken_; }
@@ -37,7 +37,6 @@ private:
     uint8_t line = 0;
   };
   size_t line_of(uint64_t source) const { return source * key_ >> 56; }
-  const line& longest() const;
 
   uint64_t key_;
   std::array<line, line_count> lines_;
@@ -45,6 +44,7 @@ private:
   std::vector<slot> slots_;
   uint32_t free_ = none, taken_ = 0;
   size_t turn_ = 0; // the line after the one that was served last
+  size_t longest_ = 0; // a line than which none is longer
 };
 
 } // namespace actord::dns
