@@ -41,8 +41,9 @@ std::string encode_request(const request_header& h, std::string_view body) {
   return out += body;
 }
 
-std::string encode(const answer_header& h) {
+std::string encode(const answer_header& h, size_t room) {
   std::string out;
+  out.reserve(h.failure.size() + h.method.size() + 48 + room);
   msgpack_writer w(out);
   w.map(3);
   w.raw("Error");
@@ -55,7 +56,7 @@ std::string encode(const answer_header& h) {
 }
 
 std::string encode_answer(const answer_header& h, std::string_view body) {
-  auto out = encode(h);
+  auto out = encode(h, h.failure.empty() ? body.size() : empty_body.size());
   return out += h.failure.empty() ? body : empty_body;
 }
 
@@ -85,12 +86,25 @@ result<answer_header> decode_answer_header(std::string_view value) {
 }
 
 status pair_reader::feed(std::string_view in, const std::function<bool(std::string_view, std::string_view)>& take) {
+  if (held_.empty()) { // what came whole is handed over from where it lies
+    size_t start = 0;
+    auto s = cut(in, start, take);
+    held_ = in.substr(start);
+    return s;
+  }
   // Moved to the front only when as much has been handed over: a pair taken does not cost the bytes of all behind it.
   if (!in.empty() && start_ > held_.size() / 2) held_.erase(0, std::exchange(start_, 0));
   held_ += in;
+  auto s = cut(held_, start_, take);
+  if (start_ == held_.size()) held_ = {}, start_ = 0; // an idle stream holds nothing
+  return s;
+}
+
+// `start`: of the pair at hand; goes on behind each that is handed over.
+status pair_reader::cut(std::string_view bytes, size_t& start, const std::function<bool(std::string_view, std::string_view)>& take) {
   bool go_on = true;
-  while (go_on && start_ < held_.size()) {
-    auto rest = std::string_view(held_).substr(start_);
+  while (go_on && start < bytes.size()) {
+    const auto rest = bytes.substr(start);
     const auto verdict = extent_.scan(in_body_ ? rest.substr(header_end_) : rest);
     if (verdict == value_extent::verdict::unfinished) break;
     if (verdict == value_extent::verdict::malformed) return error(errc::corrupt, "msgpack decode error: not msgpack");
@@ -104,11 +118,10 @@ status pair_reader::feed(std::string_view in, const std::function<bool(std::stri
     }
     const auto size = extent_.end();
     go_on = take(rest.substr(0, header_end_), rest.substr(header_end_, size));
-    start_ += header_end_ + size;
+    start += header_end_ + size;
     in_body_ = false;
     extent_ = value_extent(header_limit, header_values);
   }
-  if (start_ == held_.size()) held_ = {}, start_ = 0; // an idle stream holds nothing
   return {};
 }
 

@@ -25,8 +25,8 @@ struct answer_header {
 };
 
 std::string encode_request(const request_header& h, std::string_view body);
-// The header alone; the body follows it. After a failure it is empty_body, whatever the method answers else.
-std::string encode(const answer_header& h);
+// The header alone, with room for so many bytes more; the body follows it. After a failure it is empty_body, whatever the method answers else.
+std::string encode(const answer_header& h, size_t room = 0);
 inline constexpr std::string_view empty_body = "\x80";
 std::string encode_answer(const answer_header& h, std::string_view body);
 
@@ -46,6 +46,7 @@ public:
   std::string_view header_so_far() const { return in_body_ ? std::string_view(held_).substr(start_, header_end_) : std::string_view{}; }
 
 private:
+  status cut(std::string_view bytes, size_t& start, const std::function<bool(std::string_view header, std::string_view body)>& take);
   static constexpr size_t header_values = 64;
   size_t body_limit_, most_values_;
   value_extent extent_;

@@ -1,5 +1,6 @@
 #include "actors/rpc/core/yamux.hpp"
 #include <algorithm>
+#include <array>
 
 namespace actord::rpc {
 
@@ -17,11 +18,10 @@ uint32_t big_endian(const char* p) {
   return v;
 }
 
-void put_head(std::string& out, uint8_t type, uint16_t flags, uint32_t stream, uint32_t length) {
-  const char head[head_size] = {0, static_cast<char>(type), static_cast<char>(flags >> 8), static_cast<char>(flags),
-                                static_cast<char>(stream >> 24), static_cast<char>(stream >> 16), static_cast<char>(stream >> 8), static_cast<char>(stream),
-                                static_cast<char>(length >> 24), static_cast<char>(length >> 16), static_cast<char>(length >> 8), static_cast<char>(length)};
-  out.append(head, head_size);
+std::array<char, head_size> head_of(uint8_t type, uint16_t flags, uint32_t stream, uint32_t length) {
+  return {0, static_cast<char>(type), static_cast<char>(flags >> 8), static_cast<char>(flags),
+          static_cast<char>(stream >> 24), static_cast<char>(stream >> 16), static_cast<char>(stream >> 8), static_cast<char>(stream),
+          static_cast<char>(length >> 24), static_cast<char>(length >> 16), static_cast<char>(length >> 8), static_cast<char>(length)};
 }
 
 } // namespace
@@ -205,7 +205,8 @@ void yamux::tick(nanos now) {
 
 void yamux::control(uint8_t type, uint16_t flags, uint32_t stream, uint32_t length) {
   if (ended_) return;
-  put_head(control_, type, flags, stream, length);
+  const auto head = head_of(type, flags, stream, length);
+  control_.append(head.data(), head.size());
   if (control_.size() > o_.max_control) end("yamux: the other side does not read the answers to its frames");
 }
 
@@ -264,9 +265,8 @@ void yamux::write_some(uint32_t stream, channel& c, std::string& out) {
   queued_ -= length;
   const bool last = c.finishing && !c.has_out();
   if (last) c.finished = true;
-  std::string real;
-  put_head(real, data_frame, last ? fin : 0, stream, length);
-  out.replace(head, head_size, real);
+  const auto real = head_of(data_frame, last ? fin : 0, stream, length);
+  std::copy(real.begin(), real.end(), out.begin() + static_cast<std::ptrdiff_t>(head));
 }
 
 void yamux::settle(uint32_t stream) {
