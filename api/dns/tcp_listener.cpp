@@ -3,6 +3,7 @@
 // descriptors, the one that was silent for longest goes: who is new is never shut out.
 #include "api/dns/dns_thread.hpp"
 #include "runtime/base/machine_memory.hpp"
+#include "runtime/base/text_hash.hpp"
 #include "runtime/net/acceptor.hpp"
 #include "runtime/net/household.hpp"
 #include "runtime/net/listener.hpp"
@@ -26,7 +27,8 @@ class tcp_listener;
 class tcp_connection : public net::io_handler, public net::turn_taker, public std::enable_shared_from_this<tcp_connection> {
 public:
   using order = std::list<std::shared_ptr<tcp_connection>>;
-  tcp_connection(dns_thread& t, tcp_listener& owner, int fd, std::string household) : thread_(t), owner_(owner), fd_(fd), household_(std::move(household)) {}
+  tcp_connection(dns_thread& t, tcp_listener& owner, int fd, std::string household)
+      : turn_taker(text_hash{}(household)), thread_(t), owner_(owner), fd_(fd), household_(std::move(household)) {}
   ~tcp_connection() override { close_socket(); }
   bool start() {
     arm();

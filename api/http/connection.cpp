@@ -1,6 +1,8 @@
 #include "api/http/connection.hpp"
 #include "api/http/front.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/text_hash.hpp"
+#include "runtime/net/household.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <cerrno>
 #include <fmt/format.h>
@@ -30,6 +32,9 @@ constexpr auto light_request = 500us; // whose last request took longer is serve
 constexpr size_t light_head = 16384;  // bytes; parsing what is longer counts as such a request
 
 } // namespace
+
+// Households take turns.
+connection::connection(front& f, int fd, std::string peer) : turn_taker(text_hash{}(net::household_of(peer))), front_(f), fd_(fd), peer_(std::move(peer)) {}
 
 connection::~connection() {
   if (fd_ >= 0) ::close(fd_);

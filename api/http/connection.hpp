@@ -30,7 +30,7 @@ struct reply_facts {
 
 class connection final : public net::io_handler, public net::turn_taker, public std::enable_shared_from_this<connection> {
 public:
-  connection(front& f, int fd, std::string peer) : front_(f), fd_(fd), peer_(std::move(peer)) {}
+  connection(front& f, int fd, std::string peer);
   ~connection() override;
   bool open(); // registers with the loop; false when that fails
 

@@ -1,4 +1,7 @@
 #include "runtime/net/turn_queue.hpp"
+#include <algorithm>
+#include <cstdlib>
+#include <deque>
 #include <doctest/doctest.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -92,4 +95,42 @@ TEST_CASE("however many ask for another turn and however long theirs are, one wi
   CHECK(longest == 1);
   CHECK(served >= 90);
   for (auto& s : many) turns.withdraw(&s);
+}
+
+TEST_CASE("sources are served in turn, however many of one ask, and nobody twice in an iteration") {
+  auto loop = std::move(*io_loop::make());
+  turn_queue turns(*loop);
+  std::string order;
+  struct taker : turn_taker {
+    io_loop* loop;
+    turn_queue* turns;
+    std::string* order;
+    char name;
+    taker(uint64_t source, io_loop* l, turn_queue* t, std::string* o, char n) : turn_taker(source), loop(l), turns(t), order(o), name(n) {}
+    void on_turn() override {
+      *order += name;
+      if (order->size() < 400) turns->again(this);
+      else loop->stop();
+    }
+  };
+  std::deque<taker> many;
+  for (int i = 0; i < 50; ++i) many.emplace_back(uint64_t{1} << 56, loop.get(), &turns, &order, 'm');
+  taker few(uint64_t{200} << 56, loop.get(), &turns, &order, 'f'), other(~uint64_t{0}, loop.get(), &turns, &order, 'o'), gone(5, loop.get(), &turns, &order, 'x');
+  loop->post([&] {
+    for (auto& t : many) turns.again(&t);
+    for (auto* t : {&few, &gone, &other}) turns.again(t);
+    turns.withdraw(&gone);
+    turns.withdraw(&many[20]); // in the middle of its line
+  });
+  loop->run();
+  CHECK(order.find('x') == order.npos);
+  CHECK(order.find('f') < 3);
+  CHECK(order.find('o') < 3);
+  // They come again in the next iteration, and in one of them everybody does at most.
+  const auto fs = std::count(order.begin(), order.end(), 'f'), os = std::count(order.begin(), order.end(), 'o');
+  CHECK(fs >= 7);
+  CHECK(std::abs(fs - os) <= 1);
+  CHECK(order.find("ff") == order.npos);
+  for (auto& t : many) turns.withdraw(&t);
+  for (auto* t : {&few, &other}) turns.withdraw(t);
 }
