@@ -2,6 +2,7 @@
 #include "actors/gossip/pool_state.hpp"
 #include "actors/gossip/stream_broker.hpp"
 #include "actors/members/core/address_text.hpp"
+#include "runtime/net/heaviest.hpp"
 #include "runtime/net/household.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
@@ -65,43 +66,15 @@ void pool_state::received(stream_bytes& b) {
   perform();
 }
 
-// The largest streams of whose addresses make us hold the most go: strangers do not push out who says little. So many at once that it is a while
-// until we look again.
+// So many at once that it is a while until we look again.
 void pool_state::bound_held_by_streams() {
-  struct one {
-    size_t held;
-    uint64_t id;
-    auto operator<=>(const one&) const = default;
-  };
-  struct household {
-    size_t held = 0;
-    std::vector<one> streams; // the largest last
-  };
-  std::map<std::string_view, household> all;
+  std::vector<uint64_t> ids;
+  std::vector<net::holding> holdings;
   for (const auto& [id, s] : streams_) {
-    const size_t held = s.reader ? s.reader->held() : 0;
-    if (held == 0) continue;
-    auto& of = all[net::household_of_bytes(s.with.ip)];
-    of.held += held;
-    of.streams.push_back({held, id});
+    ids.push_back(id);
+    holdings.push_back({std::string(net::household_of_bytes(s.with.ip)), s.reader ? s.reader->held() : 0});
   }
-  std::vector<household*> order;
-  for (auto& [whose, h] : all) {
-    std::sort(h.streams.begin(), h.streams.end());
-    order.push_back(&h);
-  }
-  const auto less = [](const household* x, const household* y) { return x->held < y->held; };
-  std::make_heap(order.begin(), order.end(), less);
-  while (held_by_streams_ > least_held && !order.empty()) {
-    std::pop_heap(order.begin(), order.end(), less);
-    auto& most = *order.back();
-    const auto gone = most.streams.back();
-    most.streams.pop_back();
-    most.held -= gone.held;
-    if (most.streams.empty()) order.pop_back();
-    else std::push_heap(order.begin(), order.end(), less);
-    close(gone.id, "too much is coming over streams");
-  }
+  for (const auto place : net::heaviest(holdings, held_by_streams_ - least_held)) close(ids[place], "too much is coming over streams");
 }
 
 void pool_state::take(uint64_t id, open_stream& s, stream_message& m) {

@@ -2,6 +2,7 @@
 #include "api/http/core/logged_url.hpp"
 #include "api/http/core/uri.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/net/heaviest.hpp"
 #include "runtime/net/household.hpp"
 #include "storage/command/commands.hpp"
 #include <caf/behavior.hpp>
@@ -94,28 +95,21 @@ void front::account(size_t before, size_t now) {
   loop_.post([this] { bound_held(); });
 }
 
-// The largest connections of the address that holds the most go, until it is enough.
 void front::bound_held() {
   bounding_ = false;
-  std::unordered_map<std::string, size_t> of_household;
-  std::vector<std::pair<std::shared_ptr<connection>, size_t*>> all;
+  std::vector<std::shared_ptr<connection>> all;
+  std::vector<net::holding> holdings;
   size_t sum = 0;
   for (auto& [raw, c] : connections_) {
     if (c->counted() == 0) continue;
+    all.push_back(c);
+    holdings.push_back({net::household_of(c->peer()), c->held()});
     sum += c->held();
-    auto& of_its = of_household[net::household_of(c->peer())];
-    of_its += c->held();
-    all.emplace_back(c, &of_its);
   }
-  while (sum > parts_.memory && !all.empty()) {
-    const auto weight = [](const auto& c) { return std::pair(*c.second, c.first->held()); };
-    const auto most = std::max_element(all.begin(), all.end(), [&](auto& a, auto& b) { return weight(a) < weight(b); });
-    const auto [gone, of_its] = std::move(*most);
-    all.erase(most);
-    log::warn("agent.http", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", gone->peer(), gone->held(), sum);
-    sum -= gone->held();
-    *of_its -= gone->held();
-    gone->close();
+  for (const auto place : net::heaviest(holdings, sum - std::min(sum, parts_.memory))) {
+    auto& goes = *all[place];
+    log::warn("agent.http", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", goes.peer(), holdings[place].bytes, sum);
+    goes.close();
   }
   looked_at_ = held_;
 }
