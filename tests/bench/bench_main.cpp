@@ -26,7 +26,7 @@ constexpr std::string_view usage =
   "usage: bench compare --oracle PATH [--ours PATH] [--only NAME,...] [--seconds N] [--rounds N] [--keys N]\n"
   "       bench run --addr HOST:PORT [--dns PORT] [--pid PID,...] --case NAME [--seconds N] [--rounds N]\n"
   "       bench pace --addr HOST:PORT --rate N [--width N] [--seconds N] [--bytes N] [--samples yes]\n"
-  "       bench beside --addr HOST:PORT --case http|rpc|dns-tcp|dns-udp [--seconds N]\n"
+  "       bench beside --addr HOST:PORT --case http|rpc|dns-tcp|dns-udp [--greedy N,...] [--seconds N]\n"
   "       bench list\n"
   "compare starts both as durable single servers with ports of their own and prints medians over the rounds.\n"
   "--only takes the cases whose name begins with one of the names.\n";
@@ -34,13 +34,13 @@ constexpr std::string_view usage =
 struct arguments {
   std::string command, oracle, ours, only, address, wanted;
   std::uint16_t dns = 8600;
-  std::vector<pid_t> pids;
+  std::vector<int> pids, greedy = {0, 1, 2, 4, 64};
   bench_options options;
   pace_plan pace;
 };
 
-std::vector<pid_t> numbers(const std::string& list) {
-  std::vector<pid_t> found;
+std::vector<int> numbers(const std::string& list) {
+  std::vector<int> found;
   for (std::size_t at = 0; at < list.size();) {
     const auto comma = std::min(list.find(',', at), list.size());
     found.push_back(std::stoi(list.substr(at, comma - at)));
@@ -64,6 +64,7 @@ arguments parse(int argc, char** argv) {
     else if (flag == "--case") found.wanted = value;
     else if (flag == "--dns") found.dns = static_cast<std::uint16_t>(std::stoul(value));
     else if (flag == "--pid") found.pids = numbers(value);
+    else if (flag == "--greedy") found.greedy = numbers(value);
     else if (flag == "--rate") found.pace.rate = std::stod(value);
     else if (flag == "--width") found.pace.width = std::stoi(value);
     else if (flag == "--samples") found.pace.samples = value == "yes";
@@ -254,7 +255,7 @@ int main(int argc, char** argv) {
     if (given.command == "compare") return compare(given);
     if (given.command == "run") return run(given);
     if (given.command == "list") return list();
-    if (given.command == "beside") return beside(port_of(given.address), given.wanted, given.options.seconds);
+    if (given.command == "beside") return beside(port_of(given.address), given.wanted, given.options.seconds, given.greedy);
     if (given.command == "pace") return pace(given.address, given.pace, given.options.seconds);
     throw std::invalid_argument("unknown command " + given.command);
   } catch (const std::invalid_argument& error) {

@@ -183,15 +183,15 @@ void ask(std::uint16_t port, speech how, std::size_t size, std::int64_t end, far
 
 } // namespace
 
-int beside(std::uint16_t port, const std::string& kind, double seconds) {
+int beside(std::uint16_t port, const std::string& kind, double seconds, const std::vector<int>& greedy_counts) {
   const auto how = speech_of(kind);
   const auto size = answer_size(port, how);
   fmt::print("{:<8} {:>7} {:>9} {:>9} {:>9} {:>9} {:>9} {:>6} {:>6}\n", "kind", "greedy", "asked", "p50 ms", "p90 ms", "p99 ms", "worst ms", "lost", "ended");
-  for (const int count : {0, 1, 2, 4, 64}) {
+  for (const int count : greedy_counts) {
     fared found;
     {
       greedy others(port, how, count);
-      std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
       const auto end = now_ns() + static_cast<std::int64_t>(seconds * 1e9);
       std::vector<std::thread> good;
       for (int n = 0; n < good_clients; ++n) good.emplace_back([&] { ask(port, how, size, end, found); });
@@ -201,7 +201,7 @@ int beside(std::uint16_t port, const std::string& kind, double seconds) {
     fmt::print("{:<8} {:>7} {:>9} {:>9.2f} {:>9.2f} {:>9.2f} {:>9.2f} {:>6} {:>6}\n", kind, count, found.times_ms.size(), at(0.5), at(0.9), at(0.99), at(1), found.lost,
                found.ended.load());
     std::fflush(stdout);
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
   return 0;
 }
