@@ -39,9 +39,12 @@ class asker {
 public:
   virtual ~asker() = default;
   virtual void answered(uint64_t ticket, answer a) = 0;
-  // False: too many answers wait to be read. The call is then held, and front::resume gets it back.
-  virtual bool has_room() { return true; }
-  virtual void hold(std::shared_ptr<class call>) {}
+  // False: too many answers wait to be read, or too many calls are looked at elsewhere. The call is then held, and front::resume gets it back.
+  // What is known to be `long` is held sooner: who asks for little over the same connection does not wait for it.
+  virtual bool has_room(bool /*is_long*/) { return true; }
+  virtual void hold(std::shared_ptr<class call>, bool /*is_long*/) {}
+  virtual void looks_elsewhere(bool /*begins*/) {} // else it has ended
+  virtual uint64_t household() const { return 0; } // a hash of it: households take turns at long reads; 0: this process
 };
 
 // One look at the state on behalf of a call. It may be repeated when what it waits for has changed.

@@ -1,6 +1,8 @@
 #include "api/consul_rpc/connection.hpp"
 #include "api/consul_rpc/front.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/text_hash.hpp"
+#include "runtime/net/household.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include <cerrno>
@@ -15,7 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr unsigned char server_type = 0xac; // of the connections between servers (actors/peers/core/frames.hpp)
 constexpr size_t write_at_once = 256 << 10;
-constexpr size_t enough_output = 16 << 20; // bytes that wait; beyond, no more answers are made
+constexpr size_t enough_output = 32 << 20, enough_for_long = 16 << 20; // bytes that wait; beyond, no more answers are made, or no long ones
+constexpr size_t most_elsewhere = 4;       // looks under way: what their answers add
 constexpr size_t held_limit = 64 << 20;    // bytes of requests, per connection
 constexpr size_t snapshot_request_limit = 64 << 10;
 // What a connection gets of a turn of its loop; the rest waits for its next one.
@@ -28,7 +31,8 @@ nanos since_epoch(net::io_loop::clock::time_point t) { return std::chrono::durat
 
 } // namespace
 
-connection::connection(front& f, int fd, std::string peer) : front_(f), fd_(fd), peer_(std::move(peer)), extent_(snapshot_request_limit) {
+connection::connection(front& f, int fd, std::string peer)
+    : turn_taker(text_hash{}(net::household_of(peer))), front_(f), fd_(fd), peer_(std::move(peer)), extent_(snapshot_request_limit) {
   opened_ = progressed_ = talked_ = f.loop().now();
   const int on = 1;
   ::setsockopt(fd_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -48,6 +52,7 @@ void connection::close() {
   ::close(std::exchange(fd_, -1));
   while (!talks_.empty()) drop_talk(talks_.begin());
   waiting_calls_.clear();
+  long_calls_.clear();
   due_.clear();
   yamux_.reset();
   out_.clear();
@@ -226,35 +231,37 @@ void connection::advance(uint32_t stream, std::string_view bytes) {
       if (yamux_) yamux_->consumed(stream, behind.size());
       bytes = behind;
     }
-    std::string header, body;
-    auto s = t.reader.feed(bytes, [&](std::string_view h, std::string_view b) {
-      header = h;
-      body = b;
+    struct {
+      std::optional<result<rpc::request_header>> header;
+      std::string body;
+    } next;
+    auto s = t.reader.feed(bytes, [&next](std::string_view header, std::string_view body) {
+      next.header.emplace(rpc::decode_request_header(header));
+      next.body = body;
       return false;
     });
     bytes = {};
     recount(before, t.held());
     if (!s) return refuse(stream, s.err());
-    if (header.empty()) {
+    if (!next.header) {
       if (t.far_finished) end_talk(stream);
       return;
     }
-    start(stream, t, header, std::move(body));
+    if (!*next.header) return end_talk(stream); // nobody to tell: the number to answer to is not known
+    start(stream, t, std::move(**next.header), std::move(next.body));
     if (it = talks_.find(stream); it != talks_.end()) it->second.advancing = false;
   }
 }
 
-void connection::start(uint32_t stream, talk& t, std::string_view header, std::string body) {
-  auto h = rpc::decode_request_header(header);
-  if (!h) return end_talk(stream); // nobody to tell: the number to answer to is not known
-  t.seq = h->seq;
+void connection::start(uint32_t stream, talk& t, rpc::request_header header, std::string body) {
+  t.seq = header.seq;
   t.advancing = true;
   static auto& requests = telemetry::counter("rpc.request");
   requests.add();
-  auto c = front_.begin(weak_from_this(), stream, std::move(h->method), std::move(body));
+  auto c = front_.begin(weak_from_this(), stream, std::move(header.method), std::move(body));
   t.at_work = c;
   recount(0, c->held());
-  if (!has_room()) return hold(std::move(c));
+  if (!has_room(false)) return hold(std::move(c), false);
   if (calls_left_ > 0 && c->arguments.size() <= long_request) return --calls_left_, front_.run(c);
   due_.push_back(std::move(c));
   front_.turns().again(this);
@@ -275,8 +282,13 @@ void connection::answered(uint64_t ticket, answer a) {
   const auto before = t.held();
   auto done = std::exchange(t.at_work, nullptr);
   recount(before, t.held());
-  put(stream, rpc::encode({t.seq, done->method, a.failure}));
-  put(stream, a.failure.empty() ? std::move(a.body) : std::string(rpc::empty_body));
+  constexpr size_t copied = 4 << 10; // behind its header; what is longer is a piece of its own
+  const bool whole = !a.failure.empty() || a.body.size() <= copied;
+  const std::string_view behind = !whole ? std::string_view{} : a.failure.empty() ? a.body : rpc::empty_body;
+  auto head = rpc::encode({t.seq, std::move(done->method), std::move(a.failure)}, behind.size());
+  head += behind;
+  put(stream, std::move(head));
+  if (!whole) put(stream, std::move(a.body));
   if (a.ends_stream) end_talk(stream);
   else if (!t.advancing) advance(stream, {});
 }
@@ -314,7 +326,12 @@ void connection::put(uint32_t stream, std::string bytes) {
   recount(0, 0);
 }
 
-bool connection::has_room() { return held_out_ < enough_output; }
+bool connection::has_room(bool is_long) { return is_long ? held_out_ < enough_for_long && elsewhere_ < most_elsewhere : held_out_ < enough_output; }
+
+void connection::looks_elsewhere(bool begins) {
+  begins ? ++elsewhere_ : --elsewhere_;
+  if (!begins && !long_calls_.empty()) need_flush();
+}
 
 void connection::recount(size_t talk_before, size_t talk_now) {
   const auto total = held();
@@ -324,7 +341,7 @@ void connection::recount(size_t talk_before, size_t talk_now) {
     log::warn("agent.server.rpc", "closing a connection with too many unfinished requests: from={} bytes={}", peer_, held_in_);
     doom();
   }
-  if (held() != total) front_.account(*this, total, held());
+  if (held() != total) front_.account(total, held());
 }
 
 void connection::need_flush() {
@@ -366,10 +383,11 @@ void connection::flush() {
     if (far_eof_) return close();
     if (!std::exchange(shut_, true)) ::shutdown(fd_, SHUT_WR);
   }
-  while (!waiting_calls_.empty() && has_room() && fd_ >= 0 && due_.size() < calls_in_turn) {
-    due_.push_back(std::move(waiting_calls_.front()));
-    waiting_calls_.pop_front();
-  }
+  for (auto* held : {&waiting_calls_, &long_calls_})
+    while (!held->empty() && has_room(held == &long_calls_) && fd_ >= 0 && due_.size() < calls_in_turn) {
+      due_.push_back(std::move(held->front()));
+      held->pop_front();
+    }
   // In another turn: this one's end is where we are.
   if (fd_ >= 0 && (dirty_ || may_read() || !due_.empty())) front_.turns().again(this);
 }

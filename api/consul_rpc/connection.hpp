@@ -29,12 +29,13 @@ public:
   void flush();
 
   void answered(uint64_t ticket, answer a) override;
-  bool has_room() override;
-  void hold(std::shared_ptr<call> c) override { waiting_calls_.push_back(std::move(c)); }
+  bool has_room(bool is_long) override;
+  void hold(std::shared_ptr<call> c, bool is_long) override { (is_long ? long_calls_ : waiting_calls_).push_back(std::move(c)); }
+  void looks_elsewhere(bool begins) override;
 
   const std::string& peer() const { return peer_; }
+  uint64_t household() const override { return source(); }
   size_t held() const { return held_in_ + held_out_; }
-  bool doomed() const { return doomed_; }
 
 private:
   enum class stage : uint8_t { untyped, single, streams, snapshot, closing };
@@ -58,7 +59,7 @@ private:
   void take_snapshot(std::string_view bytes);
   void converse(uint32_t stream, std::string_view bytes);
   void advance(uint32_t stream, std::string_view bytes);
-  void start(uint32_t stream, talk& t, std::string_view header, std::string body);
+  void start(uint32_t stream, talk& t, rpc::request_header header, std::string body);
   void refuse(uint32_t stream, const error& why);
   void far_finished(uint32_t stream);
   void end_talk(uint32_t stream);
@@ -76,7 +77,8 @@ private:
   stage at_ = stage::untyped;
   std::optional<rpc::yamux> yamux_;
   talks talks_;
-  std::deque<std::shared_ptr<call>> waiting_calls_; // until answers have gone out
+  std::deque<std::shared_ptr<call>> waiting_calls_, long_calls_; // until answers have gone out, or looks elsewhere have ended
+  size_t elsewhere_ = 0;                            // looks under way
   std::deque<std::shared_ptr<call>> due_;           // beyond what one turn has room for
   int calls_left_ = 0;                              // in this turn
   std::string out_;

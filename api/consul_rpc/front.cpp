@@ -4,6 +4,7 @@
 #include "api/http/core/laborious.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/text_hash.hpp"
+#include "runtime/net/heaviest.hpp"
 #include "runtime/net/household.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include <algorithm>
@@ -99,19 +100,19 @@ void front::give_to_peers(int fd) {
 
 void front::wants_flush(connection& c) { dirty_.push_back(c.weak_from_this()); }
 
-// Beyond the bound the largest connection of the address that holds the most goes: one that is honest will come back, and however many small
-// ones a stranger opens, he pushes out nobody but himself.
-void front::account(connection& c, size_t before, size_t now) {
-  held_ = held_ - before + now;
-  if (held_ <= parts_.memory + doomed_ || now <= before) return;
-  std::unordered_map<std::string, size_t> of_household;
-  for (auto& [raw, other] : connections_) of_household[net::household_of(other->peer())] += other->held();
-  const auto weight = [&](const connection& x) { return x.doomed() ? std::pair<size_t, size_t>() : std::pair(of_household[net::household_of(x.peer())], x.held()); };
-  const auto most = std::max_element(connections_.begin(), connections_.end(), [&](auto& a, auto& b) { return weight(*a.second) < weight(*b.second); });
-  auto& goes = most == connections_.end() ? c : *most->second;
-  log::warn("agent.server.rpc", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", goes.peer(), goes.held(), held_);
-  if (!goes.doomed()) doomed_ += goes.held();
-  goes.doom();
+// Who is honest will come back. So many at once that it is a while until we look again.
+void front::bound_held() {
+  std::vector<std::shared_ptr<connection>> all;
+  std::vector<net::holding> holdings;
+  for (auto& [raw, c] : connections_) {
+    all.push_back(c);
+    holdings.push_back({net::household_of(c->peer()), c->held()});
+  }
+  for (const auto place : net::heaviest(holdings, held_ - parts_.memory / 8 * 7)) {
+    auto& goes = *all[place];
+    log::warn("agent.server.rpc", "closing a connection of the address that makes us hold the most: from={} bytes={} of={}", goes.peer(), goes.held(), held_);
+    goes.close();
+  }
 }
 
 void front::shutdown() {
@@ -151,7 +152,7 @@ void front::end_of_iteration() {
   if (ended_) return;
   for (auto& weak : std::exchange(dirty_, {}))
     if (auto c = weak.lock()) c->flush();
-  doomed_ = 0;
+  if (held_ > parts_.memory) bound_held();
   writes_.send();
   if (!writes_.empty() && !std::exchange(sweeping_, true)) take_turn();
   if (!unwatched_.empty()) {
@@ -255,13 +256,15 @@ front::glance front::take_look(const call& c, reader& views, bool watch, uint64_
 void front::look_again(const std::shared_ptr<call>& c) {
   auto who = c->asker_.lock();
   if (!who) return abandon(*c);
-  if (!who->has_room()) return who->hold(c);
   const bool watch = c->options_.min_query_index > 0 && !c->last_;
   const uint64_t what = parts_.elsewhere ? what_takes(*c) : 0;
-  if ((long_ones_.takes_long(what) || (what != 0 && is_laborious(c->options_.filter))) && look_elsewhere(c, watch, what)) return;
+  const bool is_long = long_ones_.takes_long(what) || (what != 0 && is_laborious(c->options_.filter));
+  if (!who->has_room(is_long)) return who->hold(c, is_long);
+  if (is_long && look_elsewhere(c, watch, what)) return;
   auto found = take_look(*c, views_, watch, what, true);
   if (found.too_long) {
     long_ones_.took(what, nanos::max());
+    if (!who->has_room(true)) return who->hold(c, true);
     if (look_elsewhere(c, watch, what)) return;
     found = take_look(*c, views_, watch, what, false);
   }
@@ -271,9 +274,12 @@ void front::look_again(const std::shared_ptr<call>& c) {
 // Among those who wait meanwhile, under a number: what comes back for one that is not there any more is dropped.
 bool front::look_elsewhere(const std::shared_ptr<call>& c, bool watch, uint64_t what) {
   const auto id = next_++;
-  const bool begun = parts_.elsewhere->submit([this, c, watch, what, id](reader& views) {
+  const auto who = c->asker_.lock();
+  const bool begun = parts_.elsewhere->submit(who ? who->household() : 0, [this, c, watch, what, id](reader& views) {
+    if (c->asker_.expired()) return; // nobody waits for it any more
     auto found = std::make_shared<glance>(take_look(*c, views, watch, what, false));
-    loop_.post([this, id, what, found] {
+    loop_.post([this, id, what, found, from = c->asker_] {
+      if (const auto still_there = from.lock()) still_there->looks_elsewhere(false);
       auto it = reads_.find(id);
       if (it == reads_.end()) return;
       auto waiting = std::move(it->second);
@@ -283,6 +289,7 @@ bool front::look_elsewhere(const std::shared_ptr<call>& c, bool watch, uint64_t 
     });
   }, long_ones_.expected(what));
   if (!begun) return false;
+  if (who) who->looks_elsewhere(true);
   c->waiting_ = id;
   reads_.emplace(id, c);
   return true;

@@ -58,7 +58,7 @@ public:
   void closed(connection& c);
   void give_to_peers(int fd);
   void wants_flush(connection& c);          // before the iteration ends
-  void account(connection& c, size_t before, size_t now); // bytes that it makes us hold
+  void account(size_t before, size_t now) { held_ = held_ - before + now; } // bytes that a connection makes us hold
   std::string& read_buffer() { return read_buffer_; }
 
   // ---- for calls ----
@@ -79,6 +79,7 @@ private:
   void looked(const std::shared_ptr<call>& c, uint64_t what, glance found);
   nanos wait_of(const rpc::read_options& o);
   void end_of_iteration();
+  void bound_held();
   void fired(const watch_fired& m);
   void sweep();
   void take_turn();
@@ -102,7 +103,7 @@ private:
   std::vector<uint64_t> unwatched_;
   long_memory long_ones_; // by method and arguments
   uint64_t next_ = 1;
-  size_t held_ = 0, doomed_ = 0; // the latter of connections that go at the end of the iteration
+  size_t held_ = 0; // what connections make us hold
   bool sweeping_ = false, ended_ = false;
 };
 

@@ -31,6 +31,11 @@ void work_on_body(exchange& x, body_work work) { x.env.owner.body_elsewhere(x, s
 
 bool deferred::alive() const { return still_waiting(conn_, serial_) != nullptr; }
 
+uint64_t deferred::source() const {
+  const auto c = conn_.lock();
+  return c ? c->source() : 0;
+}
+
 void deferred::answer(const std::function<void(response&)>& fill) const {
   auto c = still_waiting(conn_, serial_);
   if (!c) return;

@@ -14,6 +14,7 @@
 #include "runtime/net/client_counts.hpp"
 #include "runtime/net/turn_queue.hpp"
 #include "storage/state/read_view_long.hpp"
+#include <atomic>
 #include <deque>
 #include <map>
 #include <tuple>
@@ -148,6 +149,7 @@ private:
   sight look(const bound_read& r, bool blocking, uint64_t min_index, bool bounded, response& out);
   bool read_elsewhere(const bound_read& r, const read_terms& o, connection& c);
   bool submit(std::shared_ptr<long_read> r);
+  uint64_t source_of(const query_group& g) const;
   struct body_read;
   void body_read_done(body_read& b);
   void read_done(long_read& r);
@@ -198,7 +200,12 @@ private:
     std::shared_ptr<encoded_answer> answer;
     meta_headers meta;
   };
-  std::map<std::tuple<const encoded_answer*, bool, bool>, std::vector<form_waiter>> forming_; // pretty, zipped
+  struct form_job {
+    std::vector<form_waiter> waiters;
+    std::vector<uint64_t> sources; // in whose lines it waits
+    std::shared_ptr<std::atomic<bool>> begun = std::make_shared<std::atomic<bool>>(false);
+  };
+  std::map<std::tuple<const encoded_answer*, bool, bool>, form_job> forming_; // pretty, zipped
   std::deque<form_waiter> formed_;
   // Blocking queries under way to the servers, by method and arguments: equal ones share one call.
   text_map<std::vector<std::shared_ptr<remote_read>>> shared_calls_;

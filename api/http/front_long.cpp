@@ -2,12 +2,13 @@
 #include "api/http/core/uri.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/front.hpp"
+#include <algorithm>
 
 namespace actord::http {
 
 struct long_read {
   std::weak_ptr<connection> who; // of one request; else of the group that key names
-  uint64_t serial = 0, job = 0;
+  uint64_t serial = 0, job = 0, source = 0;
   std::shared_ptr<const bound_read> read;
   read_terms terms;
   std::string key;
@@ -44,7 +45,7 @@ void long_read::look(reader& views) {
 }
 
 bool front::submit(std::shared_ptr<long_read> r) {
-  return parts_.elsewhere->submit([this, r](reader& views) {
+  return parts_.elsewhere->submit(r->source, [this, r](reader& views) {
     if (r->job == 0 && r->who.expired()) return; // nobody waits for it any more
     r->look(views);
     loop_.post([this, r] { read_done(*r); });
@@ -55,6 +56,7 @@ bool front::read_elsewhere(const bound_read& r, const read_terms& o, connection&
   auto job = std::make_shared<long_read>();
   job->who = c.weak_from_this();
   job->serial = c.serial();
+  job->source = c.source();
   job->read = r.keep();
   job->terms = o;
   job->key = key_;
@@ -80,7 +82,17 @@ bool front::run_again_elsewhere(const query_group& g, bool known_to_be_long) {
   auto r = read_of(g);
   r->job = g.job;
   r->by_group = true;
+  r->source = source_of(g);
   return submit(std::move(r));
+}
+
+// Among those who wait for one answer may be who has much else waiting: it is not made later for that. Of very many some are looked at.
+uint64_t front::source_of(const query_group& g) const {
+  constexpr size_t looked_at = 256;
+  std::vector<uint64_t> sources;
+  const size_t step = g.waiters.size() / looked_at + 1;
+  for (size_t i = 0; i < g.waiters.size(); i += step) sources.push_back(g.waiters[i].who->source());
+  return sources.empty() ? 0 : parts_.elsewhere->soonest(sources);
 }
 
 bool front::answer_elsewhere(const query_group& g, connection& c, bool known_to_be_long) {
@@ -88,6 +100,7 @@ bool front::answer_elsewhere(const query_group& g, connection& c, bool known_to_
   auto r = read_of(g);
   r->who = c.weak_from_this();
   r->serial = c.serial();
+  r->source = c.source();
   r->pretty = c.facts().pretty;
   r->zipped = c.facts().gzip;
   return submit(std::move(r));
@@ -136,7 +149,7 @@ void front::make_elsewhere(deferred to, std::function<void(reader&, response&)> 
     f(views, *found);
     loop_.post([to, found] { to.answer([&](response& out) { out = std::move(*found); }); });
   };
-  if (!parts_.elsewhere || !parts_.elsewhere->submit(std::move(job))) to.answer([&](response& out) { f(views_, out); });
+  if (!parts_.elsewhere || !parts_.elsewhere->submit(to.source(), std::move(job))) to.answer([&](response& out) { f(views_, out); });
 }
 
 // ---- bodies -----------------------------------------------------------------------------------------------------
@@ -181,12 +194,12 @@ void front::body_elsewhere(exchange& x, body_work work) {
   constexpr auto per_byte = std::chrono::nanoseconds(50);
   auto b = std::make_shared<body_read>(x.req, c, matched_prefix_);
   b->work = std::move(work);
-  const bool taken = parts_.elsewhere && parts_.elsewhere->submit([this, b](reader&) mutable {
+  const bool taken = parts_.elsewhere && parts_.elsewhere->submit(c.source(), [this, b, source = c.source()](reader&) mutable {
     if (!b->who.expired()) b->then = b->work(b->r.body);
-    loop_.post([this, b = std::move(b)]() mutable {
+    loop_.post([this, b = std::move(b), source]() mutable {
       body_read_done(*b);
       // What was decoded may be a million small pieces: they are not let go of here.
-      if (!ended_) (void)parts_.elsewhere->submit([b = std::move(b)](reader&) {});
+      if (!ended_) (void)parts_.elsewhere->submit(source, [b = std::move(b)](reader&) {});
     });
   }, per_byte * x.req.body.size());
   if (!taken) return b->work(x.req.body)(x);
@@ -218,13 +231,20 @@ bool front::form_elsewhere(connection& c, encoded_answer& a, const meta_headers&
   const bool pretty = c.facts().pretty && a.is_json();
   const auto shared = a.shared_from_this();
   auto [it, fresh] = forming_.try_emplace({&a, pretty, zipped});
-  if (fresh && !parts_.elsewhere->submit([this, shared, compact = a.body(false, false), pretty, zipped](reader&) {
-        loop_.post([this, shared, pretty, zipped, f = encoded_answer::make(*compact, pretty, zipped)] { formed(shared, pretty, zipped, f); });
-      })) {
+  auto& job = it->second;
+  // In the line of each household that waits for it: none stands behind what another has waiting.
+  if (const auto source = c.source(); std::find(job.sources.begin(), job.sources.end(), source) == job.sources.end()) {
+    const bool taken = parts_.elsewhere->submit(source, [this, shared, begun = job.begun, compact = a.body(false, false), pretty, zipped](reader&) {
+      if (begun->exchange(true)) return;
+      loop_.post([this, shared, pretty, zipped, f = encoded_answer::make(*compact, pretty, zipped)] { formed(shared, pretty, zipped, f); });
+    });
+    if (taken) job.sources.push_back(source);
+  }
+  if (job.sources.empty()) {
     forming_.erase(it);
     return false;
   }
-  it->second.push_back({c.weak_from_this(), c.serial(), shared, meta});
+  job.waiters.push_back({c.weak_from_this(), c.serial(), shared, meta});
   c.set_busy();
   return true;
 }
@@ -234,7 +254,7 @@ void front::formed(const std::shared_ptr<encoded_answer>& a, bool pretty, bool z
   a->keep(pretty, zipped, std::move(f));
   const auto waiting = forming_.extract({a.get(), pretty, zipped});
   const bool idle = formed_.empty();
-  for (auto& w : waiting.mapped()) formed_.push_back(w);
+  for (auto& w : waiting.mapped().waiters) formed_.push_back(w);
   if (idle) send_formed();
 }
 
@@ -255,7 +275,8 @@ bool front::say_elsewhere(const pending_write& w, const apply_result& r, bool te
   size_t bytes = 0;
   for (const auto& one : r.txn->results) bytes += one.kv ? one.kv->value.size() : 0;
   if (bytes <= said_here) return false;
-  return parts_.elsewhere->submit([this, who = w.who, serial = w.serial, then = w.then, r, tell_index](reader&) {
+  const auto asker = w.who.lock();
+  return parts_.elsewhere->submit(asker ? asker->source() : 0, [this, who = w.who, serial = w.serial, then = w.then, r, tell_index](reader&) {
     auto out = std::make_shared<response>();
     then(r, *out);
     if (tell_index) out->header("X-Consul-Index", std::to_string(r.index));

@@ -64,7 +64,8 @@ void front::make_call(const std::shared_ptr<remote_read>& r) {
 }
 
 void front::called(const std::shared_ptr<remote_read>& r, rpc_answer& a) {
-  if (!still_waiting(r->who, r->serial)) return;
+  const auto asker = still_waiting(r->who, r->serial);
+  if (!asker) return;
   r->answer = std::move(a);
   const auto& body = r->answer.body;
   if (r->answer.failure.code == errc::none) {
@@ -76,7 +77,7 @@ void front::called(const std::shared_ptr<remote_read>& r, rpc_answer& a) {
       return make_call(r);
     }
     constexpr auto per_byte = std::chrono::nanoseconds(20);
-    const bool taken = body.size() > long_answer && parts_.elsewhere && parts_.elsewhere->submit([this, r](reader&) {
+    const bool taken = body.size() > long_answer && parts_.elsewhere && parts_.elsewhere->submit(asker->source(), [this, r](reader&) {
       auto out = std::make_shared<response>();
       show_reply(*r, *out);
       loop_.post([this, r, out] { answer_remotely(*r, *out); });

@@ -67,6 +67,7 @@ class deferred {
 public:
   deferred(std::weak_ptr<connection> c, uint64_t serial) : conn_(std::move(c)), serial_(serial) {}
   bool alive() const;
+  uint64_t source() const; // of the connection
   // Fills in and sends. Only the first call counts.
   void answer(const std::function<void(response&)>& fill) const;
   // An endless answer (agent/monitor): the head, then pieces, then end(). HTTP/1.1 gets chunks. write() is false when

@@ -4,53 +4,50 @@
 
 namespace actord {
 
-bool long_reads::submit(job j, nanos expected) {
+bool long_reads::submit(uint64_t source, job j, nanos expected) {
   std::lock_guard hold(mutex_);
   if (stopping_) return false;
-  if (idle_ <= little_.size() + much_.size() && threads_.size() < most_) {
+  if (idle_ <= waiting_.size() && threads_.size() < most_) {
     auto t = start_thread("long-read", [this] { run(); });
     if (t) threads_.push_back(std::move(*t));
     else if (threads_.empty()) return false;
   }
-  (expected < std::chrono::milliseconds(20) ? little_ : much_).push_back(std::move(j));
+  waiting_.put(source, expected, std::move(j));
   news_.notify_one();
   return true;
 }
 
+uint64_t long_reads::soonest(std::span<const uint64_t> sources) {
+  std::lock_guard hold(mutex_);
+  return waiting_.soonest(sources);
+}
+
 void long_reads::run() {
+  using clock = std::chrono::steady_clock;
   reader views(store_);
   std::unique_lock hold(mutex_);
   for (;;) {
     ++idle_;
-    news_.wait(hold, [this] { return stopping_ || !little_.empty() || may_take_much(); });
+    news_.wait(hold, [this] { return stopping_ || waiting_.has(may_take_much()); });
     --idle_;
     if (stopping_) return;
-    bool is_much = false;
-    auto j = next(is_much);
+    auto turn = waiting_.take(may_take_much());
+    if (turn->is_much) ++running_much_;
     hold.unlock();
-    j(views);
-    j = nullptr;
+    const auto began = clock::now();
+    turn->job(views);
+    turn->job = nullptr;
+    const nanos time = clock::now() - began;
     hold.lock();
-    if (!is_much) continue;
+    waiting_.took(turn->source, turn->charged, time);
+    if (!turn->is_much) continue;
     --running_much_;
     news_.notify_one();
   }
 }
 
 // One thread is left for what takes little.
-bool long_reads::may_take_much() const { return !much_.empty() && running_much_ < std::max<size_t>(most_, 2) - 1; }
-
-long_reads::job long_reads::next(bool& is_much) {
-  constexpr int little_before_much = 4;
-  const bool take_little = !little_.empty() && (!may_take_much() || little_in_turn_ < little_before_much);
-  little_in_turn_ = take_little ? little_in_turn_ + 1 : 0;
-  is_much = !take_little;
-  if (is_much) ++running_much_;
-  auto& from = take_little ? little_ : much_;
-  job j = std::move(from.front());
-  from.pop_front();
-  return j;
-}
+bool long_reads::may_take_much() const { return running_much_ < std::max<size_t>(most_, 2) - 1; }
 
 void long_reads::stop() {
   std::vector<std::thread> ending;
@@ -62,8 +59,7 @@ void long_reads::stop() {
   news_.notify_all();
   for (auto& t : ending) t.join();
   std::lock_guard hold(mutex_);
-  little_.clear();
-  much_.clear();
+  waiting_.clear();
 }
 
 } // namespace actord

@@ -2,12 +2,13 @@
 // few. Each has a reader of its own. Shared by the loops of a server.
 #pragma once
 #include "runtime/base/duration.hpp"
+#include "storage/state/fair_lines.hpp"
 #include "storage/state/read_view.hpp"
 #include <array>
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -69,9 +70,12 @@ public:
   // Without a store (on a client agent) its readers show nothing.
   long_reads(state_store* store, size_t most_threads) : store_(store), most_(most_threads) {}
   ~long_reads() { stop(); }
-  // In the order of asking, but what takes little (twenty milliseconds, as far as is known) before what takes much, four to one. False
-  // when there is no thread and none can be made: the caller does it itself.
-  bool submit(job j, nanos expected = nanos{0}); // any thread
+  // Of a source (a hash of the client's household, say; 0: this process itself): sources take turns by the time that their jobs take (fair_lines),
+  // each with its own in the order of asking, but what takes little before what takes much. False when there is no thread and none can be made:
+  // the caller does it itself.
+  bool submit(uint64_t source, job j, nanos expected = nanos{0}); // any thread
+  // Of those who wait for the same thing, as whose job it would be done first; one at least.
+  uint64_t soonest(std::span<const uint64_t> sources); // any thread
   // Waits for the jobs under way; those that have not begun are dropped.
   void stop();
 
@@ -81,11 +85,9 @@ private:
   const size_t most_;
   std::mutex mutex_; // of all below
   std::condition_variable news_;
-  bool may_take_much() const;  // the lock is held, here and below
-  job next(bool& is_much);
-  std::deque<job> little_, much_;
+  bool may_take_much() const; // the lock is held
+  fair_lines<job> waiting_;
   size_t running_much_ = 0;
-  int little_in_turn_ = 0;
   std::vector<std::thread> threads_;
   size_t idle_ = 0;
   bool stopping_ = false;
