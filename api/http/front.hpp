@@ -150,6 +150,7 @@ private:
   bool read_elsewhere(const bound_read& r, const read_terms& o, connection& c);
   bool submit(std::shared_ptr<long_read> r);
   uint64_t source_of(const query_group& g) const;
+  bool takes_long(const query_group& g) const;
   struct body_read;
   void body_read_done(body_read& b);
   void read_done(long_read& r);

@@ -1,4 +1,5 @@
 // The front's reads that take long: made elsewhere (long_reads), their outcome taken up here in the loop.
+#include "api/http/core/laborious.hpp"
 #include "api/http/core/uri.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/front.hpp"
@@ -77,8 +78,11 @@ std::shared_ptr<long_read> read_of(const query_group& g) {
 }
 } // namespace
 
+// A filter that is much work is so however short the last one of this kind took.
+bool front::takes_long(const query_group& g) const { return is_laborious(g.read->options().filter) || long_ones_.takes_long(g.read->what()); }
+
 bool front::run_again_elsewhere(const query_group& g, bool known_to_be_long) {
-  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(g.read->what()))) return false;
+  if (!parts_.elsewhere || !(known_to_be_long || takes_long(g))) return false;
   auto r = read_of(g);
   r->job = g.job;
   r->by_group = true;
@@ -96,7 +100,7 @@ uint64_t front::source_of(const query_group& g) const {
 }
 
 bool front::answer_elsewhere(const query_group& g, connection& c, bool known_to_be_long) {
-  if (!parts_.elsewhere || !(known_to_be_long || long_ones_.takes_long(g.read->what()))) return false;
+  if (!parts_.elsewhere || !(known_to_be_long || takes_long(g))) return false;
   auto r = read_of(g);
   r->who = c.weak_from_this();
   r->serial = c.serial();
