@@ -384,6 +384,27 @@ TEST_CASE("a first look at many rows, and one with patterns, is not made in the 
   }
 }
 
+TEST_CASE("what is looked at in another thread is what its client asked for, whatever others ask meanwhile") {
+  world w;
+  client c(w.port());
+  for (int i = 0; i < 8; ++i)
+    CHECK(c.body_of("PUT /v1/catalog/register", R"({"Node":"n)" + std::to_string(i) + R"(","Address":"1.2.3.4","Service":{"Service":"s"}})") == "true");
+  std::vector<std::unique_ptr<client>> all;
+  for (int i = 0; i < 8; ++i) all.push_back(std::make_unique<client>(w.port()));
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 8; ++i) {
+      std::string filter;
+      for (int n = 0; n < 400; ++n) filter += "Node%20==%20%22m" + std::to_string(i) + "_" + std::to_string(n) + "%22%20or%20";
+      all[static_cast<size_t>(i)]->ask("GET /v1/catalog/service/s?filter=" + filter + "Node%20==%20%22n" + std::to_string(i) + "%22");
+    }
+    for (int i = 0; i < 8; ++i) {
+      const auto a = all[static_cast<size_t>(i)]->answer();
+      REQUIRE(a.find("\"Node\":\"n" + std::to_string(i) + "\"") != a.npos);
+      REQUIRE(a.find("\"Node\"") == a.rfind("\"Node\"")); // one row
+    }
+  }
+}
+
 TEST_CASE("unfinished requests are bounded in all, and it is who makes us hold the most that goes") {
   world w(32 << 20); // shared by the loops, of which there are at most four
   const std::string head = "PUT /v1/agent/service/register HTTP/1.1\r\nHost: h\r\nContent-Length: 4000000\r\n\r\n", part(3'500'000, ' ');
