@@ -7,16 +7,18 @@ import multiprocessing
 import os
 import resource
 import socket
+import struct
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from agent import Agent, children, eventually, main, patience
-from rpc import Client, RpcError, pack
+from rpc import DATA, SYN, WINDOW, Client, RpcError, frame, of_service, pack, read
 
 GET = b"GET /v1/kv/k?raw HTTP/1.1\r\nHost: a\r\n\r\n"
 CALL = pack({"Seq": 1, "ServiceMethod": "Status.Ping"}) + pack({})
-KEYS, GOOD, SECONDS = 60_000, 20, 3
+KEYS, GOOD, SECONDS = 60_000, 20, 1.2
 
 
 def greedy(port, stop, first, request):
@@ -117,7 +119,7 @@ def beside(port, count, attackers, first=b"", request=GET):
     bad = [children.fork(f, (port, stop, *more)) for f, more in attackers]
     for p in bad:
         p.start()
-    time.sleep(0.5)
+    time.sleep(0.3)
     good = [Good(port, first, request, size) for _ in range(count)]
     for g in good:
         g.start()
@@ -140,16 +142,16 @@ def pipelining(agent):
     bench = os.path.join(os.path.dirname(agent.binary), "tests", "bench")
     assert os.path.exists(bench), f"{bench} is not built"
     for kind, port in (("http", "http"), ("rpc", "server"), ("dns-tcp", "dns"), ("dns-udp", "dns")):
-        command = [bench, "beside", "--addr", f"127.0.0.1:{agent.ports[port]}", "--case", kind, "--seconds", str(SECONDS)]
+        command = [bench, "beside", "--addr", f"127.0.0.1:{agent.ports[port]}", "--case", kind, "--greedy", "1,64", "--seconds", str(SECONDS)]
         p = subprocess.run(command, capture_output=True, text=True, timeout=patience(120))
         assert p.returncode == 0, f"{kind}: {p.stdout}{p.stderr}"
         print("  " + p.stdout.strip().replace("\n", "\n  "), flush=True)
         for line in p.stdout.splitlines()[1:]:
             count, asked, worst, lost, ended = (float(word) for n, word in enumerate(line.split()[1:]) if n in (0, 1, 5, 6, 7))
             assert ended == 0, f"{kind}: good clients were cut off beside {count:.0f} greedy ones\n{p.stdout}"
-            assert asked > 20, f"{kind}: {asked:.0f} questions were answered beside {count:.0f} greedy ones\n{p.stdout}"
+            assert asked > 8, f"{kind}: {asked:.0f} questions were answered beside {count:.0f} greedy ones\n{p.stdout}"
             # Without a budget some were not answered at all while it lasted; a busy machine alone takes a second from anybody.
-            assert worst < SECONDS * 800, f"{kind}: a client waited {worst:.0f} ms beside {count:.0f} greedy ones\n{p.stdout}"
+            assert worst < (SECONDS + 2) * 800, f"{kind}: a client waited {worst:.0f} ms beside {count:.0f} greedy ones\n{p.stdout}"
             assert lost < max(5, asked / 100), f"{kind}: {lost:.0f} questions were lost beside {count:.0f} greedy ones\n{p.stdout}"
 
 
@@ -336,7 +338,7 @@ def long_bodies(agent, port):
               ("a registration of the catalog with 40,000 pairs", "/v1/catalog/register", '{"Node":"n","Address":"1.2.3.4","NodeMeta":{' + small + '},"Service":[]}'))
     for what, path, body in bodies:
         request = f"PUT {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        with multiprocessing.Manager() as shared:
+        with children.manager() as shared:
             took = shared.list()
             times, worst = beside(port, 4, [(asking, ([request], took))])
             assert len(took) > 0, "no long body was answered"
@@ -358,23 +360,111 @@ def indexes_of_long_reads(agent):
         assert len(told) == 1, f"one answer told of the indexes {told}"
 
 
+def one_answer(port, source, request, by_rpc):
+    """Asks over a connection of its own, and reads all that comes."""
+    with socket.create_connection(("127.0.0.1", port), source_address=(source, 0), timeout=60) as s:
+        s.sendall(request)
+        head = s.recv(1 << 16)  # it is short
+        assert head.startswith(b"HTTP/1.1 200 OK") or b"\xa5Error\xa0" in head, head
+        while not by_rpc and s.recv(1 << 20):
+            pass
+
+
+def laborious_read(by_rpc, n):
+    """Another one for each n: no answer that is kept serves it."""
+    many = [f'ServiceName=="a{n}_{i}"' for i in range(1500)]
+    if by_rpc:
+        return b"\0" + pack({"Seq": 1, "ServiceMethod": "Catalog.ServiceNodes"}) + pack(of_service("s1", Filter=" or ".join(many)))
+    return f"GET /v1/catalog/service/s1?filter={'%20or%20'.join(many)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".replace('"', "%22").encode()
+
+
+def one_after_the_other(port, stop, source, by_rpc, first, times):
+    n = first
+    while not stop.is_set():
+        request = laborious_read(by_rpc, n)
+        began = time.monotonic()
+        one_answer(port, source, request, by_rpc)
+        times.append(time.monotonic() - began)
+        n += 1
+
+
+def crowding(port, stop, by_rpc, times):
+    crowd = [threading.Thread(target=one_after_the_other, args=(port, stop, "127.0.0.2", by_rpc, n * 1_000_000, times)) for n in range(40)]
+    for t in crowd:
+        t.start()
+    for t in crowd:
+        t.join()
+
+
+def shares_of_long_reads(what, port, by_rpc):
+    """Addresses take turns at what is made elsewhere: who has one read at a time does not stand behind forty of another."""
+    stop, mine = multiprocessing.Event(), []
+    with children.manager() as shared:
+        theirs = shared.list()
+        crowd = children.fork(crowding, (port, stop, by_rpc, theirs))
+        crowd.start()
+        eventually("the crowd's reads are answered", 60, lambda: len(theirs) >= 40)
+        good = threading.Thread(target=one_after_the_other, args=(port, stop, "127.0.0.1", by_rpc, 5 * 10**7, mine))
+        good.start()
+        eventually("long reads beside a crowd of them", 60, lambda: len(mine) >= 8 and len(theirs) >= 120)
+        stop.set()
+        good.join()
+        crowd.join(60)
+        assert crowd.exitcode == 0, f"the crowd ended with {crowd.exitcode}"
+        own, others = sorted(mine)[len(mine) // 2], sorted(theirs)[len(theirs) // 2]
+    print(f"  a long read by {what} beside 40 of another address: {own * 1e3:.0f} ms, theirs {others * 1e3:.0f} ms", flush=True)
+    assert own < others / 2, f"by {what} a long read of one address took {own:.2f} s, each of another's forty {others:.2f} s"
+
+
+def little_beside_much(port):
+    """Over one connection, as a client agent's users have it: who asks for a key does not wait for all the long reads that were asked for before."""
+    lists, prefix = 80, "many/000"  # 10,000 keys, a megabyte
+    with Client(("127.0.0.1", port)) as client:
+        size = len(pack(client.call("KVS.List", read(Key=prefix), timeout=60)))
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as s:
+        def ask(number, method, key):
+            request = pack({"Seq": number, "ServiceMethod": method}) + pack(read(Key=key))
+            s.sendall(frame(WINDOW, SYN, number, 0) + frame(DATA, 0, number, len(request)) + request)
+        s.sendall(b"\4")
+        for n in range(lists):
+            ask(2 * n + 1, "KVS.List", prefix)
+        little, before, stream = 2 * lists + 1, 0, s.makefile("rb")
+        time.sleep(1.5)  # nobody reads, and what may wait to be read fills up
+        ask(little, "KVS.Get", "k")
+        while True:
+            _, kind, flags, number, length = struct.unpack(">BBHII", stream.read(12))
+            body = stream.read(length) if kind == DATA else b""
+            if kind == DATA and number == little:
+                break
+            before += len(body)
+            if body:
+                s.sendall(frame(WINDOW, 0, number, len(body)))
+    assert b"value" in body, body
+    print(f"  a key behind {lists} reads of {size >> 10} KiB over one connection: {before >> 20} of {lists * size >> 20} MiB came before it", flush=True)
+    assert before < lists * size / 2, f"{before} bytes of {lists} answers of {size} came before that of a key"
+
+
 def little_address_space():
     """An agent without memory for its threads says so; it does not abort."""
-    refused = 0
-    for megabytes in (*range(64, 384, 16), 512, 1024, 2048):
-        with Agent(dev=True) as a:
-            limit = megabytes << 20
-            ports = " ".join(f"{k} = {v}" for k, v in a.ports.items())
-            p = children.start([a.binary, "agent", "-dev", "-node=n1", "-hcl", f"ports {{ {ports} }}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
-            a.process = p
-            try:
-                text = p.communicate(timeout=2)[0].decode(errors="replace")
-            except subprocess.TimeoutExpired:
-                continue
-            assert p.returncode == 1, f"with {megabytes} MB of address space it ended with {p.returncode}:\n{text}"
-            refused += "ulimit" in text
+    with ThreadPoolExecutor(4) as each:
+        refused = sum(each.map(with_address_space, (*range(64, 384, 16), 512, 1024, 2048)))
     assert refused > 0, "no limit was low enough to be told of"
+
+
+def with_address_space(megabytes):
+    """Whether it was refused for the limit."""
+    with Agent(dev=True) as a:
+        limit = megabytes << 20
+        ports = " ".join(f"{k} = {v}" for k, v in a.ports.items())
+        p = children.start([a.binary, "agent", "-dev", "-node=n1", "-hcl", f"ports {{ {ports} }}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        a.process = p
+        try:
+            text = p.communicate(timeout=2)[0].decode(errors="replace")
+        except subprocess.TimeoutExpired:
+            return False
+        assert p.returncode == 1, f"with {megabytes} MB of address space it ended with {p.returncode}:\n{text}"
+        return "ulimit" in text
 
 
 def test():
@@ -389,6 +479,9 @@ def test():
         laborious(a, a.ports["http"])
         long_bodies(a, a.ports["http"])
         answers_by_rpc(a, a.ports["server"])
+        little_beside_much(a.ports["server"])
+        shares_of_long_reads("HTTP", a.ports["http"], False)
+        shares_of_long_reads("RPC", a.ports["server"], True)
         assert a.process.poll() is None
     little_address_space()
 
