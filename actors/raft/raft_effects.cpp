@@ -205,7 +205,10 @@ void raft_state::publish_status() {
   status_->commit.store(broken(rule::lead_when_applied) ? 0 : core_->commit_index().v, std::memory_order_release);
   status_->term.store(core_->term().v, std::memory_order_relaxed);
   int64_t until = 0;
-  if (core_->is_leader() && core_->members().voters.size() == 1 && core_->members().is_voter(core_->self())) {
+  const bool alone = core_->members().voters.size() == 1 && core_->members().is_voter(core_->self());
+  // Nobody else can have led since: what is here is the newest that there is, also while its own vote cannot be written.
+  if (alone && !core_->is_leader() && !core_->is_recovering()) status_->leader_heard.store(nanos_of(clock_now()), std::memory_order_relaxed);
+  if (core_->is_leader() && alone) {
     until = std::numeric_limits<int64_t>::max() - (core_->members().learners.empty() ? 0 : 1); // learners show what they have applied
   } else if (core_->has_lease()) {
     // The round was sent in that tick or later. A follower's time-out may begin just before its tick, hence one less;
