@@ -47,4 +47,13 @@ bool pattern::matches(std::string_view subject) const {
   return re2::RE2::PartialMatch(re2::StringPiece(subject.data(), subject.size()), *compiled_);
 }
 
+std::vector<std::string> pattern::groups(std::string_view subject) const {
+  const size_t count = 1 + static_cast<size_t>(compiled_->NumberOfCapturingGroups());
+  std::vector<re2::StringPiece> found(count);
+  std::vector<std::string> out;
+  if (!compiled_->Match(re2::StringPiece(subject.data(), subject.size()), 0, subject.size(), re2::RE2::UNANCHORED, found.data(), static_cast<int>(count))) return out;
+  for (auto& f : found) out.emplace_back(f.data(), f.size());
+  return out;
+}
+
 } // namespace actord

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace re2 {
 class RE2;
@@ -18,6 +19,8 @@ public:
   static result<pattern> compile(std::string_view text);
   // Anywhere in the subject, as Go's MatchString.
   bool matches(std::string_view subject) const;
+  // What the whole and each group in parentheses matched, "" for one that took no part; nothing when the subject does not match.
+  std::vector<std::string> groups(std::string_view subject) const;
   // Steps of what it was compiled to, of which the time that took is a multiple.
   size_t size() const;
 

@@ -19,6 +19,7 @@ inline constexpr metric_name metric_names[] = {
     {"catalog.deregister", "ms: one deregistration over the catalog's API, likewise"},
     {"session.apply", "ms: one session made or ended, likewise"},
     {"session.renew", "ms: one session renewed, likewise"},
+    {"prepared-query.apply", "ms: one prepared query made, changed or deleted, likewise"},
     {"fsm.", "ms: commands applied to the state, by kind; an equal share for all of a batch"},
     {"raft.fsm.apply", "ms: the same of all kinds"},
     {"raft.apply", "count: entries proposed at this leader"},

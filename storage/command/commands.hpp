@@ -8,6 +8,7 @@
 #include "storage/model/catalog.hpp"
 #include "storage/model/coordinate.hpp"
 #include "storage/model/kv_entry.hpp"
+#include "storage/model/prepared_query.hpp"
 #include "storage/model/session.hpp"
 
 namespace actord {
@@ -19,6 +20,7 @@ enum class command_kind : uint8_t {
   session = 3,            // session_request
   tombstone_reap = 5,     // tombstone_request
   coordinate_batch_update = 6, // list_of<coordinate_record>
+  prepared_query = 7,     // query_request
   txn = 8,                // txn_request
   autopilot_set = 9,      // autopilot_request
   // Never in the log: what the leader answers itself when it is proposed. Consul numbers what is to be skipped from 128.
@@ -138,6 +140,18 @@ struct autopilot_request {
     v("Datacenter", s.datacenter);
     v("Config", s.config);
     v("CAS", s.cas);
+    v("Token", s.token);
+  }
+};
+
+struct query_request {
+  std::string datacenter, op; // query_rules.hpp; of a deletion only the id counts
+  boxed<prepared_query> query;
+  std::string token;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Datacenter", s.datacenter);
+    v("Op", s.op);
+    v("Query", s.query);
     v("Token", s.token);
   }
 };

@@ -23,6 +23,7 @@ enum class topic_kind : uint8_t {
   gateway,          // reserved
   sessions,         // key "": any session
   coordinates,      // key "": any node's coordinate
+  queries,          // key "": any prepared query
 };
 
 struct topic {

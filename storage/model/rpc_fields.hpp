@@ -39,7 +39,7 @@ struct reply_meta { // Consul's QueryMeta
   std::string consistency_level;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("Index", s.index);
-    v("LastContact", s.last_contact);
+    v("LastContact", s.last_contact, {.numeric = true});
     v("KnownLeader", s.known_leader);
     v("ConsistencyLevel", s.consistency_level);
   }

@@ -1,4 +1,4 @@
-// What Consul's RPC asks and answers about configuration entries, intentions, prepared queries and federation states.
+// What Consul's RPC asks and answers about configuration entries, intentions and federation states.
 #pragma once
 #include "storage/model/catalog.hpp"
 #include "storage/model/rpc_fields.hpp"
@@ -115,16 +115,6 @@ struct intention_apply {
     v("Intention", s.intention);
   }
 };
-struct query_apply { // PreparedQuery.Apply
-  std::string datacenter, op;
-  boxed<named_by_id> query;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Datacenter", s.datacenter);
-    v("Op", s.op);
-    v("Query", s.query);
-  }
-};
-
 struct federation_state_query {
   std::string datacenter, target;
   read_options options;

@@ -74,7 +74,6 @@ ACTORD_RPC_REPLY(node_dump_reply, "Dump", list_of<node_dump>, nodes);           
 // Of parts of Consul that are not here: their lists are empty.
 ACTORD_RPC_REPLY(gateway_services_reply, "Services", string_slice, services);              // Catalog.GatewayServices
 ACTORD_RPC_REPLY(gateway_dump_reply, "Dump", string_slice, nodes);                         // Internal.GatewayServiceDump
-ACTORD_RPC_REPLY(queries_reply, "Queries", string_slice, queries);                         // PreparedQuery.List
 ACTORD_RPC_REPLY(intentions_reply, "Intentions", string_slice, intentions);                // Intention.List
 
 struct acl_replication_reply { // ACL.ReplicationStatus

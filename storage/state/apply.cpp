@@ -6,6 +6,7 @@
 #include "storage/state/coordinate_table.hpp"
 #include "storage/state/kv_table.hpp"
 #include "storage/state/lock_delays.hpp"
+#include "storage/state/query_table.hpp"
 #include "storage/state/session_table.hpp"
 #include "storage/state/store_impl.hpp"
 #include "storage/state/txn.hpp"
@@ -52,6 +53,15 @@ void apply_session(writing& w, std::string_view body, apply_result& out) {
   else a.keep();
 }
 
+void apply_prepared_query(writing& w, std::string_view body, apply_result& out) {
+  query_request r;
+  if (!decode(body, r, out)) return;
+  if (r.query) out.body = r.query->id; // the proposer chose it
+  attempt a(w);
+  if (auto s = apply_query(w, std::move(r)); !s) refuse(out, s.err());
+  else a.keep();
+}
+
 void apply_txn(writing& w, std::string_view body, apply_result& out) {
   txn_request r;
   if (!decode(body, r, out)) return;
@@ -95,6 +105,7 @@ void apply_command(writing& w, std::string_view bytes, apply_result& out) {
     return;
   }
   case command_kind::session: return apply_session(w, body, out);
+  case command_kind::prepared_query: return apply_prepared_query(w, body, out);
   case command_kind::coordinate_batch_update: {
     list_of<coordinate_record> batch;
     if (decode(body, batch, out)) update_coordinates(w, batch);

@@ -92,6 +92,12 @@ public:
   result<std::optional<session_record>> session(std::string_view id, query_meta& meta) const;
   std::vector<session_record> sessions(std::string_view node, query_meta& meta) const;
 
+  // ---- prepared queries ---- all; of one id (an error when it can be none); and what a name or an id stands for: a query, or one that a
+  // template was filled in for (query_rules.hpp). `segment` is of the agent that asks.
+  std::vector<prepared_query> queries(query_meta& meta) const;
+  result<std::optional<prepared_query>> query(std::string_view id, query_meta& meta) const;
+  result<std::optional<prepared_query>> resolve_query(std::string_view name_or_id, std::string_view segment) const;
+
   // ---- coordinates ---- of a node in every segment, or with "" of all nodes
   std::vector<coordinate_record> coordinates(std::string_view node, query_meta& meta) const;
 

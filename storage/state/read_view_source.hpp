@@ -28,6 +28,9 @@ public:
   virtual std::optional<service_node> service_by_address(std::string_view) { return {}; }
   virtual result<std::optional<session_record>> session(std::string_view, query_meta&) { return std::optional<session_record>(); }
   virtual std::vector<session_record> sessions(std::string_view, query_meta&) { return {}; }
+  virtual std::vector<prepared_query> queries(query_meta&) { return {}; }
+  virtual result<std::optional<prepared_query>> query(std::string_view, query_meta&) { return std::optional<prepared_query>(); }
+  virtual result<std::optional<prepared_query>> resolve_query(std::string_view, std::string_view) { return std::optional<prepared_query>(); }
   virtual std::vector<coordinate_record> coordinates(std::string_view, query_meta&) { return {}; }
   virtual std::optional<autopilot_config> autopilot(query_meta&) { return {}; }
   virtual uint64_t kv_key_index(std::string_view) { return 0; }

@@ -2,6 +2,7 @@
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/kv_table.hpp"
 #include "storage/state/lock_delays.hpp"
+#include "storage/state/query_table.hpp"
 #include "storage/state/read_view_long.hpp"
 #include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
@@ -49,12 +50,13 @@ void end_session(writing& w, const session_record& s) {
   w.raise_index("sessions");
   w.touch(topic_kind::sessions);
   let_go(w, s);
+  end_queries_of_session(w, s.id);
 }
 
 } // namespace
 
-status check_session_id(std::string_view id) {
-  auto fault = [](std::string text) -> status { return error{errc::internal, "failed session lookup: index error: " + text}; };
+std::string id_fault(std::string_view id) {
+  auto fault = [](const std::string& text) { return "index error: " + text; };
   if (id.size() != 36) return fault("UUID must be 36 characters");
   const auto hyphens = std::count(id.begin(), id.end(), '-');
   if (hyphens > 4) return fault("UUID should have maximum of 4 \"-\"; got " + std::to_string(hyphens));
@@ -68,6 +70,12 @@ status check_session_id(std::string_view id) {
     return fault(text);
   }
   return {};
+}
+
+status check_session_id(std::string_view id) {
+  auto fault = id_fault(id);
+  if (fault.empty()) return {};
+  return error{errc::internal, "failed session lookup: " + fault};
 }
 
 status create_session(writing& w, session_record s) {

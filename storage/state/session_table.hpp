@@ -8,6 +8,8 @@
 
 namespace actord::state {
 
+// What the index of ids says of what can be none, "index error: …"; "" of what could be one.
+std::string id_fault(std::string_view id);
 // The text that Consul's lookup gives for what is no session id; success for what could be one.
 status check_session_id(std::string_view id);
 

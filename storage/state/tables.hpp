@@ -34,17 +34,22 @@ struct tables {
   lmdb::table session_checks;    // lower(node), lower(check id), lower(session id)
   lmdb::table kv_sessions;       // lower(session id), key: the keys that it holds
   lmdb::table lock_delays;       // key → lock_delays.cpp: keys that wait for their lock delay
+  lmdb::table queries;           // lower(query id) → prepared_query
+  lmdb::table query_names;       // lower(name) → lower(query id)
+  lmdb::table query_prefixes;    // "p", lower(name) of a template → lower(query id)
+  lmdb::table query_sessions;    // lower(session id), lower(query id)
 
   // Calls f(name, table) for each; the one list that opening and tests share.
   template <class F> void each(F&& f) {
-    const std::array<std::pair<const char*, lmdb::table*>, 22> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
+    const std::array<std::pair<const char*, lmdb::table*>, 26> all{{{"meta", &meta}, {"index", &index}, {"kvs", &kvs},
         {"tombstones", &tombstones}, {"nodes", &nodes}, {"node_ids", &node_ids}, {"services", &services},
         {"service_instances", &service_instances}, {"connect", &connect}, {"tags", &tags}, {"checks", &checks},
         {"node_service_checks", &node_service_checks}, {"service_checks", &service_checks},
         {"state_checks", &state_checks}, {"addresses", &addresses},
         {"autopilot", &autopilot}, {"coordinates", &coordinates}, {"sessions", &sessions},
         {"node_sessions", &node_sessions}, {"session_checks", &session_checks}, {"kv_sessions", &kv_sessions},
-        {"lock_delays", &lock_delays}}};
+        {"lock_delays", &lock_delays}, {"queries", &queries}, {"query_names", &query_names},
+        {"query_prefixes", &query_prefixes}, {"query_sessions", &query_sessions}}};
     for (auto& [name, table] : all) f(name, *table);
   }
 };

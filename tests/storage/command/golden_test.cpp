@@ -49,9 +49,25 @@ std::string decoded(std::string_view command) {
     REQUIRE(from_msgpack(body, batch));
     return to_json(batch);
   }
+  case command_kind::prepared_query: return as_json<query_request>(body);
   case command_kind::session_renew: return as_json<session_renewal>(body);
   }
   return "unknown";
+}
+
+query_request sample_query() {
+  query_request r;
+  r.datacenter = "dc1";
+  r.op = "create";
+  auto& q = r.query.emplace();
+  q.id = "bdf4238a-882b-9ddc-4a9d-5b6758e4159e";
+  q.name = "geo-";
+  q.pattern.type = "name_prefix_match";
+  q.service.service = "${name.suffix}";
+  q.service.failover.nearest_n = 2;
+  q.service.tags = {"!old"};
+  q.dns.ttl = "10s";
+  return r;
 }
 
 std::vector<std::pair<std::string, std::string>> samples() {
@@ -121,6 +137,7 @@ std::vector<std::pair<std::string, std::string>> samples() {
           {"session", encode_command(command_kind::session, session)},
           {"coordinates", encode_command(command_kind::coordinate_batch_update, coordinates)},
           {"session-renew", encode_command(command_kind::session_renew, session_renewal{"adf4238a-882b-9ddc-4a9d-5b6758e4159e"})},
+          {"prepared-query", encode_command(command_kind::prepared_query, sample_query())},
           {"lock-delay-reap", encode_command(lock_delay_reap, ended)}};
 }
 
