@@ -8,7 +8,7 @@ namespace actord {
 // Null when the command's kind has none.
 inline telemetry::series* write_sample(std::string_view command) {
   static auto &registered = telemetry::sample("catalog.register"), &deregistered = telemetry::sample("catalog.deregister"), &kv = telemetry::sample("kvs.apply"),
-              &txn = telemetry::sample("txn.apply"), &session = telemetry::sample("session.apply"), &renewed = telemetry::sample("session.renew");
+              &txn = telemetry::sample("txn.apply"), &session = telemetry::sample("session.apply"), &renewed = telemetry::sample("session.renew"), &query = telemetry::sample("prepared-query.apply");
   if (command.empty()) return nullptr;
   switch (static_cast<command_kind>(command[0])) {
   case command_kind::catalog_register: return &registered;
@@ -17,6 +17,7 @@ inline telemetry::series* write_sample(std::string_view command) {
   case command_kind::txn: return &txn;
   case command_kind::session: return &session;
   case command_kind::session_renew: return &renewed;
+  case command_kind::prepared_query: return &query;
   default: return nullptr;
   }
 }

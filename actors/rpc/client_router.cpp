@@ -1,5 +1,6 @@
 #include "actors/rpc/client_router.hpp"
 #include "runtime/base/msgpack_codec.hpp"
+#include "storage/command/query_rules.hpp"
 #include "storage/state/read_view.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -295,6 +296,14 @@ command_call call_of_command(std::string_view command, const std::string& datace
     break;
   }
   case command_kind::session: out.call = {"Session.Apply", in_datacenter<session_request>(record, datacenter), nanos(0), false}; break;
+  case command_kind::prepared_query: {
+    query_request r;
+    if (!from_msgpack(record, r) || !r.query) break;
+    if (r.op == query_create) r.query->id.clear(); // the server chooses it
+    r.datacenter = datacenter;
+    out.call = {"PreparedQuery.Apply", to_msgpack(r), nanos(0), false};
+    break;
+  }
   case command_kind::session_renew: {
     session_renewal r;
     if (!from_msgpack(record, r)) break;
@@ -315,7 +324,7 @@ apply_result result_of_reply(const command_call& c, const rpc_answer& a) {
     msgpack_reader r(a.body);
     out.value = r.boolean();
   }
-  if (c.kind == command_kind::session) out.body = msgpack_reader(a.body).raw(); // the id
+  if (c.kind == command_kind::session || c.kind == command_kind::prepared_query) out.body = msgpack_reader(a.body).raw(); // the id
   if (c.kind == command_kind::session_renew) {
     renewal_reply r;
     if (!from_msgpack(a.body, r)) out.failure = {errc::corrupt, "a server's answer to a renewal is malformed"};

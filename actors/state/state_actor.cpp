@@ -5,6 +5,7 @@
 #include "runtime/base/retry_pace.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/command/operation.hpp"
+#include "storage/command/query_rules.hpp"
 #include "storage/state/lock_delays.hpp"
 #include "storage/state/store.hpp"
 #include <algorithm>
@@ -63,6 +64,7 @@ struct apply_state {
                 &autopilot = telemetry::sample("fsm.autopilot"), &coordinates = telemetry::sample("fsm.coordinate.batch-update");
     static const by_operation<7> kv("fsm.kvs", {kv_set, kv_delete, kv_delete_cas, kv_delete_tree, kv_cas, kv_lock, kv_unlock});
     static const by_operation<2> session("fsm.session", {session_create, session_destroy});
+    static const by_operation<3> query("fsm.prepared-query", {query_create, query_update, query_delete});
     static const by_operation<1> tombstone("fsm.tombstone", {"reap"});
     if (command.empty()) return nullptr;
     switch (static_cast<command_kind>(command[0])) {
@@ -72,6 +74,7 @@ struct apply_state {
     case command_kind::tombstone_reap: return tombstone.of(command);
     case command_kind::txn: return &txn;
     case command_kind::session: return session.of(command);
+    case command_kind::prepared_query: return query.of(command);
     case command_kind::coordinate_batch_update: return &coordinates;
     case command_kind::autopilot_set: return &autopilot;
     default: return nullptr;

@@ -12,6 +12,7 @@ std::span<const method> coordinate_methods();
 std::span<const method> status_methods();
 std::span<const method> operator_methods();
 std::span<const method> event_methods();
+std::span<const method> query_methods();
 std::span<const method> session_methods();
 std::span<const method> keyring_methods();
 std::span<const method> mesh_methods();

@@ -40,7 +40,11 @@ bool take_reply(const endpoints::read_endpoint<Args, endpoints::rows<Row>>& e, s
 
 template <class Args, class Answer>
 bool take_reply(const endpoints::read_endpoint<Args, Answer>& e, std::string_view reply, Answer& to, rpc::reply_meta& meta) {
-  if (e.field.empty()) return from_msgpack(reply, to);
+  if (e.field.empty()) {
+    if (!from_msgpack(reply, to)) return false;
+    if constexpr (requires { to.meta; }) meta = to.meta;
+    return true;
+  }
   return read_reply(reply, e.field, meta, [&](msgpack_reader& r) { msgpack_decode(r, to); });
 }
 

@@ -3,6 +3,7 @@
 #include "api/dns/catalog_directory.hpp"
 #include "api/endpoints/catalog.hpp"
 #include "api/endpoints/health.hpp"
+#include "api/endpoints/query.hpp"
 #include <algorithm>
 
 namespace actord::dns {
@@ -22,7 +23,7 @@ template <class Endpoint, class To> void ask(asked_calls& calls, const Endpoint&
   q.options.allow_stale = calls.stale();
   rpc::reply_meta ignored;
   if (auto* body = calls.ask(e.name, to_msgpack(q)))
-    if (!dispatch::take_reply(e, *body, to, ignored)) calls.fail();
+    if (!body->empty() && !dispatch::take_reply(e, *body, to, ignored)) calls.fail();
 }
 
 template <class Endpoint> auto rows_of(asked_calls& calls, const Endpoint& e, typename Endpoint::arguments q) {
@@ -73,6 +74,12 @@ endpoint_list asked_directory::instances(std::string_view service, bool connect)
   for (auto& n : rows_of(*calls_, endpoints::health::service_nodes, std::move(q)))
     if (endpoint e; endpoint_of(n, e)) list->push_back(std::move(e));
   return list;
+}
+
+directory::found_query asked_directory::prepared_query(std::string_view name, const query_source& by) {
+  rpc::query_execute_reply found;
+  ask(*calls_, endpoints::query::execute, question_of(name, by), found);
+  return found.datacenter.empty() ? found_query{} : found_by_query(found);
 }
 
 std::shared_ptr<const node_facts> asked_directory::node(std::string_view name) {

@@ -27,7 +27,7 @@ public:
   // What the first answer tells of its server.
   const std::optional<rpc::reply_meta>& first() const { return first_; }
 
-  // The answer to a call, null when there is none yet: it is noted then.
+  // The answer to a call, null when there is none yet: it is noted then. "": what was asked for is not there.
   const std::string* ask(std::string_view method, std::string arguments);
   void fail() { failed_ = true; } // an answer does not decode
   bool failed() const { return failed_; }
@@ -51,6 +51,7 @@ public:
   bool stale() const { return stale_; }
 
   endpoint_list instances(std::string_view service, bool connect) override;
+  found_query prepared_query(std::string_view name, const query_source& by) override;
   std::shared_ptr<const node_facts> node(std::string_view name) override;
   std::string node_of_address(std::string_view address) override;
   std::string service_of_address(std::string_view address) override;

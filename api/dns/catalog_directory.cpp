@@ -1,4 +1,6 @@
 #include "api/dns/catalog_directory.hpp"
+#include "api/endpoints/carry_out.hpp"
+#include "api/endpoints/query.hpp"
 #include <algorithm>
 
 namespace actord::dns {
@@ -16,18 +18,19 @@ node_facts facts_of(const node_record& n) {
 }
 
 bool endpoint_of(const check_service_node& c, endpoint& out) {
-  bool warning = false, odd = false, maintenance = false;
+  bool warning = false, odd = false, maintenance = false, critical = false, its_own = false; // its_own: a critical one that counts for the weight
   out.all_passing = true;
   for (auto& check : c.checks) {
-    if (check.status == health_critical) return false;
+    critical = critical || check.status == health_critical;
     if (check.status != health_passing) out.all_passing = false;
     if (!check.service_name.empty() && check.service_name != c.service.service) continue;
+    its_own = its_own || check.status == health_critical;
     maintenance = maintenance || check.check_id == "_node_maintenance" || check.check_id.starts_with("_service_maintenance:");
     if (check.status == health_warning) warning = true;
     else if (check.status != health_passing) odd = true;
   }
   const service_weights weights = c.service.weights ? *c.service.weights : service_weights{};
-  int64_t weight = maintenance ? 0 : odd ? 1 : warning ? weights.warning : weights.passing;
+  int64_t weight = maintenance || its_own ? 0 : odd ? 1 : warning ? weights.warning : weights.passing;
   out.weight = static_cast<uint16_t>(std::clamp<int64_t>(weight, 0, 65535));
   out.node = facts_of(c.node);
   out.port = static_cast<uint16_t>(std::clamp<int64_t>(c.service.port, 0, 65535));
@@ -37,7 +40,26 @@ bool endpoint_of(const check_service_node& c, endpoint& out) {
   if (auto v4 = tagged.find("lan_ipv4"); v4 != tagged.end()) out.address.lan_v4 = parse_ip(v4->second.address);
   if (auto v6 = tagged.find("lan_ipv6"); v6 != tagged.end()) out.address.lan_v6 = parse_ip(v6->second.address);
   out.tags.assign(c.service.tags.begin(), c.service.tags.end());
-  return true;
+  return !critical;
+}
+
+directory::found_query found_by_query(const rpc::query_execute_reply& r) {
+  directory::found_query out;
+  auto list = std::make_shared<std::vector<endpoint>>(r.nodes.size());
+  for (size_t i = 0; i < r.nodes.size(); ++i) endpoint_of(r.nodes[i], (*list)[i]);
+  out.list = std::move(list);
+  out.service = r.service;
+  if (auto ttl = parse_duration(r.dns.ttl); ttl && !r.dns.ttl.empty()) out.ttl = static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(*ttl).count());
+  return out;
+}
+
+rpc::query_execute_request question_of(std::string_view name, const directory::query_source& by) {
+  rpc::query_execute_request q;
+  q.query = name;
+  q.datacenter = q.agent.datacenter = by.datacenter;
+  q.agent.node = by.node;
+  q.source.ip = by.ip;
+  return q;
 }
 
 catalog_directory::catalog_directory(state_store& store, std::shared_ptr<const node_status> status)
@@ -92,6 +114,15 @@ endpoint_list catalog_directory::instances(std::string_view service, bool connec
   endpoints_ += list->size();
   it->second = {list, applied_, index};
   return list;
+}
+
+directory::found_query catalog_directory::prepared_query(std::string_view name, const query_source& by) {
+  query_meta meta;
+  endpoints::look at{view(), meta, endpoints::everything_allowed()};
+  rpc::query_execute_reply reply;
+  const auto done = endpoints::carry_out(endpoints::query::execute, question_of(name, by), at, reply);
+  if (unread() || !done) return {};
+  return found_by_query(reply);
 }
 
 std::shared_ptr<const node_facts> catalog_directory::node(std::string_view name) {

@@ -3,6 +3,7 @@
 #pragma once
 #include "actors/interfaces.hpp"
 #include "api/dns/thread_directory.hpp"
+#include "storage/model/rpc_queries.hpp"
 #include "storage/state/read_view.hpp"
 #include <optional>
 #include <utility>
@@ -19,6 +20,7 @@ public:
   void allow_stale(bool yes) override { allow_stale_ = yes; }
 
   endpoint_list instances(std::string_view service, bool connect) override;
+  found_query prepared_query(std::string_view name, const query_source& by) override;
   std::shared_ptr<const node_facts> node(std::string_view name) override;
   std::string node_of_address(std::string_view address) override;
   std::string service_of_address(std::string_view address) override;
@@ -52,7 +54,10 @@ private:
 
 // How DNS sees a catalog record.
 node_facts facts_of(const node_record& n);
-// False when the instance is critical, which DNS never shows.
+// False when the instance is critical, which DNS shows of prepared queries only.
 bool endpoint_of(const check_service_node& c, endpoint& out);
+// What a prepared query found, and what it is asked with.
+directory::found_query found_by_query(const rpc::query_execute_reply& r);
+rpc::query_execute_request question_of(std::string_view name, const directory::query_source& by);
 
 } // namespace actord::dns

@@ -47,6 +47,7 @@ size_t dns_thread::answer(byte_view packet, asker who, std::span<uint8_t> buffer
   case verdict::not_implemented: return refuse(q, rcode::not_implemented);
   case verdict::ok: break;
   }
+  q.asker = who.from;
   if (servers_) return ask_servers(packet, who, later);
   auto begun = std::chrono::steady_clock::now();
   switch (responder_.respond(q, who.udp, static_cast<uint32_t>(::time(nullptr)), writer_)) {
@@ -112,6 +113,7 @@ void dns_thread::answer_again(const std::shared_ptr<std::vector<uint8_t>>& packe
   writer_.rebind(buffer);
   query q;
   if (parse_query(*packet, q) != verdict::ok) return;
+  q.asker = who.from;
   begin_batch();
   directory_->stop_resolving(rounds >= most_rounds);
   size_t size = 0;

@@ -57,6 +57,7 @@ public:
   struct asker {
     bool udp;
     uint64_t source; // tells apart from whom questions come
+    ip_address from{};
   };
   // Answers into `buffer` and returns the number of bytes; 0: there is nothing to say, now. When recursors have to be
   // asked first, `later` makes the function that gets the answer then.

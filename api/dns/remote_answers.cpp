@@ -1,6 +1,7 @@
 // Answers on a client agent: a question is answered from what servers said about it, in rounds; calls that were lacking are
 // made in between.
 #include "api/dns/dns_thread.hpp"
+#include "api/endpoints/query.hpp"
 #include <ctime>
 
 namespace actord::dns {
@@ -68,6 +69,7 @@ bool dns_thread::too_old(remote_question& q) const {
 void dns_thread::answer_remotely(const std::shared_ptr<remote_question>& question) {
   query q;
   if (question->over || parse_query(question->packet, q) != verdict::ok) return;
+  q.asker = question->who.from;
   std::vector<uint8_t> buffer(max_message);
   writer_.rebind(buffer);
   size_t size = 0;
@@ -106,7 +108,7 @@ void dns_thread::make_calls(const std::shared_ptr<remote_question>& q) {
   for (auto& [number, call] : needed) {
     auto done = [this, q, which = number](rpc_answer& a) {
       --calls_;
-      if (a.failure.code == errc::none) {
+      if (a.failure.code == errc::none || a.failure.text.ends_with(endpoints::query::not_found)) {
         q->calls.answered(which, std::move(a.body));
       } else {
         q->failed = true;

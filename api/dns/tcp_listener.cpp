@@ -179,7 +179,7 @@ void tcp_connection::take_questions(nanos time) {
 
 void tcp_connection::answer(byte_view packet) {
   static thread_local std::vector<uint8_t> buffer(max_message);
-  const dns_thread::asker who{false, std::hash<std::string>{}(household_)};
+  const dns_thread::asker who{false, std::hash<std::string>{}(household_), parse_ip(household_)};
   size_t size = thread_.answer(packet, who, buffer, [this]() -> dns_thread::reply_function {
     return [weak = weak_from_this()](byte_view message) {
       auto self = weak.lock();

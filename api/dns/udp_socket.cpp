@@ -36,6 +36,20 @@ uint64_t source_of(const sockaddr_storage& a) {
   return source;
 }
 
+ip_address address_of(const sockaddr_storage& a) {
+  ip_address out;
+  out.family = a.ss_family == AF_INET ? 4 : 6;
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(a).sin6_addr;
+  if (out.family == 4) std::memcpy(out.bytes.data(), &reinterpret_cast<const sockaddr_in&>(a).sin_addr, 4);
+  else std::memcpy(out.bytes.data(), &six, 16);
+  if (out.family == 6 && IN6_IS_ADDR_V4MAPPED(&six)) {
+    out = {};
+    out.family = 4;
+    std::memcpy(out.bytes.data(), six.s6_addr + 12, 4);
+  }
+  return out;
+}
+
 class udp_socket : public net::io_handler {
 public:
   udp_socket(dns_thread& t, int fd, bool wildcard) : thread_(t), fd_(fd), wildcard_(wildcard), questions_(batch * largest_question), arena_(arena_size) {
@@ -198,7 +212,7 @@ private:
     auto later = [&, i]() -> dns_thread::reply_function {
       return [this, to = from_[i], name_length = in_[i].msg_hdr.msg_namelen](byte_view message) { send_one(message, to, name_length); };
     };
-    size_t size = thread_.answer(packet, {true, source_of(from_[i])}, std::span(arena_).subspan(used_, max_message), later);
+    size_t size = thread_.answer(packet, {true, source_of(from_[i]), address_of(from_[i])}, std::span(arena_).subspan(used_, max_message), later);
     if (size == 0) return;
     out_vectors_[out_count_] = {arena_.data() + used_, size};
     auto& h = out_[out_count_].msg_hdr;

@@ -31,6 +31,7 @@ bool sees_check(const authorizer& who, const health_check& c) {
 bool sees_entry(const authorizer& who, const kv_entry& e) { return reads(who, resource::key, e.key); }
 bool sees_key(const authorizer& who, const std::string& key) { return reads(who, resource::key, key); }
 bool sees_session(const authorizer& who, const session_record& s) { return reads(who, resource::session, s.node); }
+bool sees_query(const authorizer& who, const prepared_query& q) { return reads(who, resource::query, q.name); }
 bool sees_coordinate(const authorizer& who, const coordinate_record& c) { return reads(who, resource::node, c.node); }
 
 } // namespace actord::endpoints

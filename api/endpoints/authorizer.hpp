@@ -3,12 +3,13 @@
 #include "storage/model/catalog.hpp"
 #include "storage/model/coordinate.hpp"
 #include "storage/model/kv_entry.hpp"
+#include "storage/model/prepared_query.hpp"
 #include "storage/model/session.hpp"
 
 namespace actord::endpoints {
 
 enum class access : uint8_t { read, list, write };
-enum class resource : uint8_t { key, node, service, session, operation };
+enum class resource : uint8_t { key, node, service, session, operation, query };
 
 class authorizer {
 public:
@@ -33,6 +34,7 @@ bool sees_check(const authorizer& who, const health_check& c);
 bool sees_entry(const authorizer& who, const kv_entry& e);
 bool sees_key(const authorizer& who, const std::string& key);
 bool sees_session(const authorizer& who, const session_record& s);
+bool sees_query(const authorizer& who, const prepared_query& q);
 bool sees_coordinate(const authorizer& who, const coordinate_record& c);
 
 } // namespace actord::endpoints

@@ -17,9 +17,6 @@ template <class List> void see_all(const authorizer&, List&) {} // there is noth
 constinit const read_endpoint<every, string_slice> list_intentions{
     .name = "Intention.List", .field = "Intentions", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = see_all<string_slice>,
     .run = find_empty<string_slice>};
-constinit const read_endpoint<every, string_slice> list_queries{
-    .name = "PreparedQuery.List", .field = "Queries", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = see_all<string_slice>,
-    .run = find_none<string_slice>};
 constinit const read_endpoint<every, string_slice> list_federation_states{
     .name = "FederationState.List", .field = "States", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = see_all<string_slice>,
     .run = find_none<string_slice>};

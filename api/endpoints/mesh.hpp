@@ -1,4 +1,4 @@
-// Lists of what no table holds yet: intentions, prepared queries, federation states.
+// Lists of what no table holds yet: intentions, federation states.
 #pragma once
 #include "api/endpoints/endpoint.hpp"
 #include "storage/model/rpc_mesh.hpp"
@@ -8,7 +8,6 @@
 namespace actord::endpoints::mesh {
 
 extern const read_endpoint<rpc::datacenter_request, string_slice> list_intentions;
-extern const read_endpoint<rpc::datacenter_request, string_slice> list_queries;
 extern const read_endpoint<rpc::datacenter_request, string_slice> list_federation_states;
 extern const read_endpoint<rpc::datacenter_request, string_table> list_mesh_gateways;
 

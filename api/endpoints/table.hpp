@@ -8,6 +8,7 @@
 #include "api/endpoints/kv.hpp"
 #include "api/endpoints/mesh.hpp"
 #include "api/endpoints/operation.hpp"
+#include "api/endpoints/query.hpp"
 #include "api/endpoints/session.hpp"
 
 namespace actord::endpoints {
@@ -22,7 +23,8 @@ using reads = table<catalog::gateway_services, catalog::list_nodes, catalog::lis
                     catalog::service_list, catalog::service_nodes, coordinates::list_nodes, coordinates::of_node, health::checks_in_state,
                     health::node_checks, health::service_checks, health::service_nodes, internal::gateway_service_dump, internal::node_dump,
                     internal::node_info, internal::service_dump, kv::get, kv::list, kv::list_keys, mesh::list_federation_states,
-                    mesh::list_intentions, mesh::list_mesh_gateways, mesh::list_queries, operation::autopilot_configuration, session::get,
+                    mesh::list_intentions, mesh::list_mesh_gateways, operation::autopilot_configuration, query::execute, query::execute_remote,
+                    query::explain, query::get, query::list, session::get,
                     session::list, session::of_node, txn::read>;
 
 } // namespace actord::endpoints

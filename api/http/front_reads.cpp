@@ -41,7 +41,7 @@ void front::refuse_unread(const answer_style& s, const error& why, response& out
 void front::refuse_run(const bound_read& r, const error& why, response& out) {
   out.clear();
   out.fail({why.code, r.options().allow_stale ? as_server(env_, why.text) : as_leader(env_, why.text)});
-  out.meta.present = r.style.meta_on_error;
+  out.meta.present = r.style.meta_on_error && why.code != errc::not_found;
   out.meta.known_leader = false;
 }
 

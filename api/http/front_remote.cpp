@@ -1,4 +1,5 @@
 // Reads on a client agent: the call is passed on to a server as it is, and what the server answered is shown.
+#include "api/endpoints/query.hpp"
 #include "api/http/front.hpp"
 #include <algorithm>
 
@@ -93,8 +94,10 @@ void front::called(const std::shared_ptr<remote_read>& r, rpc_answer& a) {
 void front::show_reply(const remote_read& r, response& out) {
   const auto& style = r.read->style;
   if (r.answer.failure.code != errc::none) {
-    out.fail(r.answer.failure);
-    out.meta.present = style.meta_on_error;
+    // Of a server's error no more than its text comes back.
+    const bool absent = r.answer.failure.text.ends_with(endpoints::query::not_found);
+    out.fail(absent ? error(errc::not_found, r.answer.failure.text) : r.answer.failure);
+    out.meta.present = style.meta_on_error && !absent;
     out.meta.known_leader = false;
     return;
   }

@@ -64,6 +64,8 @@ std::vector<route> all_routes() {
       {"/v1/session/info/", GET, session_info},
       {"/v1/session/node/", GET, session_node},
       {"/v1/session/list", GET, session_list},
+      {"/v1/query", GET | POST, query_general},
+      {"/v1/query/", GET | PUT | DELETE, query_specific},
       {"/v1/coordinate/datacenters", GET, coordinate_datacenters},
       {"/v1/coordinate/nodes", GET, coordinate_nodes},
       {"/v1/coordinate/node/", GET, coordinate_node},

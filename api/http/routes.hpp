@@ -34,6 +34,8 @@ void catalog_gateway_services(exchange& x);
 void session_create_endpoint(exchange& x); // handlers/session.cpp
 void session_destroy_endpoint(exchange& x);
 void session_renew_endpoint(exchange& x);
+void query_general(exchange& x);
+void query_specific(exchange& x);
 void session_info(exchange& x);
 void session_node(exchange& x);
 void session_list(exchange& x);

@@ -1,4 +1,4 @@
-// Configuration entries, intentions, prepared queries and federation states of a cluster in which there are none yet: reads say so as
+// Configuration entries, intentions and federation states of a cluster in which there are none yet: reads say so as
 // Consul does, what would change one that is not there is refused in its words, and what would make the first one is refused too.
 #include "api/consul_rpc/methods.hpp"
 #include "storage/model/config_entry.hpp"
@@ -142,17 +142,6 @@ void intention_apply(call& c) {
   c.fail(std::string(r.op == "delete" ? "Cannot delete" : "Cannot modify") + " non-existent intention: '" + r.intention->id + "'");
 }
 
-// ---- prepared queries ----------------------------------------------------------------------------------------------
-
-void no_query(call& c) { c.fail("Query not found"); }
-
-void query_apply(call& c) {
-  rpc::query_apply r;
-  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
-  if (r.op == "create" || !r.query) return c.fail("Prepared queries are not supported by this server");
-  c.fail("Cannot modify non-existent prepared query: '" + r.query->id + "'");
-}
-
 // ---- federation states ---------------------------------------------------------------------------------------------
 
 // The datacenter that is asked for is the one to ask.
@@ -185,11 +174,6 @@ std::span<const method> mesh_methods() {
       {"Intention.Check", intention_check},
       {"Intention.Get", intention_get},
       {"Intention.Match", intention_match},
-      {"PreparedQuery.Apply", query_apply},
-      {"PreparedQuery.Execute", no_query},
-      {"PreparedQuery.ExecuteRemote", no_query},
-      {"PreparedQuery.Explain", no_query},
-      {"PreparedQuery.Get", no_query},
   };
   return rows;
 }

@@ -29,17 +29,28 @@ bool wants(uint16_t qtype, const ip_address& ip) {
 
 std::string_view bytes_of(const ip_address& ip) { return {reinterpret_cast<const char*>(ip.bytes.data()), ip.size()}; }
 
+// The subnet that the question was asked for, else the address that it came from.
+std::string source_address(const query& q) {
+  if (q.subnet.size() <= 4) return q.asker.family == 0 ? std::string() : format_ip(q.asker);
+  ip_address ip;
+  ip.family = q.subnet[1] == 1 ? 4 : 6;
+  const auto bytes = q.subnet.subspan(4);
+  std::copy_n(bytes.begin(), std::min(bytes.size(), ip.size()), ip.bytes.begin());
+  return format_ip(ip);
+}
+
 // Draws without replacement: next() gives every number below n once, in random order (Fisher and Yates), and costs only
 // for what is drawn.
 class draw {
 public:
-  draw(std::vector<uint32_t>& order, size_t n, prng& random) : order_(order), random_(random) {
+  // as_found: in the order in which they are.
+  draw(std::vector<uint32_t>& order, size_t n, prng& random, bool as_found = false) : order_(order), random_(random), as_found_(as_found) {
     order.resize(n);
     for (size_t i = 0; i < n; ++i) order[i] = static_cast<uint32_t>(i);
   }
   bool next(size_t& out) {
     if (at_ == order_.size()) return false;
-    std::swap(order_[at_], order_[at_ + random_.below(order_.size() - at_)]);
+    if (!as_found_) std::swap(order_[at_], order_[at_ + random_.below(order_.size() - at_)]);
     out = order_[at_++];
     return true;
   }
@@ -47,6 +58,7 @@ public:
 private:
   std::vector<uint32_t>& order_;
   prng& random_;
+  bool as_found_;
   size_t at_ = 0;
 };
 
@@ -73,7 +85,7 @@ void responder::reset(const query& q, uint32_t now) {
   additional_of_.clear();
   held_.clear();
   texts_.clear();
-  soa_in_answer_ = soa_in_authority_ = unresolved_ = false;
+  soa_in_answer_ = soa_in_authority_ = unresolved_ = for_subnet_ = false;
   code_ = rcode::no_error;
   now_ = now;
 }
@@ -102,7 +114,7 @@ outcome responder::compose(const query& q, bool udp, uint32_t now, writer& out) 
     refuse(q, rcode::refused, out);
     return outcome::answered;
   }
-  bool needs_state = w.what == k::service || w.what == k::node || w.what == k::reverse;
+  bool needs_state = w.what == k::service || w.what == k::node || w.what == k::prepared_query || w.what == k::reverse;
   if (needs_state && !directory_.can_answer()) {
     code_ = rcode::server_failure;
   } else if (w.what == k::reverse) {
@@ -124,6 +136,7 @@ outcome responder::compose(const query& q, bool udp, uint32_t now, writer& out) 
     size_t enough = udp && q.edns_size <= 512 ? static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8)) + 1 : no_limit;
     if (w.what == k::service) service_answer(q, w, enough);
     else if (w.what == k::node) node_answer(q, w);
+    else if (w.what == k::prepared_query) query_answer(q, w, enough);
     else if (w.what == k::address) address_answer(q, w);
     else not_found();
   }
@@ -153,13 +166,25 @@ void responder::service_answer(const query& q, const wanted& w, size_t enough) {
   }
   held_.push_back(all);
   if (std::none_of(all->begin(), all->end(), [&](auto& e) { return eligible(e, w.tag); })) return not_found();
-  uint32_t ttl = settings_->ttl_of_service(w.name);
+  instances_answer(q, *all, w.tag, settings_->ttl_of_service(w.name), enough, false);
+}
+
+void responder::query_answer(const query& q, const wanted& w, size_t enough) {
+  if (!is_own_datacenter(w)) return not_found();
+  auto found = directory_.prepared_query(w.name, {settings_->node_name, settings_->datacenter, source_address(q)});
+  if (!found.list || found.list->empty()) return not_found();
+  for_subnet_ = true;
+  held_.push_back(found.list);
+  instances_answer(q, *found.list, {}, found.ttl ? *found.ttl : settings_->ttl_of_service(found.service), enough, true);
+}
+
+void responder::instances_answer(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough, bool as_found) {
   if (q.qtype == type::srv) {
-    service_targets(q, *all, w.tag, ttl, enough);
+    service_targets(q, all, tag, ttl, enough, as_found);
   } else {
     size_t limit = settings_->a_record_limit > 0 ? static_cast<size_t>(settings_->a_record_limit) : no_limit;
-    address_request r{{true, {}, {}}, q.qtype, ttl, std::min(limit, enough), q.has_edns ? no_limit : alias_records, names_followed};
-    service_addresses(*all, w.tag, r, answer_);
+    address_request r{{true, {}, {}}, q.qtype, ttl, std::min(limit, enough), q.has_edns ? no_limit : alias_records, names_followed, as_found};
+    service_addresses(all, tag, r, answer_);
   }
   if (answer_.empty()) soa_in_authority_ = true;
 }
@@ -172,10 +197,10 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
   text_view_set seen;
   const bool many = all.size() > 32;
   std::vector<uint32_t> inner_order; // an answer that points to a service is drawing from order_ already
-  draw next(r.depth == names_followed ? order_ : inner_order, all.size(), random_);
+  draw next(r.depth == names_followed ? order_ : inner_order, all.size(), random_, r.as_found);
   for (size_t i; out.size() - start < r.limit && next.next(i);) {
     const endpoint& e = all[i];
-    if (!eligible(e, tag)) continue;
+    if (!r.as_found && !eligible(e, tag)) continue;
     const address_set& set = address_of(e);
     const ip_address& ip = address_for(set, r.qtype);
     if (ip.family == 0) {
@@ -193,13 +218,13 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
 }
 
 // SRV records, each node, address and port once, with what their targets' addresses are.
-void responder::service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough) {
+void responder::service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough, bool as_found) {
   std::unordered_set<std::string, text_hash> seen;
   std::vector<const endpoint*> few;
-  draw next(order_, all.size(), random_);
+  draw next(order_, all.size(), random_, as_found);
   for (size_t i; answer_.size() < enough && next.next(i);) {
     const endpoint& e = all[i];
-    if (!eligible(e, tag)) continue;
+    if (!as_found && !eligible(e, tag)) continue;
     if (all.size() > 32) {
       if (!seen.insert(e.node.name + '\0' + e.address.text + '\0' + std::to_string(e.port)).second) continue;
     } else {

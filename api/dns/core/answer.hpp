@@ -4,6 +4,7 @@
 #include "api/dns/core/question.hpp"
 #include "runtime/base/prng.hpp"
 #include <deque>
+#include <optional>
 
 namespace actord::dns {
 
@@ -13,6 +14,18 @@ public:
   virtual ~directory() = default;
   // Instances that are not critical, mesh-capable ones for `service` when connect; null when nothing can be said now.
   virtual endpoint_list instances(std::string_view service, bool connect) = 0;
+  // Nodes in the order of the answer; a list that is null: there is no such query, or nothing can be said now. `by` may use "_agent" and
+  // "_ip", "" where that is not known.
+  struct query_source {
+    std::string_view node, datacenter;
+    std::string ip;
+  };
+  struct found_query {
+    endpoint_list list;
+    std::string service;
+    std::optional<uint32_t> ttl; // seconds
+  };
+  virtual found_query prepared_query(std::string_view name, const query_source& by) = 0;
   // Null when there is none of that name.
   virtual std::shared_ptr<const node_facts> node(std::string_view name) = 0;
   // The name of the node, or else the service, that has this address; "" = none.
@@ -68,12 +81,15 @@ private:
     size_t limit = 0;        // stop after so many records
     size_t alias_limit = 0;  // of the addresses that an alias resolves to
     int depth = 0;           // how many names may still be followed
+    bool as_found = false;   // all of them, in the order in which they came: of a prepared query
   };
 
   outcome compose(const query& q, bool udp, uint32_t now, writer& out);
   void service_answer(const query& q, const wanted& w, size_t enough);
   void service_addresses(const std::vector<endpoint>& all, std::string_view tag, const address_request& r, records& out);
-  void service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough);
+  void service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough, bool as_found);
+  void query_answer(const query& q, const wanted& w, size_t enough);
+  void instances_answer(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough, bool as_found);
   bool target_of(const endpoint& e, uint32_t ttl, size_t alias_limit, record& srv);
   void node_answer(const query& q, const wanted& w);
   void node_addresses(const node_facts& n, const address_request& r, records& out);
@@ -120,6 +136,7 @@ private:
   std::vector<std::shared_ptr<const void>> held_;
   std::deque<std::string> texts_;
   const query* question_ = nullptr;
+  bool for_subnet_ = false; // the answer depends on who asks
   std::vector<std::string_view> path_; // aliases that are being followed, complete wire names in lower case
   std::vector<uint32_t> order_;
   bool soa_in_answer_ = false, soa_in_authority_ = false, unresolved_ = false;

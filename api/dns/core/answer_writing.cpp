@@ -71,7 +71,7 @@ void responder::write(const query& q, size_t answers, bool trimmed, bool compres
   if (soa_in_authority_) write_soa(writer::section::authority, out);
   for (auto& r : authority_) write_record(r, writer::section::authority, out);
   write_additional(answers, trimmed, out);
-  if (with_opt && q.has_edns) out.put_opt(q);
+  if (with_opt && q.has_edns) out.put_opt(q, for_subnet_);
   // Without its addresses an answer is of no use, so that one is to be asked for by TCP in any case.
   const bool truncated = trimmed && (settings_->enable_truncate || addresses_in(answers) == 0);
   out.set_flags(true, truncated, settings_->have_recursors, code_);

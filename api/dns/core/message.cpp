@@ -311,7 +311,7 @@ void writer::end_record() {
   }
 }
 
-void writer::put_opt(const query& q) {
+void writer::put_opt(const query& q, bool for_subnet) {
   put_bytes(std::string_view("\0", 1));
   put16(type::opt);
   put16(q.edns_size);
@@ -323,7 +323,7 @@ void writer::put_opt(const query& q) {
     put16(8);
     put16(static_cast<uint16_t>(q.subnet.size()));
     put_bytes(q.subnet.first(3));
-    put_bytes(std::string_view("\0", 1));
+    put_bytes(for_subnet ? q.subnet.subspan(2, 1) : byte_view(reinterpret_cast<const uint8_t*>(""), 1));
     put_bytes(q.subnet.subspan(4));
   }
   end_record();

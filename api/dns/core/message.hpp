@@ -21,6 +21,7 @@ struct query {
   bool has_edns = false;
   uint16_t edns_size = 0;
   byte_view subnet;        // the client subnet option's data, empty when there is none
+  ip_address asker;        // whom it came from, as far as known; not part of the message
   std::array<char, 256> lower{};         // the name in lower case, labels as on the wire
   std::array<uint8_t, 128> label_at{};   // where each label begins in `lower` (its length byte)
   uint8_t labels = 0;
@@ -64,7 +65,8 @@ public:
   void put32(uint32_t x);
   void put_bytes(std::string_view bytes);
   void put_bytes(byte_view bytes) { put_bytes({reinterpret_cast<const char*>(bytes.data()), bytes.size()}); }
-  void put_opt(const query& q); // a client subnet comes back with scope 0: the answer is the same for everybody
+  // A client subnet comes back with scope 0, when the answer is the same for everybody, or with its own length.
+  void put_opt(const query& q, bool for_subnet = false);
 
   size_t size() const { return at_; }
   bool fits() const { return !overflow_; }

@@ -72,13 +72,14 @@ bool hex_address(std::string_view hex, ip_address& out) {
   return true;
 }
 
-enum class keyword { none, service, connect, node, addr, other };
+enum class keyword { none, service, connect, node, query, addr, other };
 keyword keyword_of(std::string_view label) {
   if (label == "service") return keyword::service;
   if (label == "connect") return keyword::connect;
   if (label == "node") return keyword::node;
   if (label == "addr") return keyword::addr;
-  if (label == "query" || label == "ingress") return keyword::other;
+  if (label == "query") return keyword::query;
+  if (label == "ingress") return keyword::other;
   return keyword::none;
 }
 
@@ -122,7 +123,7 @@ void interpret_own(const query& q, size_t own, wanted& out) {
     out.name = q.label(parts - 1);
     return;
   }
-  out.what = wanted::kind::node;
+  out.what = found == keyword::query ? wanted::kind::prepared_query : wanted::kind::node;
   join(q, 0, parts, out.name);
 }
 

@@ -11,6 +11,7 @@ struct wanted {
     transfer,    // AXFR
     service,     // service (mesh-capable endpoints only when connect), tag "" = any
     node,
+    prepared_query,
     address,     // an `addr` name; ip.family 0 = well formed, but of no address's length
     reverse,     // under arpa; ip.family 0 = not an address
     nothing,     // under the domain, but no form of name, or of a kind that has no records here
@@ -18,7 +19,7 @@ struct wanted {
   };
   kind what = kind::nothing;
   bool connect = false;
-  std::string name; // service or node, lower case
+  std::string name; // service, node, or query (its name or id), lower case
   std::string tag;  // lower case
   std::string datacenter; // lower case, "" = the own
   ip_address ip;

@@ -47,6 +47,11 @@ memory_state some_state() {
   held.id = "11111111-1111-1111-1111-111111111111";
   held.node = "near";
   s.sessions.push_back(held);
+  prepared_query asked;
+  asked.id = "22222222-2222-2222-2222-222222222222";
+  asked.name = "near-web";
+  asked.service.service = "web";
+  s.queries.push_back(asked);
   for (const auto& [name, at] : std::map<std::string, double>{{"far", 0.5}, {"near", 0.01}, {"here", 0.0}}) {
     coordinate_record c;
     c.node = name;
@@ -81,6 +86,9 @@ template <class Args> Args some_arguments() {
   if constexpr (requires { a.prefix; }) a.prefix = "k/";
   if constexpr (requires { a.state; }) a.state = "any";
   if constexpr (requires { a.session_id; }) a.session_id = "11111111-1111-1111-1111-111111111111";
+  if constexpr (requires { a.query_id; }) a.query_id = "22222222-2222-2222-2222-222222222222";
+  if constexpr (requires { a.query.service; }) a.query.service.service = "web";
+  else if constexpr (requires { a.query; }) a.query = "near-web";
   if constexpr (requires { a.ops; }) {
     txn_op op;
     op.kv = txn_kv_op{std::string(kv_get), {}};
@@ -112,14 +120,15 @@ template <const auto& E> seen call(memory_state& s, const ep::authorizer& who) {
   } else {
     typename endpoint::answer answer;
     out.done = ep::carry_out(E, args, at, answer);
-    out.text = to_msgpack(answer);
+    if constexpr (requires { answer.nodes; }) out.text = std::to_string(answer.nodes.size());
+    else out.text = to_msgpack(answer);
   }
   return out;
 }
 
 bool is_empty_here(std::string_view name) {
   static const std::set<std::string_view> all{"Catalog.GatewayServices",    "Internal.GatewayServiceDump",        "FederationState.List", "Intention.List",
-                                              "FederationState.ListMeshGateways", "PreparedQuery.List"};
+                                              "FederationState.ListMeshGateways"};
   return all.contains(name);
 }
 
@@ -267,4 +276,74 @@ TEST_CASE("what must be named and is not is refused in Consul's words") {
   tagged.tag_filter = true;
   rows_of(ep::health::service_checks, tagged, s, &done);
   CHECK(done.err().text == "Tag filtering is not supported");
+}
+
+namespace {
+
+std::string found_by(memory_state& s, rpc::query_execute_request q, const query_service& service) {
+  s.queries.front().service = service;
+  q.query = "near-web";
+  q.datacenter = q.agent.datacenter = "dc1";
+  query_meta meta;
+  auto view = s.open();
+  ep::look at{view, meta, ep::everything_allowed()};
+  rpc::query_execute_reply reply;
+  CHECK(ep::carry_out(ep::query::execute, q, at, reply).ok());
+  CHECK(reply.datacenter == "dc1");
+  std::string out;
+  for (auto& n : reply.nodes) out += n.node.node + " ";
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("a prepared query finds healthy instances with its tags and metadata, nearest first, and not more than it may") {
+  auto s = some_state();
+  query_service web;
+  web.service = "web";
+  CHECK(found_by(s, {}, web) == "near "); // "far" is critical
+  web.ignore_check_i_ds = {"up-far"};
+  rpc::query_execute_request q;
+  q.source.node = "here";
+  CHECK(found_by(s, q, web) == "near far ");
+  q.limit = 1;
+  CHECK(found_by(s, q, web) == "near ");
+  q = {};
+  web.near = "_agent";
+  q.agent.node = "far";
+  CHECK(found_by(s, q, web) == "far near ");
+  web.near = "_ip";
+  q.source.ip = s.nodes.front().address;
+  CHECK(found_by(s, q, web).starts_with(s.nodes.front().node));
+  web.near = "here";
+  q.source = {};
+  web.tags = {"HTTP", "!Far"};
+  CHECK(found_by(s, q, web) == "near ");
+  web.tags = {"!http"};
+  CHECK(found_by(s, q, web) == "");
+  web.tags = {};
+  web.node_meta = {{"rack", "b"}};
+  CHECK(found_by(s, q, web) == "near ");
+  s.checks.front().status = s.checks.back().status = health_warning;
+  web.node_meta = {};
+  web.ignore_check_i_ds = {};
+  CHECK(found_by(s, q, web) == "near far ");
+  web.only_passing = true;
+  CHECK(found_by(s, q, web) == "");
+}
+
+TEST_CASE("what no query is named says so") {
+  auto s = some_state();
+  query_meta meta;
+  auto view = s.open();
+  ep::look at{view, meta, ep::everything_allowed()};
+  rpc::query_execute_reply reply;
+  rpc::query_execute_request q;
+  for (const char* name : {"", "nope"}) {
+    q.query = name;
+    const auto done = ep::carry_out(ep::query::execute, q, at, reply);
+    REQUIRE(!done.ok());
+    CHECK(done.err().text == "Query not found");
+    CHECK(done.err().code == errc::not_found);
+  }
 }

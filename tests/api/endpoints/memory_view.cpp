@@ -142,6 +142,24 @@ std::vector<session_record> read_view::sessions(std::string_view node, query_met
   return out;
 }
 
+std::vector<prepared_query> read_view::queries(query_meta& meta) const {
+  found_at(meta, *impl_->s, topic_kind::queries, "");
+  return impl_->s->queries;
+}
+
+result<std::optional<prepared_query>> read_view::query(std::string_view id, query_meta& meta) const {
+  found_at(meta, *impl_->s, topic_kind::queries, "");
+  for (auto& q : impl_->s->queries)
+    if (q.id == id) return std::optional(q);
+  return std::optional<prepared_query>();
+}
+
+result<std::optional<prepared_query>> read_view::resolve_query(std::string_view name_or_id, std::string_view) const {
+  for (auto& q : impl_->s->queries)
+    if (q.id == name_or_id || q.name == name_or_id) return std::optional(q);
+  return std::optional<prepared_query>();
+}
+
 std::vector<coordinate_record> read_view::coordinates(std::string_view node, query_meta& meta) const {
   found_at(meta, *impl_->s, topic_kind::coordinates, "");
   auto out = impl_->s->coordinates;

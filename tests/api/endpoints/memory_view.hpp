@@ -10,6 +10,7 @@ struct memory_state {
   std::vector<health_check> checks;
   std::vector<kv_entry> entries; // ascending by key
   std::vector<session_record> sessions;
+  std::vector<prepared_query> queries; // no templates
   std::vector<coordinate_record> coordinates;
   std::optional<autopilot_config> autopilot;
   uint64_t index = 7; // of every table

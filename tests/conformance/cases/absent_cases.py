@@ -24,8 +24,6 @@ cases = [
         "kinds": {"*.Vec.*": "fraction", "*.Coord.Error": "fraction", "*.Coord.Height": "fraction", "*.Coord.Adjustment": "fraction"}})),
     case("for the web page", get("/v1/internal/ui/nodes", drop=["CreateIndex", "ModifyIndex"]), get("/v1/internal/ui/node/conf", drop=["CreateIndex", "ModifyIndex"]), get("/v1/internal/ui/services"),
          get("/v1/internal/ui/gateway-services-nodes/x"), get("/v1/internal/ui/gateway-intentions/x")),
-    case("prepared queries", get("/v1/query"), put("/v1/query", {"Name": "q"}), request("POST", "/v1/query", {"Name": "q", "Service": {"Service": "web"}}, kinds={"ID": "text"}),
-         get("/v1/query/" + SOME), get("/v1/query/" + SOME + "/execute"), get("/v1/query/" + SOME + "/explain"), get("/v1/query/xx/execute")),
     case("snapshots", put("/v1/snapshot", "x"), request("POST", "/v1/snapshot")),
     case("keys of gossip without encryption", get("/v1/operator/keyring"), request("POST", "/v1/operator/keyring", {"Key": "x"}), put("/v1/operator/keyring", {"Key": "x"}),
          delete("/v1/operator/keyring"), get("/v1/operator/keyring?relay-factor=9"), get("/v1/operator/keyring?local-only=true"), put("/v1/operator/keyring?local-only=true", {"Key": "x"}),

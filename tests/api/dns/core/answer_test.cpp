@@ -22,6 +22,8 @@ struct fake_directory : directory {
   std::map<std::string, std::vector<endpoint>, std::less<>> services;
   std::map<std::string, node_facts, std::less<>> nodes;
   std::map<std::string, std::vector<foreign_record>, std::less<>> foreign, foreign_v6;
+  std::map<std::string, found_query, std::less<>> queries;
+  std::string asked_by; // the last one
   bool ready = true;
 
   void add(const std::string& service, node_facts n, int port, std::vector<std::string> tags = {}, const std::string& own = {}) {
@@ -37,6 +39,11 @@ struct fake_directory : directory {
     auto it = services.find(s);
     if (connect || it == services.end()) return std::make_shared<std::vector<endpoint>>();
     return std::make_shared<std::vector<endpoint>>(it->second);
+  }
+  found_query prepared_query(std::string_view name, const query_source& by) override {
+    asked_by = std::string(by.node) + "/" + by.ip;
+    auto it = queries.find(name);
+    return it == queries.end() ? found_query{} : it->second;
   }
   std::shared_ptr<const node_facts> node(std::string_view name) override {
     auto it = nodes.find(name);
@@ -141,6 +148,29 @@ TEST_CASE("every form of name is answered as the real Consul does") {
   CHECK(b.brief("foo.consul") == "3 / SOA");
   CHECK(b.brief("example.com") == "5 ");
   CHECK(b.brief("consul", type::axfr) == "4 ");
+}
+
+TEST_CASE("a prepared query answers in its own order and with its own TTL, also what is not healthy") {
+  bench b;
+  b.s.only_passing = true;
+  auto list = std::make_shared<std::vector<endpoint>>(b.d.services["web"]);
+  std::swap((*list)[0], (*list)[1]);
+  b.d.queries["geo.db"] = {list, "web", 7};
+  b.d.queries["empty"] = {std::make_shared<std::vector<endpoint>>(), "web", {}};
+  CHECK(b.brief("geo.db.query.consul") == "0 geo.db.query.consul. 7 A 10.6.0.1; geo.db.query.consul. 7 A 10.6.0.2"); // sorted by the reader
+  b.s.a_record_limit = 1;
+  for (int i = 0; i < 20; ++i) CHECK(b.brief("GEO.DB.query.dc1.consul").ends_with(" 7 A 10.6.0.2")); // the first one
+  b.s.a_record_limit = 0;
+  CHECK(b.ask("geo.db.query.consul", type::srv, 1232).answer.size() == 2);
+  CHECK(b.brief("empty.query.consul") == "3 / SOA");
+  CHECK(b.brief("none.query.consul") == "3 / SOA");
+  CHECK(b.brief("geo.db.query.dc2.consul") == "3 / SOA");
+  CHECK(b.brief("query.consul") == "3 / SOA");
+  b.d.queries["geo.db"].ttl.reset();
+  b.s.service_ttl = {{"web", 3}};
+  CHECK(b.brief("geo.db.query.consul").starts_with("0 geo.db.query.consul. 3 A"));
+  b.ask("geo.db.query.consul", type::a, 1232, true, std::string("\0\1\30\0\300\0\2", 7)); // 192.0.2.0/24
+  CHECK(b.d.asked_by == b.s.node_name + "/192.0.2.0");
 }
 
 TEST_CASE("addresses and names of instances make the records that they should") {

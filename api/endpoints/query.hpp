@@ -1,0 +1,18 @@
+// PreparedQuery.*: the queries themselves, what a name stands for, and the instances that it finds.
+#pragma once
+#include "api/endpoints/endpoint.hpp"
+#include "storage/model/rpc_queries.hpp"
+#include "storage/model/rpc_requests.hpp"
+
+namespace actord::endpoints::query {
+
+inline constexpr std::string_view not_found = "Query not found"; // the error of what no query is named
+
+extern const read_endpoint<rpc::datacenter_request, rows<prepared_query>> list;
+extern const read_endpoint<rpc::query_get_request, rows<prepared_query>> get;
+extern const read_endpoint<rpc::query_execute_request, rpc::query_execute_reply> execute;
+extern const read_endpoint<rpc::query_execute_request, rpc::query_explain_reply> explain;
+// A query that failed over to this datacenter: it is in the arguments, and who asked sorts the answer.
+extern const read_endpoint<rpc::query_execute_remote_request, rpc::query_execute_reply> execute_remote;
+
+} // namespace actord::endpoints::query
