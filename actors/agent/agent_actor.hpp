@@ -7,7 +7,10 @@
 // Flooded: registrations wait in the mailbox; what goes to the catalog is batched, one batch at a time.
 #pragma once
 #include "actors/agent/agent_board.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/agent.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
 #include "runtime/config/node_config.hpp"
 #include "storage/state/read_view.hpp"
 #include <caf/actor_system.hpp>

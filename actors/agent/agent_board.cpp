@@ -1,5 +1,6 @@
 #include "actors/agent/agent_board.hpp"
 #include "runtime/base/json_codec.hpp"
+#include "storage/model/catalog.hpp"
 #include <fmt/format.h>
 
 namespace actord {

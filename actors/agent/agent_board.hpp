@@ -1,15 +1,18 @@
 // What the local agent publishes for readers in other threads: its services and checks as they stand. The agent writes
 // one record at a time; a reader copies shared pointers under a short lock and formats without it.
 #pragma once
-#include "storage/model/catalog.hpp"
 #include <map>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace actord {
+
+struct node_service; struct health_check; // storage/model/catalog.hpp
 
 class agent_board {
 public:

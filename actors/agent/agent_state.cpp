@@ -1,6 +1,7 @@
 #include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_state.hpp"
 #include "actors/messages/client_messages.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"

@@ -4,6 +4,8 @@
 #include "actors/agent/core/anti_entropy.hpp"
 #include "actors/agent/core/pending_answers.hpp"
 #include "actors/agent/registration_files.hpp"
+#include "actors/messages/agent_messages.hpp"
+#include "actors/messages/messages.hpp"
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>

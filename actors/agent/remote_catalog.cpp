@@ -1,5 +1,7 @@
 // What the agent of a client asks servers: how the catalog stands for a node (actors/rpc/wire.md, A client agent's life).
 #include "actors/agent/agent_state.hpp"
+#include "actors/messages/pool_messages.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/msgpack_codec.hpp"

@@ -1,5 +1,6 @@
 #include "actors/autopilot/autopilot_actor.hpp"
 #include "actors/autopilot/core/autopilot_core.hpp"
+#include "actors/messages/messages.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/command/commands.hpp"

@@ -4,7 +4,8 @@
 // and the answers to its one request.
 #pragma once
 #include "actors/autopilot/autopilot_board.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/raft.hpp"
+#include "actors/interfaces/status.hpp"
 #include "runtime/config/node_config.hpp"
 #include "storage/model/autopilot.hpp"
 #include <caf/actor_system.hpp>

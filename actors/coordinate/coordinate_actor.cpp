@@ -1,8 +1,11 @@
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/coordinate/core/record.hpp"
 #include "actors/coordinate/core/update_batch.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/base/msgpack_codec.hpp"
 #include "runtime/base/prng.hpp"
+#include "storage/command/commands.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <charconv>

@@ -3,6 +3,8 @@
 // Spawned by: boot. Dies with the node. Timers: one per update of our own, one per batch that waits. Flooded: what is more than
 // can be proposed in a period is dropped and counted.
 #pragma once
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
 #include "actors/messages/leader_messages.hpp"
 #include "runtime/config/node_config.hpp"
 #include <caf/actor_system.hpp>

@@ -1,6 +1,7 @@
 #include "actors/events/event_actor.hpp"
 #include "actors/events/core/wire.hpp"
 #include "actors/events/remote_exec.hpp"
+#include "actors/messages/agent_messages.hpp"
 #include "actors/messages/client_messages.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/stateful_actor.hpp>

@@ -7,7 +7,7 @@
 // wait in the mailbox, each costs a few pattern matches; 256 are kept; jobs beyond the limit are refused.
 #pragma once
 #include "actors/events/event_board.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
 #include <caf/actor_system.hpp>
 #include <functional>
 

@@ -1,4 +1,5 @@
 #include "actors/events/remote_exec.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "runtime/base/thread_start.hpp"

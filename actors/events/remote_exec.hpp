@@ -3,7 +3,7 @@
 // is gone ends at its next output or heartbeat.
 #pragma once
 #include "actors/events/core/exec_job.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
 #include <atomic>
 #include <caf/actor_system.hpp>
 #include <list>

@@ -10,7 +10,7 @@
 #include "actors/gossip/core/settings.hpp"
 #include "actors/gossip/packet_port.hpp"
 #include "actors/gossip/stream_backlog.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
 #include "actors/members/core/agent_tags.hpp"
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>

@@ -11,6 +11,7 @@
 #include "actors/gossip/pool_files.hpp"
 #include "actors/gossip/stream_backlog.hpp"
 #include "actors/members/core/pool_core.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "runtime/base/text_hash.hpp"
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>

@@ -5,7 +5,7 @@
 // `max_running` runs at a time, the others wait their turn in order; those that take longer than a second are counted apart.
 #pragma once
 #include "actors/health/run.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/agent.hpp"
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
 #include <memory>

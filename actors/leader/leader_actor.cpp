@@ -3,6 +3,7 @@
 #include "actors/leader/core/tombstones.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
+#include "storage/command/commands.hpp"
 #include "storage/state/store.hpp"
 #include <arpa/inet.h>
 #include <caf/send.hpp>

@@ -4,6 +4,9 @@
 // the router (commands, changes of the configuration). Spawned by: boot. Dies with the node. Timers: one, which also sees
 // that we lead. Flooded: events wait in order, at most `max_waiting`; when there are more, all members are looked at instead.
 #pragma once
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
 #include "actors/messages/leader_messages.hpp"
 #include "runtime/config/node_config.hpp"
 #include <caf/actor_system.hpp>

@@ -1,5 +1,8 @@
 #include "actors/members/join_actor.hpp"
+#include "actors/messages/messages.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "runtime/base/broken_rule.hpp"
+#include "runtime/base/duration.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/secrets.hpp"
 #include <algorithm>

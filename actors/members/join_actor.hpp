@@ -2,10 +2,13 @@
 // Owns: how often it has tried. Talks to: the pool. Spawned by: boot. Dies with: its success, or the node.
 // Timers: one, to the next attempt. Flooded: nobody sends to it.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "runtime/base/duration.hpp"
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace actord::members {
 

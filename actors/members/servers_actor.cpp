@@ -1,5 +1,6 @@
 #include "actors/members/servers_actor.hpp"
 #include "actors/members/core/agent_tags.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "runtime/base/log.hpp"
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>

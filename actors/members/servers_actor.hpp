@@ -3,7 +3,7 @@
 // Owns: the servers as they are now. Talks to: the pools, the raft actor. Spawned by: boot, on servers. Dies with: the node.
 // Timers: one, to the next flood. Flooded: the LAN pool bounds its members.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
 #include "actors/messages/servers_messages.hpp"
 #include <caf/actor.hpp>
 #include <caf/actor_system.hpp>

@@ -25,7 +25,6 @@ struct maintenance_set {
   bool enable = false;
   std::string reason;
 };
-struct agent_done { error failure; }; // errc::none when done; the text is Consul's
 
 // Answers agent_done when the service's content hash differs from `hash`, is gone, or `wait` is over; what there is then
 // stands on the agent_board.
@@ -58,7 +57,6 @@ ACTORD_LOCAL_MESSAGE(actord::check_add)
 ACTORD_LOCAL_MESSAGE(actord::check_remove)
 ACTORD_LOCAL_MESSAGE(actord::check_ttl_update)
 ACTORD_LOCAL_MESSAGE(actord::maintenance_set)
-ACTORD_LOCAL_MESSAGE(actord::agent_done)
 ACTORD_LOCAL_MESSAGE(actord::agent_reload)
 ACTORD_LOCAL_MESSAGE(actord::agent_leave)
 ACTORD_LOCAL_MESSAGE(actord::service_watch)

@@ -1,6 +1,8 @@
 // Handles and messages of the actors that work beside Raft: the leader's reconcile, the reaper of sessions, coordinates.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/messages/messages.hpp"
+#include "actors/messages/pool_messages.hpp"
+#include "storage/model/coordinate.hpp"
 
 namespace actord {
 

@@ -3,12 +3,15 @@
 #pragma once
 #include "runtime/base/error.hpp"
 #include "runtime/base/ids.hpp"
-#include "storage/command/commands.hpp"
+#include "storage/command/apply_result.hpp"
 #include "storage/model/changes.hpp"
-#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/actor_control_block.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace actord {
@@ -39,6 +42,9 @@ struct propose_one {
 struct apply_outcome {
   apply_result result;
 };
+
+// What the local agent, a pool and coordinates answer to most of what they are asked.
+struct agent_done { error failure; }; // errc::none when done; the text is Consul's
 
 // ---- reads -----------------------------------------------------------------------------------------------------
 // May I answer a read that must see all that was acknowledged before now? Answered to `reply_to` by reads_allowed, once
@@ -159,6 +165,7 @@ ACTORD_LOCAL_MESSAGE(actord::proposals)
 ACTORD_LOCAL_MESSAGE(actord::proposals_done)
 ACTORD_LOCAL_MESSAGE(actord::propose_one)
 ACTORD_LOCAL_MESSAGE(actord::apply_outcome)
+ACTORD_LOCAL_MESSAGE(actord::agent_done)
 ACTORD_LOCAL_MESSAGE(actord::watch_add)
 ACTORD_LOCAL_MESSAGE(actord::watch_remove)
 ACTORD_LOCAL_MESSAGE(actord::watch_fired)

@@ -6,7 +6,8 @@
 // connection (core/frames), and the number of connections is bounded.
 // Lives in CAF's multiplexer thread, as a broker: nothing here blocks. Names are resolved and files are written elsewhere.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/raft.hpp"
+#include "actors/messages/peer_messages.hpp"
 #include "actors/messages/write_times.hpp"
 #include <caf/actor_system.hpp>
 #include <chrono>

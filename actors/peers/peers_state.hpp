@@ -1,5 +1,6 @@
 // The inside of the peers actor; for actors/peers only.
 #pragma once
+#include "actors/messages/peer_messages.hpp"
 #include "actors/peers/core/dial_plan.hpp"
 #include "actors/peers/core/frames.hpp"
 #include "actors/peers/core/outbox.hpp"

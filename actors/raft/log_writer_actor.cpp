@@ -1,4 +1,5 @@
 #include "actors/raft/log_writer_actor.hpp"
+#include "actors/messages/messages.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/retry_pace.hpp"

@@ -4,7 +4,7 @@
 // the log's journal is to be settled.
 // Flooded: the raft core bounds the bytes that are not yet committed.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/raft.hpp"
 #include <caf/actor_system.hpp>
 
 namespace actord {

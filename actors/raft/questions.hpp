@@ -4,6 +4,9 @@
 #pragma once
 #include "actors/messages/messages.hpp"
 #include "runtime/base/msgpack_codec.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/kv_entry.hpp"
 
 namespace actord::raft {
 

@@ -6,11 +6,14 @@
 // writer with it. Timers: one tick. Flooded: the core refuses proposals beyond max_uncommitted_bytes with "overloaded";
 // of requests that wait for a leader at most max_held are kept.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/raft.hpp"
+#include "actors/interfaces/status.hpp"
 #include "actors/messages/leader_messages.hpp"
+#include "actors/messages/peer_messages.hpp"
 #include "actors/messages/write_times.hpp"
 #include "actors/raft/core/types.hpp"
 #include "runtime/base/duration.hpp"
+#include "storage/command/apply_result.hpp"
 #include <caf/actor_system.hpp>
 #include <chrono>
 #include <functional>

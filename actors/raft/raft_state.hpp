@@ -1,6 +1,8 @@
 // The Raft actor's state, shared by the files of this folder: raft_actor.cpp (messages in), raft_effects.cpp (what the core
 // decided), raft_requests.cpp (requests here and over there), raft_cluster.cpp (forming and changing the cluster).
 #pragma once
+#include "actors/interfaces/status.hpp"
+#include "actors/messages/peer_messages.hpp"
 #include "actors/messages/servers_messages.hpp"
 #include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/core/state_comparison.hpp"

@@ -1,4 +1,5 @@
 #include "actors/raft/snapshot_actor.hpp"
+#include "actors/messages/messages.hpp"
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/duration.hpp"
 #include "runtime/base/log.hpp"

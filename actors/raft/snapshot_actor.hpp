@@ -2,7 +2,7 @@
 // Owns: nothing. Talks to: the raft actor. Spawned by: boot, detached in production because writing a snapshot takes long.
 // Dies with: the node. Timers: one check per raft_snapshot_interval. Flooded: gets no message but its own timer.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/raft.hpp"
 #include "runtime/base/duration.hpp"
 #include <caf/actor_system.hpp>
 

@@ -1,4 +1,5 @@
 #include "actors/rpc/client_actor.hpp"
+#include "actors/messages/agent_messages.hpp"
 #include "actors/messages/remind.hpp"
 #include "actors/rpc/client_state.hpp"
 #include "actors/rpc/dial.hpp"

@@ -6,7 +6,9 @@
 // list to rebalance, and one per call that waits to be tried again. Flooded: limits.rpc_rate refuses calls; each call
 // holds its arguments and no more, its reply is bounded.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/status.hpp"
+#include "runtime/base/duration.hpp"
 #include <caf/actor_system.hpp>
 
 namespace actord {

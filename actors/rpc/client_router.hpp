@@ -3,7 +3,11 @@
 // Owns: commands that wait for their turn. Talks to: the RPC client. Spawned by: boot. Dies with the supervisor's exit
 // message. Timers: none. Flooded: at most `most_calls` commands are under way, the rest waits in order.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/messages/rpc_messages.hpp"
+#include "storage/command/apply_result.hpp"
+#include "storage/command/commands.hpp"
 #include <caf/actor_system.hpp>
 
 namespace actord {

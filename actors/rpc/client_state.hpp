@@ -1,6 +1,8 @@
 // The inside of the actor that calls servers.
 #pragma once
 #include "actors/messages/client_messages.hpp"
+#include "actors/messages/pool_messages.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "actors/rpc/client_actor.hpp"
 #include "actors/rpc/core/call.hpp"
 #include "actors/rpc/core/route.hpp"

@@ -1,6 +1,8 @@
 #include "actors/session/session_actor.hpp"
 #include "runtime/base/broken_rule.hpp"
+#include "runtime/base/msgpack_codec.hpp"
 #include "runtime/base/quote.hpp"
+#include "storage/command/commands.hpp"
 #include "storage/state/lock_delays.hpp"
 #include "storage/state/store.hpp"
 #include <algorithm>

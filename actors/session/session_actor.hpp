@@ -3,7 +3,10 @@
 // Spawned by: boot. Dies with the node. Timers: one, every 250 ms. Flooded: renewals are one look-up
 // each; changes of sessions are looked at together, once per tick.
 #pragma once
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include "actors/messages/leader_messages.hpp"
+#include "storage/command/apply_result.hpp"
 #include <caf/actor_system.hpp>
 #include <memory>
 #include <mutex>

@@ -3,7 +3,9 @@
 // raft actor (how far it is). Spawned by: boot. Dies with: the node.
 // Timers: a retry while the disk is full; who proposed what waits for it is told so. Flooded: the raft core bounds what is committed and not yet applied.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/raft.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include <caf/actor_system.hpp>
 #include <memory>
 

@@ -1,4 +1,5 @@
 #include "actors/state/watch_actor.hpp"
+#include "actors/messages/messages.hpp"
 #include "actors/state/core/watch_table.hpp"
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>

@@ -2,10 +2,14 @@
 // reads (`read`, which waits for consistency and for changes as the options ask), proposes a command, asks an actor and answers
 // later, answers, or fails. Methods never block.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "runtime/config/node_config.hpp"
 #include "runtime/net/loop_actor.hpp"
+#include "storage/command/apply_result.hpp"
 #include "storage/model/rpc_fields.hpp"
 #include "storage/state/read_view.hpp"
 

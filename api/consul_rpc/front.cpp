@@ -1,4 +1,5 @@
 #include "api/consul_rpc/front.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "api/consul_rpc/connection.hpp"
 #include "api/consul_rpc/methods.hpp"
 #include "api/http/core/laborious.hpp"

@@ -5,7 +5,10 @@
 // Flooded: connections per client, bytes per request, per connection and in all are bounded; a client that does not read gets no
 // more answers made. Raft's connections live in another thread.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include "actors/messages/port_messages.hpp"
 #include "runtime/config/node_config.hpp"
 #include <caf/actor_system.hpp>

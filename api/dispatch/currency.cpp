@@ -1,4 +1,5 @@
 #include "api/dispatch/currency.hpp"
+#include "actors/messages/messages.hpp"
 #include <algorithm>
 #include <chrono>
 

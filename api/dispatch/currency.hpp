@@ -1,6 +1,8 @@
 // Whether the state of this server is current enough for a read, and waiting until it is.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/messages/messages.hpp"
 #include "runtime/net/loop_actor.hpp"
 #include "storage/model/rpc_fields.hpp"
 #include <functional>

@@ -1,8 +1,10 @@
 // Commands on their way through Raft, of one loop: gathered while the loop's iteration lasts, sent as one message, answered by number.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/messages/messages.hpp"
 #include "actors/messages/write_sample.hpp"
 #include "runtime/net/loop_actor.hpp"
+#include "storage/command/apply_result.hpp"
 #include <chrono>
 #include <deque>
 #include <functional>

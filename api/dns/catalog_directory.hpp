@@ -1,8 +1,9 @@
 // The directory that the DNS core asks, over the replicated state. Belongs to one thread. Decoded instance lists are kept
 // while the state's index says that they are still right, so that a busy name costs a hash lookup per question.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/status.hpp"
 #include "api/dns/thread_directory.hpp"
+#include "storage/model/catalog.hpp"
 #include "storage/model/rpc_queries.hpp"
 #include "storage/state/read_view.hpp"
 #include <optional>

@@ -3,7 +3,8 @@
 // Owns its threads (two, or one on a single core), each with a loop hosted by a CAF actor. start() and stop() are called
 // by whoever boots the node; stop() returns within 100 ms, when no thread runs any more. The store must outlive it.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/status.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/config/node_config.hpp"
 #include <caf/actor_system.hpp>

@@ -1,6 +1,7 @@
 // One thread of the DNS front: a loop, hosted by a CAF actor, that answers questions over UDP sockets of its own
 // (SO_REUSEPORT spreads askers over the threads) and, in the first thread, over TCP.
 #pragma once
+#include "actors/interfaces/cluster.hpp"
 #include "api/dns/asked_directory.hpp"
 #include "api/dns/catalog_directory.hpp"
 #include "api/dns/core/fair_slots.hpp"

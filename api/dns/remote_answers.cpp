@@ -1,5 +1,6 @@
 // Answers on a client agent: a question is answered from what servers said about it, in rounds; calls that were lacking are
 // made in between.
+#include "actors/messages/rpc_messages.hpp"
 #include "api/dns/dns_thread.hpp"
 #include "api/endpoints/query.hpp"
 #include <ctime>

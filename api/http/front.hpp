@@ -1,6 +1,7 @@
 // One loop's HTTP front: its connections, what they share (parse scratch, answer cache, blocked queries), and the
 // writes that wait for Raft. Everything in here runs in the loop's thread.
 #pragma once
+#include "actors/messages/rpc_messages.hpp"
 #include "api/dispatch/currency.hpp"
 #include "api/dispatch/writes.hpp"
 #include "api/http/answer_cache.hpp"
@@ -13,6 +14,7 @@
 #include "runtime/base/text_hash.hpp"
 #include "runtime/net/client_counts.hpp"
 #include "runtime/net/turn_queue.hpp"
+#include "storage/command/apply_result.hpp"
 #include "storage/state/read_view_long.hpp"
 #include <atomic>
 #include <deque>

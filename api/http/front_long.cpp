@@ -3,6 +3,7 @@
 #include "api/http/core/uri.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/front.hpp"
+#include "storage/command/commands.hpp"
 #include <algorithm>
 
 namespace actord::http {

@@ -12,12 +12,17 @@
 //
 // A handler that returns without any of the three has answered with x.out (200 and no body unless it filled it in).
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/agent.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include "api/http/core/query_options.hpp"
 #include "api/http/core/request.hpp"
 #include "api/http/core/response.hpp"
 #include "runtime/config/node_config.hpp"
 #include "runtime/net/loop_actor.hpp"
+#include "storage/command/apply_result.hpp"
 #include "storage/state/read_view.hpp"
 #include <functional>
 #include <memory>

@@ -1,7 +1,11 @@
 // The HTTP API of a node: listeners, loops with their threads, and a front in each. Made by the boot order when
 // everything that handlers use is there.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/agent.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include "runtime/base/error.hpp"
 #include "runtime/config/node_config.hpp"
 #include <memory>

@@ -1,6 +1,7 @@
 // Blocked queries of one loop. Requests for the same thing (path and parameters, but for index, wait and what only
 // affects headers) form a group: one watch, one computation per change, one encoded answer for all of them.
 #pragma once
+#include "actors/messages/messages.hpp"
 #include "api/http/connection.hpp"
 #include "api/http/read.hpp"
 #include "runtime/base/text_hash.hpp"

@@ -6,7 +6,7 @@
 #pragma once
 #include <bit>
 #include <cstdint>
-#include <msgpack.hpp>
+#include <msgpack/pack.hpp> // <msgpack.hpp> has three times as many lines, for reading
 #include <optional>
 #include <string>
 #include <string_view>

@@ -1,6 +1,7 @@
 #include "runtime/node/boot.hpp"
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/health/health_actor.hpp"
+#include "actors/messages/agent_messages.hpp"
 #include "actors/messages/write_times.hpp"
 #include "actors/peers/peers_actor.hpp"
 #include "actors/raft/raft_actor.hpp"

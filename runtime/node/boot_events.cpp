@@ -1,6 +1,7 @@
 #include "actors/events/event_actor.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/node/node.hpp"
+#include "storage/model/catalog.hpp"
 
 namespace actord {
 

@@ -184,14 +184,4 @@ template <class Record> std::string encode_command(command_kind kind, const Reco
 std::string encode_kv_command(std::string_view op, std::string_view key, std::string_view value, uint64_t flags = 0,
                               uint64_t cas_index = 0, std::string_view session = {});
 
-// What applying a command gave. `failure` is set when the command was refused (its text is Consul's); the entry stays in
-// the log and changed nothing.
-struct apply_result {
-  uint64_t index = 0;
-  bool value = true; // of cas, lock, unlock …
-  error failure;     // errc::none when applied
-  std::shared_ptr<txn_response> txn;
-  std::string body; // of what the leader answered itself
-};
-
 } // namespace actord

@@ -233,6 +233,11 @@ struct health_check {
   }
 };
 
+struct node_services { // /v1/catalog/node
+  node_record node;
+  std::vector<node_service> services;
+};
+
 // /v1/health/service and prepared queries: an instance with its node and its checks, node checks first.
 struct check_service_node {
   node_record node;

@@ -6,20 +6,30 @@
 // (semantics.md) and, when topics is not null, adds what to wait for.
 #pragma once
 #include "runtime/base/error.hpp"
-#include "storage/command/commands.hpp"
-#include "storage/model/autopilot.hpp"
-#include "storage/model/catalog.hpp"
-#include "storage/model/kv_entry.hpp"
 #include "storage/model/changes.hpp"
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace actord {
 
 class state_store;
 class read_view;
 class view_source; // read_view_source.hpp
+
+// What it shows. Who asks for one includes that family of records.
+struct kv_entry;                                                         // storage/model/kv_entry.hpp
+struct node_record; struct node_service; struct health_check;            // storage/model/catalog.hpp
+struct node_services; struct check_service_node; struct service_node;
+struct session_record;                                                   // storage/model/session.hpp
+struct coordinate_record;                                                // storage/model/coordinate.hpp
+struct prepared_query;                                                   // storage/model/prepared_query.hpp
+struct autopilot_config;                                                 // storage/model/autopilot.hpp
+struct txn_request; struct txn_response;                                 // storage/command/commands.hpp
 
 struct query_meta {
   uint64_t index = 0;
@@ -45,11 +55,6 @@ private:
 
 // Whether every operation only reads (verbs get, get-tree, check-*): such a transaction needs no log entry.
 bool is_read_only(const txn_request& r);
-
-struct node_services { // /v1/catalog/node
-  node_record node;
-  std::vector<node_service> services;
-};
 
 class read_view {
 public:

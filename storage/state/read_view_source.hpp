@@ -1,6 +1,13 @@
 // What a view asks when the state is not here: one virtual function per call of read_view, with the same meaning. Each
 // says by default that nothing is there.
 #pragma once
+#include "storage/command/commands.hpp"
+#include "storage/model/autopilot.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/coordinate.hpp"
+#include "storage/model/kv_entry.hpp"
+#include "storage/model/prepared_query.hpp"
+#include "storage/model/session.hpp"
 #include "storage/state/read_view.hpp"
 
 namespace actord {

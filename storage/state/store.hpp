@@ -3,7 +3,7 @@
 // it is thrown away and rebuilt from the last durable snapshot and the log (README, Decisions).
 #pragma once
 #include "runtime/base/error.hpp"
-#include "storage/command/commands.hpp"
+#include "storage/command/apply_result.hpp"
 #include "storage/model/changes.hpp"
 #include "storage/state/read_view.hpp"
 #include <atomic>

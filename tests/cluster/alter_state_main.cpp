@@ -1,5 +1,6 @@
 // alter_state <folder> <key> <value>: makes the state of a server that is down another one than its log says, without damage: the value
 // is written once more under the index that is applied already, and every page and digest is right for what is there then.
+#include "storage/command/commands.hpp"
 #include "storage/state/store.hpp"
 #include <cstdio>
 

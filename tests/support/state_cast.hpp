@@ -1,7 +1,11 @@
 // A small world for actors that work on the state: a store in a folder of its own, a router that applies what is proposed to
 // it at once, and virtual time that only run() moves.
 #pragma once
+#include "actors/interfaces/router.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include "actors/messages/leader_messages.hpp"
+#include "actors/messages/messages.hpp"
 #include "storage/state/lock_delays.hpp"
 #include "storage/state/store_impl.hpp"
 #include <caf/actor_system.hpp>

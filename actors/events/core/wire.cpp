@@ -1,6 +1,7 @@
 #include "actors/events/core/wire.hpp"
 #include "runtime/base/msgpack.hpp"
 #include "runtime/base/pattern.hpp"
+#include <msgpack/sbuffer.hpp>
 
 namespace actord::events {
 namespace {

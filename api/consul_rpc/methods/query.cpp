@@ -1,6 +1,7 @@
 // PreparedQuery.Apply; the rest are endpoints.
 #include "api/consul_rpc/methods.hpp"
 #include "runtime/config/loader.hpp"
+#include "storage/command/commands.hpp"
 #include "storage/command/query_rules.hpp"
 
 namespace actord::consul_rpc {

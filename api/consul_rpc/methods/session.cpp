@@ -2,6 +2,8 @@
 #include "api/consul_rpc/methods.hpp"
 #include "api/endpoints/session.hpp"
 #include "runtime/config/loader.hpp"
+#include "storage/command/apply_result.hpp"
+#include "storage/command/commands.hpp"
 #include "storage/command/session_rules.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"

@@ -1,4 +1,5 @@
 // Status.*: is there a leader, who is in the cluster.
+#include "actors/messages/messages.hpp"
 #include "api/consul_rpc/methods.hpp"
 #include "storage/model/rpc_mesh.hpp"
 #include "storage/model/rpc_requests.hpp"

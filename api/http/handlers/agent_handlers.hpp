@@ -1,5 +1,6 @@
 // Handlers of /v1/agent/*: what reads answers from the agent_board, what changes something asks the agent.
 #pragma once
+#include "actors/members/core/types.hpp"
 #include "api/http/handler.hpp"
 
 namespace actord::http {

@@ -1,5 +1,6 @@
 #include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_board.hpp"
+#include "actors/messages/agent_messages.hpp"
 #include "api/http/core/filter.hpp"
 #include "api/http/core/laborious.hpp"
 #include "api/http/elsewhere.hpp"

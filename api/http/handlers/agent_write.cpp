@@ -1,4 +1,5 @@
 #include "actors/agent/core/service_rules.hpp"
+#include "actors/messages/agent_messages.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 

@@ -1,5 +1,6 @@
 // /v1/catalog/: nodes, services and their instances, read.
 #include "actors/coordinate/datacenter_maps.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "api/endpoints/catalog.hpp"
 #include "api/http/handlers/catalog_rows.hpp"
 #include "api/http/routes.hpp"

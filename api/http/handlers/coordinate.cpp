@@ -1,6 +1,7 @@
 // /v1/coordinate/: where nodes are on the network.
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/coordinate/datacenter_maps.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "api/endpoints/coordinate.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/handlers/refusal.hpp"

@@ -1,6 +1,7 @@
 // User events: fired through a server, listed from what this agent has heard.
 #include "actors/events/core/wire.hpp"
 #include "actors/events/event_board.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/rpc_requests.hpp"

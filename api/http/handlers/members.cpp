@@ -1,5 +1,6 @@
 // The gossip pools at /v1/agent/: members, join, force-leave.
 #include "actors/members/core/address_text.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/handlers/agent_handlers.hpp"
 #include <caf/send.hpp>

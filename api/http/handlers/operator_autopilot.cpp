@@ -1,6 +1,7 @@
 // /v1/operator/autopilot/: its configuration, and what it thinks of the servers.
 #include "actors/autopilot/autopilot_board.hpp"
 #include "actors/members/pool_server.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "api/endpoints/operation.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/handlers/refusal.hpp"

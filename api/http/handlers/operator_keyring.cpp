@@ -1,4 +1,5 @@
 // /v1/operator/keyring: the keys with which gossip is encrypted, in the pool of servers and in our own.
+#include "actors/messages/pool_messages.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/routes.hpp"
 #include <charconv>

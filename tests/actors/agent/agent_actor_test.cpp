@@ -1,4 +1,7 @@
 // The agent's actor with a router that applies to nothing: what it proposes, keeps and publishes.
+#include "actors/messages/agent_messages.hpp"
+#include "actors/messages/messages.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_actor.hpp"
 #include "actors/health/health_actor.hpp"

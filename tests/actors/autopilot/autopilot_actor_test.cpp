@@ -1,5 +1,6 @@
 // The actor with a router that knows one leader and one learner: what it asks for and what it shows.
 #include "actors/autopilot/autopilot_actor.hpp"
+#include "actors/messages/messages.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/state/store.hpp"
 #include "tests/support/failing_state.hpp"

@@ -1,6 +1,7 @@
 // The actor that hears events, with a pool and servers that are dummies. Jobs run in real threads and processes.
 #include "actors/events/core/wire.hpp"
 #include "actors/events/event_actor.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/command/commands.hpp"
 #include "storage/model/rpc_replies.hpp"

@@ -1,5 +1,6 @@
 // Pools of real sockets on the loopback, in one actor system.
 #pragma once
+#include "actors/messages/pool_messages.hpp"
 #include "actors/gossip/core/packet.hpp"
 #include "actors/gossip/cipher.hpp"
 #include "actors/gossip/datagram_socket.hpp"

@@ -1,5 +1,9 @@
 // The actor with a pool of ours that says what it is told to say.
+#include "actors/interfaces/cluster.hpp"
 #include "actors/leader/leader_actor.hpp"
+#include "actors/messages/messages.hpp"
+#include "actors/messages/pool_messages.hpp"
+#include "storage/command/commands.hpp"
 #include "tests/support/failing_state.hpp"
 #include "tests/support/state_cast.hpp"
 

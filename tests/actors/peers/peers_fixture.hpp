@@ -1,7 +1,9 @@
 // A server of the peers tests: an actor system with real sockets on loopback, a peers actor, and a stand-in for the raft
 // actor that keeps what it is told.
 #pragma once
+#include "actors/messages/peer_messages.hpp"
 #include "actors/peers/peers_actor.hpp"
+#include "runtime/base/ids.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include <algorithm>
 #include <caf/actor_system.hpp>

@@ -1,4 +1,6 @@
 // The actor that calls servers, over real sockets to servers that do what a test says.
+#include "actors/messages/pool_messages.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "actors/rpc/client_actor.hpp"
 #include "actors/rpc/core/route.hpp"
 #include "tests/actors/rpc/fake_server.hpp"

@@ -1,6 +1,7 @@
 // Commands as calls to servers, and their replies as results.
 #include "actors/rpc/client_router.hpp"
 #include "runtime/base/msgpack_codec.hpp"
+#include "storage/command/commands.hpp"
 #include <doctest/doctest.h>
 
 using namespace actord;

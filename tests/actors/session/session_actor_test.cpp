@@ -1,5 +1,9 @@
 #include "actors/session/session_actor.hpp"
 #include "actors/state/watch_actor.hpp"
+#include "runtime/base/msgpack_codec.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/session.hpp"
 #include "tests/support/failing_state.hpp"
 #include "tests/support/state_cast.hpp"
 

@@ -1,4 +1,5 @@
 // The same endpoint asked over HTTP and over RPC, in every mode of a read and in every standing of the server: both say the same.
+#include "actors/messages/rpc_messages.hpp"
 #include "actors/state/watch_actor.hpp"
 #include "api/consul_rpc/rpc_server.hpp"
 #include "api/dispatch/forward.hpp"

@@ -1,5 +1,5 @@
 // What one source of questions may take from the others.
-#include "actors/interfaces.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "tests/support/few_descriptors.hpp"
 #include "tests/api/dns/front_fixture.hpp"
 #include <caf/send.hpp>

@@ -1,5 +1,12 @@
 // The twin of read_view in memory: a state as plain lists, and the same members over them. What is linked with it knows no database.
 #pragma once
+#include "storage/command/commands.hpp"
+#include "storage/model/autopilot.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/coordinate.hpp"
+#include "storage/model/kv_entry.hpp"
+#include "storage/model/prepared_query.hpp"
+#include "storage/model/session.hpp"
 #include "storage/state/read_view.hpp"
 
 namespace actord {

@@ -1,3 +1,4 @@
+#include "actors/messages/messages.hpp"
 #include "actors/state/watch_actor.hpp"
 #include "api/http/http_server.hpp"
 #include "storage/state/store.hpp"

@@ -1,6 +1,7 @@
 #include "runtime/base/msgpack_codec.hpp"
 #include "runtime/base/prng.hpp"
 #include <doctest/doctest.h>
+#include <msgpack.hpp>
 
 using namespace actord;
 

@@ -1,4 +1,5 @@
 // Client agents: how they come, break, leave and come back.
+#include "actors/messages/agent_messages.hpp"
 #include "tests/sim/whole/world.hpp"
 #include <algorithm>
 #include <arpa/inet.h>

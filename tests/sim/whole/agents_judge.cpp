@@ -1,4 +1,5 @@
 // What must hold of client agents once all is mended: gossip, the catalog and the agents agree.
+#include "storage/model/catalog.hpp"
 #include "tests/sim/whole/world.hpp"
 #include <algorithm>
 #include <fmt/format.h>

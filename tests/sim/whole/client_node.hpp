@@ -2,6 +2,7 @@
 // sockets and the connections to servers have stand-ins, which speak to the world; checks are those with a TTL.
 #pragma once
 #include "actors/agent/agent_board.hpp"
+#include "actors/interfaces/router.hpp"
 #include "tests/sim/whole/pool_part.hpp"
 #include "tests/sim/whole/rpc_line.hpp"
 #include "tests/sim/whole/surroundings.hpp"

@@ -1,5 +1,7 @@
 // Clients of the HTTP front: each has one operation under way. What the front of a server does with it is done here with
 // the same messages and by the same rule (node_status::sees_everything).
+#include "storage/command/commands.hpp"
+#include "storage/model/kv_entry.hpp"
 #include "tests/sim/whole/world.hpp"
 #include <caf/send.hpp>
 #include <charconv>

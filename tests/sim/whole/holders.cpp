@@ -1,5 +1,9 @@
 // Clients that hold locks: each has a session, renews it, takes keys with it and gives them back, and now and then forgets it
 // without a word. What the front of a server does for them is done here with the same messages.
+#include "storage/command/commands.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/kv_entry.hpp"
+#include "storage/model/session.hpp"
 #include "tests/sim/whole/world.hpp"
 #include <caf/send.hpp>
 #include <fmt/format.h>

@@ -1,5 +1,7 @@
 // What must hold, judged from what all servers of the run did, which no server can see.
 #include "runtime/base/msgpack_codec.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/kv_entry.hpp"
 #include "tests/sim/whole/world.hpp"
 #include <caf/event_based_actor.hpp>
 #include <fmt/format.h>

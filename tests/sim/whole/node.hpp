@@ -1,10 +1,13 @@
 // One life of one server: the production actors with real stores in a folder. Only the peers actor, the sockets of the pool and
 // the fronts have stand-ins, which speak to the world.
 #pragma once
+#include "actors/interfaces/raft.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/interfaces/watch.hpp"
 #include "actors/messages/leader_messages.hpp"
+#include "actors/messages/peer_messages.hpp"
 #include "actors/messages/servers_messages.hpp"
 #include "actors/autopilot/autopilot_board.hpp"
-#include "actors/interfaces.hpp"
 #include "actors/raft/core/types.hpp"
 #include "actors/session/session_actor.hpp"
 #include "storage/raft_log/log_store.hpp"

@@ -1,6 +1,7 @@
 #include "tests/sim/whole/pool_part.hpp"
 #include "actors/gossip/pool_settings.hpp"
 #include "actors/members/join_actor.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "tests/sim/whole/surroundings.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>

@@ -2,7 +2,7 @@
 #pragma once
 #include "actors/gossip/io_messages.hpp"
 #include "actors/gossip/stream_backlog.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/cluster.hpp"
 #include "runtime/config/node_config.hpp"
 #include "tests/sim/whole/machine.hpp"
 

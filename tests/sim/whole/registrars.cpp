@@ -1,5 +1,8 @@
 // Programs that register services and checks with their client agent, one call at a time; and who changes the catalog behind the
 // agents' backs, which they have to notice.
+#include "actors/messages/agent_messages.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/agent.hpp"
 #include "tests/sim/whole/world.hpp"
 #include <algorithm>
 #include <caf/send.hpp>

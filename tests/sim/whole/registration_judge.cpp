@@ -1,4 +1,5 @@
 #include "tests/sim/whole/registration_judge.hpp"
+#include "storage/model/catalog.hpp"
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>

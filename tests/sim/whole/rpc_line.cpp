@@ -1,4 +1,5 @@
 #include "tests/sim/whole/rpc_line.hpp"
+#include "actors/messages/agent_messages.hpp"
 #include "actors/messages/client_messages.hpp"
 #include "tests/sim/whole/client_node.hpp"
 #include <caf/send.hpp>

@@ -1,7 +1,10 @@
 // Stands in for the connections of a client agent's RPC: which server a call goes to, and whether and when it is tried again, is
 // decided by the production core (actors/rpc/core/route); the world carries the bytes and says what became of an attempt.
 #pragma once
-#include "actors/interfaces.hpp"
+#include "actors/interfaces/agent.hpp"
+#include "actors/interfaces/cluster.hpp"
+#include "actors/interfaces/status.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "actors/rpc/core/route.hpp"
 #include "tests/sim/whole/machine.hpp"
 

@@ -1,7 +1,8 @@
 // What the stand-ins of a process tell the world. `from` lives.
 #pragma once
 #include "actors/gossip/io_messages.hpp"
-#include "actors/interfaces.hpp"
+#include "actors/messages/peer_messages.hpp"
+#include "actors/messages/rpc_messages.hpp"
 
 namespace actord::sim::whole {
 

@@ -1,6 +1,8 @@
 // One run: whole nodes, the network between them, clients and faults in one thread, all from one seed. Time is in
 // microseconds; every server has a clock of its own that runs a little off, and stands or jumps when a fault says so.
 #pragma once
+#include "actors/messages/peer_messages.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "tests/sim/whole/history.hpp"
 #include "tests/sim/whole/lock_judge.hpp"
 #include "tests/sim/whole/client_node.hpp"

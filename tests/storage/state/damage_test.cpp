@@ -2,6 +2,8 @@
 // or it is in room that nobody uses. It is never served, never lost without a word, and nothing faults.
 #include "fixture.hpp"
 #include "runtime/base/prng.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/kv_entry.hpp"
 #include "storage/state/verification.hpp"
 #include <cstring>
 #include <fstream>

@@ -1,5 +1,9 @@
 // Failed is not empty: a view that could not read says so, whatever it was asked.
 #include "fixture.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/coordinate.hpp"
+#include "storage/model/kv_entry.hpp"
 #include "tests/support/failing_state.hpp"
 #include <functional>
 

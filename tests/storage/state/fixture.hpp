@@ -1,5 +1,9 @@
 // A store in a folder of its own that goes away with it, and one-line ways to apply commands.
 #pragma once
+#include "runtime/base/fields.hpp"
+#include "storage/command/commands.hpp"
+#include "storage/model/catalog.hpp"
+#include "storage/model/kv_entry.hpp"
 #include "storage/state/store.hpp"
 #include <cstdlib>
 #include <doctest/doctest.h>
