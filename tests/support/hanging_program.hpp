@@ -10,7 +10,7 @@
 #include <string>
 #include <unistd.h>
 
-namespace test {
+namespace actord::test {
 
 class hanging_program {
 public:
@@ -42,4 +42,4 @@ private:
   int fd_ = -1;
 };
 
-} // namespace test
+} // namespace actord::test

@@ -11,7 +11,7 @@
 #include <thread>
 #include <unistd.h>
 
-namespace test {
+namespace actord::test {
 
 class name_server {
 public:
@@ -71,4 +71,4 @@ private:
   std::thread thread_;
 };
 
-} // namespace test
+} // namespace actord::test

@@ -1,13 +1,14 @@
 // The agent's actor with a router that applies to nothing: what it proposes, keeps and publishes.
-#include "actors/messages/agent_messages.hpp"
-#include "actors/messages/messages.hpp"
-#include "actors/messages/rpc_messages.hpp"
 #include "actors/agent/core/content_hash.hpp"
 #include "actors/agent/agent_actor.hpp"
 #include "actors/health/health_actor.hpp"
 #include "actors/agent/registration_files.hpp"
+#include "actors/messages/agent_messages.hpp"
+#include "actors/messages/messages.hpp"
+#include "actors/messages/rpc_messages.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "storage/command/commands.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/failing_state.hpp"
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
@@ -186,11 +187,6 @@ struct full_disk {
   ~full_disk() { setrlimit(RLIMIT_FSIZE, &was); }
 };
 
-template <class F> bool soon(F probe) {
-  for (int i = 0; i < 2000 && !probe(); ++i) std::this_thread::sleep_for(10ms);
-  return probe();
-}
-
 std::vector<std::string> contents(const fs::path& folder) {
   std::vector<std::string> out;
   for (auto& e : fs::recursive_directory_iterator(folder)) {
@@ -213,7 +209,7 @@ TEST_CASE("a TTL runs out in its time while the servers that were asked for the 
   m.check.ttl = 1s;
   REQUIRE(n.ask(std::move(m)).code == errc::none);
   REQUIRE(n.ask(check_ttl_update{"beat", "passing", ""}).code == errc::none);
-  CHECK(soon([&] {
+  CHECK(test::eventually([&] {
     auto all = n.board->checks();
     return all.size() == 1 && all[0]->status == "critical";
   }));
@@ -426,7 +422,7 @@ TEST_CASE("on a full disk an agent starts with all that was kept, refuses what i
     CHECK(n->board->services().size() == 5);
     CHECK(n->board->checks().size() == 5);
   }
-  CHECK(soon([&] { return n->add("web").code == errc::none; })); // the journal is opened again after a back-off
+  CHECK(test::eventually([&] { return n->add("web").code == errc::none; })); // the journal is opened again after a back-off
   CHECK(n->ask(service_remove{"s1"}).code == errc::none);
   n.reset();
   node again(f.path.string());
@@ -449,14 +445,14 @@ TEST_CASE("a service whose file cannot be removed does not come back") {
     fs::create_directories(file / "held"); // cannot be removed as a file is
     REQUIRE(n.ask(service_remove{"web"}).code == errc::none);
     REQUIRE(n.ask(service_remove{"other"}).code == errc::none);
-    CHECK(soon([&] { return !fs::exists(f.path / agent::service_path("other")); })); // the other one does not wait for it
+    CHECK(test::eventually([&] { return !fs::exists(f.path / agent::service_path("other")); })); // the other one does not wait for it
   }
   fs::remove_all(file);
   fs::rename(aside, file);
   {
     node again(f.path.string());
     CHECK(again.board->services().empty());
-    CHECK(soon([&] { return !fs::exists(file); }));
+    CHECK(test::eventually([&] { return !fs::exists(file); }));
   }
 }
 
@@ -470,14 +466,13 @@ TEST_CASE("a reload that waits for what it reads holds up nobody, and who asks m
   folder f;
   node n(f.path);
   const auto wait_for_reads = [&](size_t times) {
-    for (int waited = 0; waited < 2000; ++waited) {
-      {
-        std::lock_guard hold(n.lock);
-        if (n.reading.size() >= times) return n.reading.size();
-      }
-      std::this_thread::sleep_for(5ms);
-    }
-    return size_t{0};
+    size_t reads = 0;
+    const bool came = test::eventually([&] {
+      std::lock_guard hold(n.lock);
+      reads = n.reading.size();
+      return reads >= times;
+    });
+    return came ? reads : size_t{0};
   };
   caf::scoped_actor self{*n.system};
   const auto reload = [&] { return self->request(n.agent, caf::infinite, agent_reload{}); };

@@ -19,8 +19,8 @@ TEST_CASE("who joins is seen by all, and hears of all") {
   agent a(system, "a"), b(system, "b"), c(system, "c");
   CHECK(b.join(a.address()).reached == 1);
   CHECK(c.join(b.address()).reached == 1);
-  for (auto* one : {&a, &b, &c}) CHECK(eventually([&] { return one->sees_alive({"a", "b", "c"}); }));
-  CHECK(eventually([&] { return !a.board->look()->coordinates.empty(); }));
+  for (auto* one : {&a, &b, &c}) CHECK(test::eventually([&] { return one->sees_alive({"a", "b", "c"}); }));
+  CHECK(test::eventually([&] { return !a.board->look()->coordinates.empty(); }));
 }
 
 TEST_CASE("joining nobody says why, as Consul's serf does") {
@@ -41,7 +41,7 @@ TEST_CASE("a user event reaches every member once") {
   agent a(system, "a"), b(system, "b");
   REQUIRE(b.join(a.address()).reached == 1);
   CHECK(a.ask<agent_done>(pool_fire{"deploy", "v1", false}).failure.code == errc::none);
-  CHECK(eventually([&] { return b.news->events_called("deploy") == 1; }));
+  CHECK(test::eventually([&] { return b.news->events_called("deploy") == 1; }));
   CHECK(a.news->events_called("deploy") == 1);
   const auto refused = a.ask<agent_done>(pool_fire{"big", std::string(600, 'x'), false});
   CHECK(refused.failure.text == "user event exceeds configured limit of 512 bytes before encoding");
@@ -53,15 +53,15 @@ TEST_CASE("who leaves is left and who is gone has failed, until it is forced to 
   agent a(system, "a"), b(system, "b"), c(system, "c");
   REQUIRE(b.join(a.address()).reached == 1);
   REQUIRE(c.join(a.address()).reached == 1);
-  REQUIRE(eventually([&] { return a.sees_alive({"b", "c"}) && b.sees_alive({"c"}); }));
+  REQUIRE(test::eventually([&] { return a.sees_alive({"b", "c"}) && b.sees_alive({"c"}); }));
   CHECK(b.ask<agent_done>(pool_leave{}).failure.code == errc::none);
-  CHECK(eventually([&] { return a.sees("b", members::member_status::left) && c.sees("b", members::member_status::left); }));
+  CHECK(test::eventually([&] { return a.sees("b", members::member_status::left) && c.sees("b", members::member_status::left); }));
   b.stop();
   c.stop();
-  CHECK(eventually([&] { return a.sees("c", members::member_status::failed); }));
+  CHECK(test::eventually([&] { return a.sees("c", members::member_status::failed); }));
   CHECK(a.ask<agent_done>(pool_force_leave{"nobody", false}).failure.text == "agent: No node found with name 'nobody'");
   CHECK(a.ask<agent_done>(pool_force_leave{"c", false}).failure.code == errc::none);
-  CHECK(eventually([&] { return a.sees("c", members::member_status::left); }));
+  CHECK(test::eventually([&] { return a.sees("c", members::member_status::left); }));
 }
 
 TEST_CASE("tags are announced") {
@@ -70,7 +70,7 @@ TEST_CASE("tags are announced") {
   agent a(system, "a"), b(system, "b");
   REQUIRE(b.join(a.address()).reached == 1);
   caf::anon_send(a.pool, pool_tags{{{"role", "web"}}});
-  CHECK(eventually([&] {
+  CHECK(test::eventually([&] {
     const auto view = b.board->look();
     const auto* m = view->find("a");
     return m != nullptr && m->tags == members::tag_table{{"role", "web"}};
@@ -98,7 +98,7 @@ TEST_CASE("only who has the key is a member, and keys are exchanged without losi
   CHECK(listed.keys == std::map<std::string, size_t>{{gossip::key_text(key_b), 2}});
   CHECK(f.read("serf/local.keyring") == "[\n  \"" + gossip::key_text(key_b) + "\"\n]");
   CHECK(wrong.join(a.address()).reached == 1);
-  CHECK(eventually([&] { return a.sees_alive({"b", "wrong"}) && a.board->look()->find("plain") == nullptr; }));
+  CHECK(test::eventually([&] { return a.sees_alive({"b", "wrong"}) && a.board->look()->find("plain") == nullptr; }));
 }
 
 TEST_CASE("who comes back joins those that it knew") {
@@ -110,13 +110,13 @@ TEST_CASE("who comes back joins those that it knew") {
   {
     agent b(system, "b", kept);
     REQUIRE(b.join(a.address()).reached == 1);
-    REQUIRE(eventually([&] { return a.sees_alive({"b"}); }));
+    REQUIRE(test::eventually([&] { return a.sees_alive({"b"}); }));
   }
-  REQUIRE(eventually([&] { return a.sees("b", members::member_status::failed); }));
+  REQUIRE(test::eventually([&] { return a.sees("b", members::member_status::failed); }));
   CHECK(f.read("local.snapshot").find("alive: a " + a.address()) != std::string::npos);
   a.stop();
   const auto port = static_cast<uint16_t>(std::stoi(a.address().substr(10)));
-  REQUIRE(eventually([&] { // the broker closes its listener in its own time
+  REQUIRE(test::eventually([&] { // the broker closes its listener in its own time
     auto again = net::listen_on("127.0.0.1", port);
     if (again) ::close(*again);
     return again.ok();
@@ -124,7 +124,7 @@ TEST_CASE("who comes back joins those that it knew") {
   // The address is another process's by now, who knows nothing of b.
   agent c(system, "c", [&](gossip::pool_setup& s) { s.bind_port = port; });
   agent b(system, "b", kept);
-  CHECK(eventually([&] { return c.sees_alive({"b"}); }));
+  CHECK(test::eventually([&] { return c.sees_alive({"b"}); }));
 }
 
 TEST_CASE("a member that the veto names does not get in") {
@@ -140,7 +140,7 @@ TEST_CASE("a member that the veto names does not get in") {
   agent evil(system, "evil"), good(system, "good");
   (void)evil.join(a.address());
   CHECK(good.join(a.address()).reached == 1);
-  CHECK(eventually([&] { return a.sees_alive({"good"}); }));
+  CHECK(test::eventually([&] { return a.sees_alive({"good"}); }));
   CHECK(a.board->look()->find("evil") == nullptr);
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("garbage, spoofed members and half streams neither stop a pool nor har
   gossip::dead lie{1, "b", "a"}; // b refutes it
   const gossip::datagram one{gossip::encode(lie), to};
   (*socket)->send({&one, 1});
-  CHECK(eventually([&] { return a.sees_alive({"a", "b"}) && b.sees_alive({"a", "b"}); }));
+  CHECK(test::eventually([&] { return a.sees_alive({"a", "b"}) && b.sees_alive({"a", "b"}); }));
   CHECK(a.board->look()->members.size() == 2);
 }
 
@@ -190,7 +190,7 @@ TEST_CASE("packets that nobody can read are told of, though there is nothing els
     auto socket = gossip::datagram_socket::open("127.0.0.1", 0);
     REQUIRE(socket);
     const gossip::address to{std::string("\x7f\0\0\1", 4), static_cast<uint16_t>(std::stoi(a.address().substr(10)))};
-    CHECK(eventually([&] {
+    CHECK(test::eventually([&] {
       const gossip::datagram junk{"\xff junk", to};
       (*socket)->send({&junk, 1});
       std::lock_guard hold(lock);
@@ -221,7 +221,7 @@ TEST_CASE("streams that nobody uses shut out nobody who has something to say, an
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
   connect_one(); // waits to be accepted, and no descriptor is left
   const auto cpu = std::clock();
-  std::this_thread::sleep_for(500ms);
+  test::let_pass(500ms);
   CHECK(std::clock() - cpu < CLOCKS_PER_SEC / 4);
   ::setrlimit(RLIMIT_NOFILE, &before);
   CHECK(c.join(a.address()).reached == 1);
@@ -263,7 +263,7 @@ TEST_CASE("strangers whose streams are many, or make us hold much, push out nobo
     for (int i = 0; i < 4; ++i) send(strangers.emplace_back(connect_from("127.0.0.2")), part(16'700'000)); // 64 MiB are the bound
     send(good, part(1 << 20));
   }
-  CHECK(eventually([&] { return ended(good) || std::any_of(strangers.begin(), strangers.end(), ended); }));
+  CHECK(test::eventually([&] { return ended(good) || std::any_of(strangers.begin(), strangers.end(), ended); }));
   CHECK(!ended(good));
   for (const int fd : strangers) ::close(fd);
   ::close(good);
@@ -291,7 +291,7 @@ TEST_CASE("streams that make us hold too much go several at once, so that the ne
       return ::recv(fd, &byte, 1, MSG_DONTWAIT) == 0 || errno != EAGAIN;
     });
   };
-  CHECK(eventually([&] { return ended() >= 3; }));
+  CHECK(test::eventually([&] { return ended() >= 3; }));
   CHECK(ended() < 6);
   for (const int fd : streams) ::close(fd);
 }

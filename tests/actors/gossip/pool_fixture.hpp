@@ -1,11 +1,12 @@
 // Pools of real sockets on the loopback, in one actor system.
 #pragma once
-#include "actors/messages/pool_messages.hpp"
 #include "actors/gossip/core/packet.hpp"
 #include "actors/gossip/cipher.hpp"
 #include "actors/gossip/datagram_socket.hpp"
 #include "actors/gossip/pool_actor.hpp"
+#include "actors/messages/pool_messages.hpp"
 #include "runtime/base/prng.hpp"
+#include "tests/support/eventually.hpp"
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/io/middleman.hpp>
@@ -41,15 +42,6 @@ inline gossip::settings quick() {
   s.push_pull_interval = 2s;
   s.stall_after = nanos(0);
   return s;
-}
-
-template <class Condition> bool eventually(Condition c, std::chrono::seconds patience = 20s) {
-  const auto until = std::chrono::steady_clock::now() + patience;
-  while (!c()) {
-    if (std::chrono::steady_clock::now() > until) return false;
-    std::this_thread::sleep_for(5ms);
-  }
-  return true;
 }
 
 struct folder {
@@ -101,7 +93,7 @@ public:
     pool = *spawned;
     sink = system.spawn(listener, news);
     caf::anon_send(pool, pool_subscribe{caf::actor_cast<caf::strong_actor_ptr>(sink)});
-    REQUIRE(eventually([&] { return board->look()->find(name) != nullptr; }));
+    REQUIRE(test::eventually([&] { return board->look()->find(name) != nullptr; }));
   }
   ~agent() { stop(); }
   void stop() {

@@ -4,6 +4,7 @@
 #include "actors/health/dial.hpp"
 #include "actors/health/script_start.hpp"
 #include "actors/health/tls_contexts.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/hanging_program.hpp"
 #include "tests/support/name_server.hpp"
 #include <arpa/inet.h>
@@ -127,7 +128,11 @@ struct bench : loop_thread {
   }
   // Until everything that was killed has ended.
   void wait_for_killed() {
-    for (size_t left = 1; left > 0; std::this_thread::sleep_for(5ms)) call([&] { left = killed->size(); });
+    CHECK(test::eventually([&] {
+      size_t left = 0;
+      call([&] { left = killed->size(); });
+      return left == 0;
+    }));
   }
   verdict run(check_registration c) {
     std::promise<verdict> said;

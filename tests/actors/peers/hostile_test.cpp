@@ -1,6 +1,7 @@
 #include "actors/peers/core/frames.hpp"
 #include "runtime/base/prng.hpp"
 #include "tests/actors/peers/peers_fixture.hpp"
+#include "tests/support/eventually.hpp"
 #include <fstream>
 #include <poll.h>
 #include <sys/resource.h>
@@ -292,12 +293,11 @@ TEST_CASE("strangers push out nobody who comes from another address, by their nu
       return n == 0 || errno != EAGAIN;
     };
     bool gone = false, good_gone = false;
-    for (int waited = 0; waited < 1000 && !gone; ++waited) {
-      std::this_thread::sleep_for(10ms);
+    CHECK(test::eventually([&] {
       good_gone = ended(good);
       gone = good_gone || std::any_of(strangers.begin(), strangers.end(), ended);
-    }
-    CHECK(gone);
+      return gone;
+    }));
     CHECK(!good_gone);
     ::close(good);
   }

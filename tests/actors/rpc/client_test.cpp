@@ -4,6 +4,7 @@
 #include "actors/rpc/client_actor.hpp"
 #include "actors/rpc/core/route.hpp"
 #include "tests/actors/rpc/fake_server.hpp"
+#include "tests/support/eventually.hpp"
 #include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
@@ -156,12 +157,9 @@ TEST_CASE_FIXTURE(world, "an unused connection is closed and the next call opens
   setup.idle_close = 50ms;
   start({server.address});
   CHECK(call("KVS.Get").failure.code == errc::none);
-  for (int i = 0; i < 200 && server.connections < 2; ++i) {
-    std::this_thread::sleep_for(20ms); // real sockets: there is no virtual time to advance
-    CHECK(call("KVS.Get").failure.code == errc::none);
-    std::this_thread::sleep_for(200ms);
-  }
-  CHECK(server.connections >= 2);
+  REQUIRE(test::eventually([&] { return server.ended == 1; }));
+  CHECK(call("KVS.Get").failure.code == errc::none);
+  CHECK(server.connections == 2);
 }
 
 TEST_CASE_FIXTURE(world, "an answer that is no answer breaks the call and not the process") {
@@ -182,13 +180,11 @@ TEST_CASE_FIXTURE(world, "servers come and go with the pool's news") {
   m.tags = {{"role", "consul"}, {"dc", "dc1"}, {"id", "x"}, {"port", server.address.substr(server.address.rfind(':') + 1)}};
   news.members.push_back({members::member_change::join, m});
   caf::anon_send(caf::actor_cast<caf::actor>(rpc), news);
-  for (int i = 0; i < 100 && call("Status.Ping").failure.code != errc::none; ++i) std::this_thread::sleep_for(10ms);
-  CHECK(call("Status.Ping").failure.code == errc::none);
+  CHECK(test::eventually([&] { return call("Status.Ping").failure.code == errc::none; }));
   news.members[0].change = members::member_change::failed;
   news.members[0].who.status = members::member_status::failed;
   caf::anon_send(caf::actor_cast<caf::actor>(rpc), news);
-  for (int i = 0; i < 100 && call("Status.Ping").failure.code == errc::none; ++i) std::this_thread::sleep_for(10ms);
-  CHECK(call("Status.Ping").failure.text == "No known Consul servers");
+  CHECK(test::eventually([&] { return call("Status.Ping").failure.text == "No known Consul servers"; }));
   auto elsewhere = m;
   elsewhere.tags["dc"] = "dc2";
   CHECK_FALSE(rpc::server_in(elsewhere, "dc1"));

@@ -46,7 +46,7 @@ public:
   }
 
   std::string address;
-  std::atomic<int> calls{0}, connections{0}, streams{0};
+  std::atomic<int> calls{0}, connections{0}, streams{0}, ended{0}; // ended: connections that are over
 
 private:
   struct line {
@@ -68,6 +68,7 @@ private:
         if (fds[i].revents != 0 && !serve(fds[i].fd, lines[fds[i].fd])) {
           ::close(fds[i].fd);
           lines.erase(fds[i].fd);
+          ++ended;
         }
     }
     for (auto& [fd, l] : lines) ::close(fd);

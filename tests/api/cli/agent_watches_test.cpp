@@ -1,6 +1,8 @@
 // Watches of an agent's configuration: what is refused and how, and that handlers run and end.
 #include "api/watch/agent_watches.hpp"
+#include "tests/support/eventually.hpp"
 #include <arpa/inet.h>
+#include <atomic>
 #include <cstdio>
 #include <doctest/doctest.h>
 #include <fstream>
@@ -43,6 +45,7 @@ public:
       auto answer = "HTTP/1.1 200 OK\r\nX-Consul-Index: 7\r\nContent-Length: " + std::to_string(body_.size()) + "\r\n\r\n" + body_;
       ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
       second = read_head(fd);
+      asked_again = true;
       char rest;
       while (::recv(fd, &rest, 1, 0) > 0) {} // until the watch ends
       ::close(fd);
@@ -54,7 +57,8 @@ public:
     ::close(listen_);
   }
   int port = 0;
-  std::string second;
+  std::atomic<bool> asked_again{false};
+  std::string second; // once it has
 
 private:
   static std::string read_head(int fd) {
@@ -69,14 +73,15 @@ private:
 };
 
 std::string await_file(const std::string& path) {
-  for (int i = 0; i < 1000; ++i) {
+  std::string found;
+  const bool came = test::eventually([&] {
     std::ifstream file(path);
     std::stringstream text;
     text << file.rdbuf();
-    if (text.str().ends_with("end\n")) return text.str();
-    std::this_thread::sleep_for(10ms);
-  }
-  return "nothing came";
+    found = text.str();
+    return found.ends_with("end\n");
+  });
+  return came ? found : "nothing came";
 }
 
 } // namespace
@@ -129,20 +134,23 @@ TEST_CASE("a handler gets the view and its index, and the watch then waits for a
     watch::agent_watches watches;
     watches.replace(std::move(*watch::read_watches(c)), watch::own_api(c));
     CHECK(await_file(path) == "{\"Key\":\"a\",\"CreateIndex\":5,\"ModifyIndex\":7,\"LockIndex\":0,\"Flags\":0,\"Value\":\"aGk=\",\"Session\":\"\"}\n7 end\n");
-    for (int i = 0; i < 500 && agent.second.empty(); ++i) std::this_thread::sleep_for(10ms);
+    REQUIRE(test::eventually([&] { return agent.asked_again.load(); }));
     CHECK(agent.second.starts_with("GET /v1/kv/a?index=7 "));
   }
   std::remove(path);
 }
 
 TEST_CASE("a handler that does not end does not keep the agent from stopping") {
+  char path[] = "/tmp/watchedXXXXXX";
+  ::close(::mkstemp(path));
   one_view agent("{}");
-  auto c = with(R"({"type":"services","handler":"sleep 600 & sleep 600"})");
+  auto c = with(R"({"type":"services","handler":"echo end >)" + std::string(path) + R"(; sleep 600 & sleep 600"})");
   c.http_addrs[0].port = agent.port;
   watch::agent_watches watches;
   watches.replace(std::move(*watch::read_watches(c)), watch::own_api(c));
-  std::this_thread::sleep_for(50ms);
+  CHECK(await_file(path) == "end\n");
   watches.stop();
+  std::remove(path);
 }
 
 // Whoever reloads the configuration is the agent's actor: TTL updates wait behind it.

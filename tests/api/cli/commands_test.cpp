@@ -3,6 +3,7 @@
 #include "api/cli/table.hpp"
 #include "api/watch/plan.hpp"
 #include "runtime/net/child.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/hanging_program.hpp"
 #include <arpa/inet.h>
 #include <atomic>
@@ -361,7 +362,7 @@ TEST_CASE("a child that cannot be started for now can be stopped, and holds noth
   net::child_outcome r;
   const auto began = std::chrono::steady_clock::now();
   std::thread runs([&] { r = net::run_child({{hanging.path()}, false}, {}, "", {.capture = 10, .stop = [&] { return stop.load(); }}); });
-  std::this_thread::sleep_for(std::chrono::milliseconds(100)); // it is most likely to have been forked by then
+  test::let_pass(std::chrono::milliseconds(100)); // it is most likely to have been forked by then
   ::close(ends[1]);
   pollfd closed{ends[0], POLLIN, 0};
   CHECK(::poll(&closed, 1, 20000) == 1);

@@ -2,6 +2,7 @@
 #include "actors/state/watch_actor.hpp"
 #include "api/http/http_server.hpp"
 #include "storage/state/store.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/failing_state.hpp"
 #include <arpa/inet.h>
 #include <caf/actor_system.hpp>
@@ -422,8 +423,7 @@ TEST_CASE("unfinished requests are bounded in all, and it is who makes us hold t
     const std::string request = head + part;
     (void)!::send(c.fd, request.data(), request.size(), MSG_NOSIGNAL);
   }
-  for (int waited = 0; waited < 1000 && !any_ended(); ++waited) ::usleep(10000);
-  CHECK(any_ended());
+  CHECK(test::eventually(any_ended));
   for (auto& c : good) {
     c->send("[]");
     CHECK(c->answer().find("\"Errors\":null") != std::string::npos);

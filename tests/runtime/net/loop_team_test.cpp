@@ -1,6 +1,7 @@
 #include "runtime/net/loop_team.hpp"
 #include "runtime/net/listener.hpp"
 #include "runtime/net/stream_socket.hpp"
+#include "tests/support/eventually.hpp"
 #include <array>
 #include <atomic>
 #include <doctest/doctest.h>
@@ -29,11 +30,6 @@ int connected(uint16_t port) {
   return fd;
 }
 
-template <class Condition> bool eventually(Condition c) {
-  for (int i = 0; i < 4000 && !c(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  return c();
-}
-
 } // namespace
 
 TEST_CASE("connections of all listeners are dealt over the loops in turn, each taken in its loop's thread") {
@@ -52,7 +48,7 @@ TEST_CASE("connections of all listeners are dealt over the loops in turn, each t
   REQUIRE(team->run("team").ok());
   std::vector<int> clients;
   for (int i = 0; i < 30; ++i) clients.push_back(connected(ports[i % 2]));
-  CHECK(eventually([&] { return taken[0] + taken[1] + taken[2] == 30; }));
+  CHECK(test::eventually([&] { return taken[0] + taken[1] + taken[2] == 30; }));
   for (auto& t : taken) CHECK(t == 10);
   CHECK(elsewhere == 0);
   team->stop([&](size_t loop) { last += team->at(loop).in_loop() ? 1 : 0; });
@@ -78,11 +74,11 @@ TEST_CASE("out of descriptors, those who wait are accepted once there are some a
   REQUIRE(team->run("team").ok());
   auto at = parse_endpoint("127.0.0.1:" + std::to_string(port));
   const bool reached = ::connect(client, reinterpret_cast<const sockaddr*>(&at->storage), at->length) == 0;
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  test::let_pass(std::chrono::milliseconds(50));
   const int meanwhile = taken;
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   CHECK(reached);
   CHECK(meanwhile == 0);
-  CHECK(eventually([&] { return taken == 1; }));
+  CHECK(test::eventually([&] { return taken == 1; }));
   ::close(client);
 }
