@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 #include <chrono>
 
 namespace actord {

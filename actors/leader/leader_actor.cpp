@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 #include <deque>
 #include <optional>
 

@@ -8,6 +8,7 @@
 #include <caf/send.hpp>
 #include <caf/actor_clock.hpp>
 #include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 #include <algorithm>
 #include <chrono>
 

@@ -12,6 +12,7 @@
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/raft_log/log_store.hpp"
 #include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 #include <deque>
 #include <set>
 #include <unordered_map>

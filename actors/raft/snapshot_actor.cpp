@@ -10,6 +10,7 @@
 #include "storage/state/store.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
