@@ -1,7 +1,7 @@
 // /v1/query: prepared queries, and what they find.
 #include "api/endpoints/query.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/handlers/refusal.hpp"
+#include "api/http/handlers/writes.hpp"
 #include "api/http/read.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/config/loader.hpp"
@@ -30,23 +30,7 @@ template <class Answer> struct with_meta {
   }
 };
 
-void say_id(const apply_result& r, response& out) {
-  auto w = out.begin_json();
-  w.begin_object();
-  w.plain_key("ID");
-  w.string(r.body);
-  w.end_object();
-}
 void say_nothing(const apply_result&, response& out) { out.empty(200); }
-
-// False when the request was answered.
-bool may_write(exchange& x) {
-  query_options o;
-  if (!x.options(o)) return false;
-  if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
-  x.out.text(500, as_server(x.env, "No path to datacenter"));
-  return false;
-}
 
 void propose(exchange& x, std::string_view op, prepared_query q, applied_fn then) {
   query_request r;

@@ -1,7 +1,7 @@
 // /v1/session/: create, destroy, renew; one, those of a node, all. What Consul checks before it proposes is checked here.
 #include "api/endpoints/session.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/handlers/refusal.hpp"
+#include "api/http/handlers/writes.hpp"
 #include "api/http/read.hpp"
 #include "api/http/routes.hpp"
 #include "runtime/config/loader.hpp"
@@ -94,14 +94,6 @@ new_session session_of(std::string_view text, const node_config& config) {
   return out;
 }
 
-void created(const apply_result& r, response& out) {
-  auto w = out.begin_json();
-  w.begin_object();
-  w.plain_key("ID");
-  w.string(r.body);
-  w.end_object();
-}
-
 void say_true(const apply_result&, response& out) { out.json("true"); }
 
 void renewed(const apply_result& r, response& out) {
@@ -112,15 +104,6 @@ void renewed(const apply_result& r, response& out) {
   w.begin_array();
   json_encode(w, s);
   w.end_array();
-}
-
-// Options and the datacenter are fine; false when the request was answered.
-bool may_write(exchange& x) {
-  query_options o;
-  if (!x.options(o)) return false;
-  if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
-  x.out.text(500, as_server(x.env, "No path to datacenter"));
-  return false;
 }
 
 constexpr answer_style told{.send_consistency = false, .honours_cached = false, .meta_on_error = true, .plain = false};
@@ -134,7 +117,7 @@ void session_create_endpoint(exchange& x) {
     if (!may_write(y)) return;
     if (!n.fine) return y.out.fail({n.fine.err().code, as_leader(y.env, n.fine.err().text)});
     if (!n.named) return y.out.fail(n.named.err());
-    y.propose(std::move(n.command), created);
+    y.propose(std::move(n.command), say_id);
   });
 }
 
