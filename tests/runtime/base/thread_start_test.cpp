@@ -9,16 +9,6 @@
 
 using namespace actord;
 
-namespace {
-
-uint64_t address_space() {
-  uint64_t pages = 0;
-  std::ifstream("/proc/self/statm") >> pages;
-  return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-} // namespace
-
 TEST_CASE("a thread runs under its name and is joined") {
   bool ran = false;
   auto t = start_thread("one", [&] { ran = true; });
@@ -56,6 +46,16 @@ TEST_CASE("a thread in the background gives way, and no other one with it") {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+namespace {
+
+uint64_t address_space() {
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+} // namespace
+
 TEST_CASE("threads that cannot be had are an error that says where to look, not the end of the process") {
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
