@@ -1,6 +1,5 @@
 #include "storage/state/autopilot_table.hpp"
 #include "storage/state/record_codec.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
 namespace actord {
@@ -34,7 +33,6 @@ bool autopilot_set(writing& w, const autopilot_request& r) {
 } // namespace state
 
 std::optional<autopilot_config> read_view::autopilot(query_meta& meta) const {
-  if (source_) return source_->autopilot(meta);
   return guarded(impl_, [&](auto& txn, auto& t) {
     auto found = state::autopilot_find(txn, t);
     if (found) state::raise_to(meta.index, found->modify_index);

@@ -1,7 +1,6 @@
 #include "storage/state/coordinate_table.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/read_view_long.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
 namespace actord {
@@ -30,7 +29,6 @@ void forget_coordinates(writing& w, std::string_view node) {
 } // namespace state
 
 std::vector<coordinate_record> read_view::coordinates(std::string_view node, query_meta& meta) const {
-  if (source_) return source_->coordinates(node, meta);
   if (meta.topics) meta.topics->push_back({topic_kind::coordinates, {}});
   return guarded(impl_, [&](auto& txn, auto& t) {
     std::vector<coordinate_record> out;

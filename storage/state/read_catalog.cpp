@@ -1,7 +1,6 @@
 #include "storage/model/service_rows.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/read_view_long.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 #include <map>
 
@@ -69,7 +68,6 @@ std::optional<node_record> node_by_id_prefix(const lmdb::transaction& txn, const
 } // namespace
 
 std::vector<node_record> read_view::nodes(query_meta& meta) const {
-  if (source_) return source_->nodes(meta);
   wait_for(meta, topic_kind::nodes);
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "nodes"));
@@ -78,7 +76,6 @@ std::vector<node_record> read_view::nodes(query_meta& meta) const {
 }
 
 std::optional<node_record> read_view::node(std::string_view name, query_meta& meta) const {
-  if (source_) return source_->node(name, meta);
   wait_for(meta, topic_kind::node, lower(name));
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "nodes"));
@@ -87,7 +84,6 @@ std::optional<node_record> read_view::node(std::string_view name, query_meta& me
 }
 
 std::optional<node_services> read_view::services_of_node(std::string_view name_or_id, query_meta& meta) const {
-  if (source_) return source_->services_of_node(name_or_id, meta);
   wait_for(meta, topic_kind::node, lower(name_or_id));
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<node_services> {
     raise_to(meta.index, std::max(get_index(txn, t, "nodes"), get_index(txn, t, "services")));
@@ -148,7 +144,6 @@ tags_by_service services_on(const lmdb::transaction& txn, const tables& t, const
 } // namespace
 
 tags_by_service read_view::services(query_meta& meta, const std::function<bool(const node_record&)>& only) const {
-  if (source_) return source_->services(meta, only);
   wait_for(meta, topic_kind::services);
   if (only) wait_for(meta, topic_kind::nodes);
   return guarded(impl_, [&](auto& txn, auto& t) {
@@ -182,7 +177,6 @@ struct node_cache {
 } // namespace
 
 std::vector<check_service_node> read_view::service_instances(std::string_view service, query_meta& meta, bool connect, bool with_checks) const {
-  if (source_) return source_->service_instances(service, meta, connect, with_checks);
   wait_for(meta, connect ? topic_kind::connect_service : topic_kind::service, lower(service));
   if (connect) wait_for(meta, topic_kind::service, lower(service));
   return guarded(impl_, [&](auto& txn, auto& t) {
@@ -215,12 +209,10 @@ std::vector<check_service_node> read_view::service_instances(std::string_view se
 }
 
 bool read_view::service_exists(std::string_view service) const {
-  if (source_) return source_->service_exists(service);
   return guarded(impl_, [&](auto& txn, auto& t) { return service_has_instances(txn, t, service); });
 }
 
 std::vector<health_check> read_view::checks_of_node(std::string_view node, query_meta& meta) const {
-  if (source_) return source_->checks_of_node(node, meta);
   wait_for(meta, topic_kind::node, lower(node));
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "checks"));
@@ -234,7 +226,6 @@ std::vector<health_check> read_view::checks_of_node(std::string_view node, query
 }
 
 std::vector<health_check> read_view::checks_of_service(std::string_view service, query_meta& meta) const {
-  if (source_) return source_->checks_of_service(service, meta);
   wait_for(meta, topic_kind::service, lower(service));
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "checks"));
@@ -243,7 +234,6 @@ std::vector<health_check> read_view::checks_of_service(std::string_view service,
 }
 
 std::vector<health_check> read_view::checks_in_state(std::string_view wanted, query_meta& meta) const {
-  if (source_) return source_->checks_in_state(wanted, meta);
   wait_for(meta, topic_kind::checks);
   return guarded(impl_, [&](auto& txn, auto& t) {
     raise_to(meta.index, get_index(txn, t, "checks"));
@@ -258,7 +248,6 @@ std::vector<health_check> read_view::checks_in_state(std::string_view wanted, qu
 }
 
 std::optional<node_record> read_view::node_by_address(std::string_view address) const {
-  if (source_) return source_->node_by_address(address);
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<node_record> {
     auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "n"}));
     if (keys.empty()) return std::nullopt;
@@ -267,7 +256,6 @@ std::optional<node_record> read_view::node_by_address(std::string_view address) 
 }
 
 std::optional<service_node> read_view::service_by_address(std::string_view address) const {
-  if (source_) return source_->service_by_address(address);
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<service_node> {
     auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "s"}));
     if (keys.empty()) return std::nullopt;
@@ -277,14 +265,12 @@ std::optional<service_node> read_view::service_by_address(std::string_view addre
 }
 
 uint64_t read_view::service_index(std::string_view service) const {
-  if (source_) return source_->service_index(service);
   return guarded(impl_, [&](auto& txn, auto& t) -> uint64_t {
     return index_of_service(txn, t, service, service_has_instances(txn, t, service), true);
   });
 }
 
 uint64_t read_view::table_index(std::string_view table) const {
-  if (source_) return source_->table_index(table);
   return guarded(impl_, [&](auto& txn, auto& t) -> uint64_t { return get_index(txn, t, table); });
 }
 

@@ -1,6 +1,5 @@
 #include "storage/state/kv_table.hpp"
 #include "storage/state/read_view_long.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
 namespace actord {
@@ -14,7 +13,6 @@ void wait_for(query_meta& meta, topic_kind kind, std::string_view key) {
 } // namespace
 
 bool read_view::kv_get(std::string_view key, kv_entry& out, query_meta& meta) const {
-  if (source_) return source_->kv_get(key, out, meta);
   wait_for(meta, topic_kind::kv_key, key);
   return guarded(impl_, [&](auto& txn, auto& t) {
     state::kv_view e;
@@ -51,7 +49,6 @@ template <class F> void walk(const lmdb::transaction& txn, const state::tables& 
 } // namespace
 
 void read_view::kv_list(std::string_view prefix, query_meta& meta, const std::function<bool(const kv_entry&)>& f) const {
-  if (source_) return source_->kv_list(prefix, meta, f);
   wait_for(meta, topic_kind::kv_prefix, prefix);
   guarded(impl_, [&](auto& txn, auto& t) {
     kv_entry entry;
@@ -63,7 +60,6 @@ void read_view::kv_list(std::string_view prefix, query_meta& meta, const std::fu
 }
 
 std::vector<std::string> read_view::kv_keys(std::string_view prefix, std::string_view separator, query_meta& meta) const {
-  if (source_) return source_->kv_keys(prefix, separator, meta);
   wait_for(meta, topic_kind::kv_prefix, prefix);
   return guarded(impl_, [&](auto& txn, auto& t) {
     std::vector<std::string> keys;
@@ -81,7 +77,6 @@ std::vector<std::string> read_view::kv_keys(std::string_view prefix, std::string
 }
 
 uint64_t read_view::kv_key_index(std::string_view key) const {
-  if (source_) return source_->kv_key_index(key);
   return guarded(impl_, [&](auto& txn, auto& t) {
     state::kv_view e;
     return state::kv_find(txn, t, key, e) ? e.modify_index : state::kv_table_index(txn, t);

@@ -19,7 +19,6 @@ namespace actord {
 
 class state_store;
 class read_view;
-class view_source; // read_view_source.hpp
 
 // What it shows. Who asks for one includes that family of records.
 struct kv_entry;                                                         // storage/model/kv_entry.hpp
@@ -58,7 +57,6 @@ bool is_read_only(const txn_request& r);
 
 class read_view {
 public:
-  explicit read_view(view_source& s); // answers come from there instead of the state
   read_view(read_view&&) noexcept;
   ~read_view(); // gives the transaction back
   raft_index applied_index() const;
@@ -123,7 +121,6 @@ private:
   struct impl;
   explicit read_view(impl* i);
   impl* impl_ = nullptr;
-  view_source* source_ = nullptr; // null where the state is here
 };
 
 } // namespace actord

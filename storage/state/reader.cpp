@@ -1,5 +1,4 @@
 #include "runtime/base/log.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 #include <atomic>
 #include <chrono>
@@ -36,10 +35,7 @@ reader::~reader() = default;
 bool reader::has_store() const { return impl_->store != nullptr; }
 
 read_view reader::open() {
-  if (!impl_->store) {
-    static view_source nothing;
-    return read_view(nothing);
-  }
+  if (!impl_->store) return read_view(impl_.get()); // without a transaction it shows nothing
   if (impl_->failure.code != errc::none) impl_->failure = {};
   if (impl_->store->disagrees.load(std::memory_order_relaxed)) { // nothing shows which part of it is false
     impl_->txn.abort();
@@ -64,21 +60,16 @@ read_view reader::open() {
 }
 
 read_view::read_view(impl* i) : impl_(i) {}
-read_view::read_view(view_source& s) : source_(&s) {
-  static impl nothing; // what no source knows of shows nothing
-  impl_ = &nothing;
-}
-read_view::read_view(read_view&& o) noexcept : impl_(o.impl_), source_(o.source_) { o.impl_ = nullptr; }
+read_view::read_view(read_view&& o) noexcept : impl_(o.impl_) { o.impl_ = nullptr; }
 read_view::~read_view() {
   if (impl_ && impl_->txn) impl_->txn.pause();
 }
 
 raft_index read_view::applied_index() const {
-  if (source_) return {};
   return guarded(impl_, [](auto& txn, auto& t) { return raft_index{state::get_number(txn, t.meta, "applied")}; });
 }
 
 bool read_view::failed() const { return failure().code != errc::none; }
-const error& read_view::failure() const { return source_ ? source_->failure() : impl_->failure; }
+const error& read_view::failure() const { return impl_->failure; }
 
 } // namespace actord

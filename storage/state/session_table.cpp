@@ -4,7 +4,6 @@
 #include "storage/state/lock_delays.hpp"
 #include "storage/state/query_table.hpp"
 #include "storage/state/read_view_long.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 
 namespace actord {
@@ -129,7 +128,6 @@ void wait_for_sessions(query_meta& meta) {
 
 result<std::optional<session_record>> read_view::session(std::string_view id, query_meta& meta) const {
   using found = result<std::optional<session_record>>;
-  if (source_) return source_->session(id, meta);
   wait_for_sessions(meta);
   struct answer { found value = std::optional<session_record>(); };
   auto out = guarded(impl_, [&](auto& txn, auto& t) -> answer {
@@ -141,7 +139,6 @@ result<std::optional<session_record>> read_view::session(std::string_view id, qu
 }
 
 std::vector<session_record> read_view::sessions(std::string_view node, query_meta& meta) const {
-  if (source_) return source_->sessions(node, meta);
   wait_for_sessions(meta);
   return guarded(impl_, [&](auto& txn, auto& t) {
     std::vector<session_record> out;

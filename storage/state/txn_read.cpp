@@ -4,7 +4,6 @@
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/kv_table.hpp"
 #include "storage/state/read_view_long.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/view_access.hpp"
 #include <algorithm>
 
@@ -119,7 +118,6 @@ bool is_read_only(const txn_request& r) {
 }
 
 txn_response read_view::read_txn(const txn_request& r) const {
-  if (source_) return source_->read_txn(r);
   txn_response out;
   guarded(impl_, [&](auto& txn, auto& t) {
     static const size_t most = std::clamp<uint64_t>(usable_memory() / 16, 64 << 20, 512 << 20);
