@@ -124,27 +124,11 @@ struct federation_state_query {
     read_options::fields(v, s.options);
   }
 };
-struct federation_states_reply {
-  string_slice states;
-  reply_meta meta;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("States", s.states);
-    reply_meta::fields(v, s.meta);
-  }
-};
 struct federation_state_reply {
   string_slice state; // nil: there is none
   reply_meta meta;
   template <class V, class Self> static void fields(V&& v, Self& s) {
     v("State", s.state);
-    reply_meta::fields(v, s.meta);
-  }
-};
-struct mesh_gateways_reply { // FederationState.ListMeshGateways
-  string_table nodes;
-  reply_meta meta;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("DatacenterNodes", s.nodes);
     reply_meta::fields(v, s.meta);
   }
 };

@@ -59,7 +59,6 @@ struct node_dump { // Consul's NodeInfo
 
 ACTORD_RPC_REPLY(nodes_reply, "Nodes", list_of<node_record>, nodes);                       // Catalog.ListNodes
 ACTORD_RPC_REPLY(services_reply, "Services", map_of<string_slice>, services);              // Catalog.ListServices
-ACTORD_RPC_REPLY(service_list_reply, "Services", list_of<named_service>, services);        // Catalog.ServiceList
 ACTORD_RPC_REPLY(service_nodes_reply, "ServiceNodes", list_of<service_node>, nodes);       // Catalog.ServiceNodes
 ACTORD_RPC_REPLY(node_services_reply, "NodeServices", boxed<services_of_node>, found);     // Catalog.NodeServices
 ACTORD_RPC_REPLY(node_service_list_reply, "NodeServices", service_list_of_node, found);    // Catalog.NodeServiceList
@@ -70,11 +69,6 @@ ACTORD_RPC_REPLY(keys_reply, "Keys", string_slice, keys);                       
 ACTORD_RPC_REPLY(sessions_reply, "Sessions", list_of<session_record>, sessions);           // Session.Get, List, NodeSessions, Renew
 ACTORD_RPC_REPLY(coordinates_reply, "Coordinates", list_of<coordinate_record>, coordinates); // Coordinate.ListNodes, Node
 ACTORD_RPC_REPLY(node_dump_reply, "Dump", list_of<node_dump>, nodes);                      // Internal.NodeInfo, NodeDump
-
-// Of parts of Consul that are not here: their lists are empty.
-ACTORD_RPC_REPLY(gateway_services_reply, "Services", string_slice, services);              // Catalog.GatewayServices
-ACTORD_RPC_REPLY(gateway_dump_reply, "Dump", string_slice, nodes);                         // Internal.GatewayServiceDump
-ACTORD_RPC_REPLY(intentions_reply, "Intentions", string_slice, intentions);                // Intention.List
 
 struct acl_replication_reply { // ACL.ReplicationStatus
   bool enabled = false, running = false;

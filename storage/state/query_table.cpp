@@ -2,7 +2,6 @@
 #include "storage/command/query_rules.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/read_view_long.hpp"
-#include "storage/state/read_view_source.hpp"
 #include "storage/state/session_table.hpp"
 #include "storage/state/view_access.hpp"
 #include <cctype>
@@ -145,7 +144,6 @@ struct answer { // guarded() makes an empty one
 } // namespace
 
 std::vector<prepared_query> read_view::queries(query_meta& meta) const {
-  if (source_) return source_->queries(meta);
   return guarded(impl_, [&](auto& txn, auto& t) {
     std::vector<prepared_query> out;
     note_queries(txn, t, meta);
@@ -158,7 +156,6 @@ std::vector<prepared_query> read_view::queries(query_meta& meta) const {
 }
 
 result<std::optional<prepared_query>> read_view::query(std::string_view id, query_meta& meta) const {
-  if (source_) return source_->query(id, meta);
   auto out = guarded(impl_, [&](auto& txn, auto& t) -> answer {
     note_queries(txn, t, meta);
     if (auto fault = state::id_fault(id); !fault.empty()) return {error(errc::internal, "failed prepared query lookup: " + fault)};
@@ -168,7 +165,6 @@ result<std::optional<prepared_query>> read_view::query(std::string_view id, quer
 }
 
 result<std::optional<prepared_query>> read_view::resolve_query(std::string_view name_or_id, std::string_view segment) const {
-  if (source_) return source_->resolve_query(name_or_id, segment);
   auto out = guarded(impl_, [&](auto& txn, auto& t) -> answer {
     if (state::is_uuid(name_or_id)) {
       auto by_id = state::find_query(txn, t, name_or_id);
