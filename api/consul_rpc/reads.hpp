@@ -21,7 +21,10 @@ public:
   encoded_rows(const query_meta& meta, const std::function<bool()>& wanted, bool whatever) : meta_(meta), wanted_(wanted), encodes_(whatever) {}
   bool add(const Row& r) override {
     if (count_++ == 0 && !encodes_) encodes_ = meta_.index == 0 || wanted_(); // 0: it is known at the end only
-    if (encodes_) msgpack_encode(bytes_, r);
+    if (encodes_) {
+      if (bytes_.capacity() < few_bytes) bytes_.reserve(few_bytes);
+      msgpack_encode(bytes_, r);
+    }
     return !bounded_read::stops_at(count_, bytes_.size());
   }
   bool has_all() const { return encodes_ || count_ == 0; }
@@ -29,6 +32,7 @@ public:
   const std::string& bytes() const { return bytes_; }
 
 private:
+  static constexpr size_t few_bytes = 512; // most answers are one small row: one allocation
   const query_meta& meta_;
   const std::function<bool()>& wanted_;
   bool encodes_;
