@@ -32,27 +32,23 @@ void turn_queue::call_in_next_iteration() {
   loop_.post([this] { serve(); });
 }
 
-// The first of the line whose turn it is, of the lines whose first has waited for so long; null: there is none.
-turn_taker* turn_queue::next(uint64_t asked_before) {
+// The first of the line whose turn it is, null: nobody waits.
+turn_taker* turn_queue::next() {
   for (size_t passed = 0; passed < line_count;) {
     const size_t at = (turn_ + passed) % line_count;
     const uint64_t bits = waiting_[at / 64] >> at % 64;
     const auto skipped = static_cast<size_t>(bits == 0 ? 64 - at % 64 : static_cast<size_t>(std::countr_zero(bits)));
     passed += skipped;
     if (bits == 0 || passed >= line_count) continue;
-    turn_taker* t = lines_[(at + skipped) % line_count].first;
-    ++passed;
-    if (t->asked_ > asked_before) continue;
     turn_ = (at + skipped + 1) % line_count;
-    return t;
+    return lines_[(at + skipped) % line_count].first;
   }
   return nullptr;
 }
 
 void turn_queue::serve() {
   const auto until = io_loop::clock::now() + budget;
-  const uint64_t before = asked_; // nobody twice in an iteration
-  while (turn_taker* t = next(before)) {
+  while (turn_taker* t = next()) {
     withdraw(t);
     t->on_turn();
     if (io_loop::clock::now() >= until) break;
