@@ -1,6 +1,6 @@
 #include "actors/rpc/client_router.hpp"
 #include "runtime/base/msgpack_codec.hpp"
-#include "storage/command/query_rules.hpp"
+#include "storage/command/table.hpp"
 #include "storage/state/read_view.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -63,13 +63,6 @@ struct remove_peer {
     v("Token", s.token);
   }
 };
-
-template <class Request> std::string in_datacenter(std::string_view record, const std::string& datacenter) {
-  Request r;
-  if (!from_msgpack(record, r)) return {};
-  if (r.datacenter.empty()) r.datacenter = datacenter; // to a server, none is another one
-  return to_msgpack(r);
-}
 
 std::string read_arguments(const std::string& datacenter, bool stale) {
   std::string out;
@@ -263,56 +256,71 @@ router_handle::behavior_type router_behavior(router_self self, rpc_handle rpc, s
   };
 }
 
+// ---- one pair of overloads for each record whose call or reply is more than the record and nothing ----
+
+// To a server no datacenter is another one.
+template <class Record> void put_call(Record& r, const std::string& datacenter, command_call& out) {
+  if constexpr (requires { r.datacenter; })
+    if (r.datacenter.empty()) r.datacenter = datacenter;
+  out.call.arguments = to_msgpack(r);
+}
+void put_call(kv_request& r, const std::string& datacenter, command_call& out) {
+  r.datacenter = datacenter;
+  out.conditional = r.op == kv_cas || r.op == kv_delete_cas || r.op == kv_lock || r.op == kv_unlock;
+  out.call.arguments = to_msgpack(r);
+}
+void put_call(autopilot_request& r, const std::string& datacenter, command_call& out) {
+  out.conditional = r.cas;
+  put_call<autopilot_request>(r, datacenter, out);
+}
+void put_call(txn_request& r, const std::string& datacenter, command_call& out) {
+  if (is_read_only(r)) {
+    out.call.method = "Txn.Read";
+    out.call.reads = true;
+  }
+  put_call<txn_request>(r, datacenter, out);
+}
+void put_call(query_request& r, const std::string& datacenter, command_call& out) {
+  if (!r.query) return out.call.method.clear();
+  if (r.op == query_create) r.query->id.clear(); // the server chooses it
+  r.datacenter = datacenter;
+  out.call.arguments = to_msgpack(r);
+}
+void put_call(session_renewal& r, const std::string& datacenter, command_call& out) {
+  out.call.arguments = renewal_arguments(r.id, datacenter);
+  out.subject = r.id;
+}
+
+template <class Record> void take_reply(const Record*, const command_call&, const rpc_answer&, apply_result&) {}
+void take_id(const rpc_answer& a, apply_result& out) { out.body = msgpack_reader(a.body).raw(); }
+void take_reply(const session_request*, const command_call&, const rpc_answer& a, apply_result& out) { take_id(a, out); }
+void take_reply(const query_request*, const command_call&, const rpc_answer& a, apply_result& out) { take_id(a, out); }
+void take_reply(const session_renewal*, const command_call& c, const rpc_answer& a, apply_result& out) {
+  renewal_reply r;
+  if (!from_msgpack(a.body, r)) out.failure = {errc::corrupt, "a server's answer to a renewal is malformed"};
+  out.value = !r.sessions.empty();
+  out.body = out.value ? to_msgpack(r.sessions.front()) : c.subject;
+}
+void take_reply(const txn_request*, const command_call&, const rpc_answer& a, apply_result& out) {
+  txn_reply t;
+  out.txn = std::make_shared<txn_response>();
+  if (!from_msgpack(a.body, t)) out.failure = {errc::corrupt, "a server's answer to a transaction is malformed"};
+  for (auto& r : t.results) out.txn->results.push_back({std::move(r.kv), std::move(r.node), std::move(r.service), std::move(r.check)});
+  out.txn->errors.assign(t.errors.begin(), t.errors.end());
+}
+
 } // namespace
 
 command_call call_of_command(std::string_view command, const std::string& datacenter) {
   command_call out;
   if (command.empty()) return out;
-  const auto record = command.substr(1);
   out.kind = static_cast<command_kind>(command[0]);
-  switch (out.kind) {
-  case command_kind::catalog_register: out.call = {"Catalog.Register", in_datacenter<register_request>(record, datacenter), nanos(0), false}; break;
-  case command_kind::catalog_deregister: out.call = {"Catalog.Deregister", in_datacenter<deregister_request>(record, datacenter), nanos(0), false}; break;
-  case command_kind::autopilot_set: {
-    autopilot_request r;
-    if (!from_msgpack(record, r)) break;
-    out.conditional = r.cas;
-    out.call = {"Operator.AutopilotSetConfiguration", in_datacenter<autopilot_request>(record, datacenter), nanos(0), false};
-    break;
-  }
-  case command_kind::kv: {
-    kv_request r;
-    if (!from_msgpack(record, r)) break;
-    r.datacenter = datacenter; // to a server, none is another one
-    out.conditional = r.op == kv_cas || r.op == kv_delete_cas || r.op == kv_lock || r.op == kv_unlock;
-    out.call = {"KVS.Apply", to_msgpack(r), nanos(0), false};
-    break;
-  }
-  case command_kind::txn: {
-    txn_request r;
-    if (!from_msgpack(record, r)) break;
-    const bool reads = is_read_only(r);
-    out.call = {reads ? "Txn.Read" : "Txn.Apply", in_datacenter<txn_request>(record, datacenter), nanos(0), reads};
-    break;
-  }
-  case command_kind::session: out.call = {"Session.Apply", in_datacenter<session_request>(record, datacenter), nanos(0), false}; break;
-  case command_kind::prepared_query: {
-    query_request r;
-    if (!from_msgpack(record, r) || !r.query) break;
-    if (r.op == query_create) r.query->id.clear(); // the server chooses it
-    r.datacenter = datacenter;
-    out.call = {"PreparedQuery.Apply", to_msgpack(r), nanos(0), false};
-    break;
-  }
-  case command_kind::session_renew: {
-    session_renewal r;
-    if (!from_msgpack(record, r)) break;
-    out.call = {"Session.Renew", renewal_arguments(r.id, datacenter), nanos(0), false};
-    out.subject = r.id;
-    break;
-  }
-  default: break;
-  }
+  with_row_of(out.kind, [&](const auto& row) {
+    record_of<decltype(row)> r;
+    if (row.rpc.empty() || !from_msgpack(command.substr(1), r)) return;
+    out.call = {std::string(row.rpc), {}, nanos(0), false};
+    put_call(r, datacenter, out);
+  });
   return out;
 }
 
@@ -324,20 +332,7 @@ apply_result result_of_reply(const command_call& c, const rpc_answer& a) {
     msgpack_reader r(a.body);
     out.value = r.boolean();
   }
-  if (c.kind == command_kind::session || c.kind == command_kind::prepared_query) out.body = msgpack_reader(a.body).raw(); // the id
-  if (c.kind == command_kind::session_renew) {
-    renewal_reply r;
-    if (!from_msgpack(a.body, r)) out.failure = {errc::corrupt, "a server's answer to a renewal is malformed"};
-    out.value = !r.sessions.empty();
-    out.body = out.value ? to_msgpack(r.sessions.front()) : c.subject;
-  }
-  if (c.kind == command_kind::txn) {
-    txn_reply t;
-    out.txn = std::make_shared<txn_response>();
-    if (!from_msgpack(a.body, t)) out.failure = {errc::corrupt, "a server's answer to a transaction is malformed"};
-    for (auto& r : t.results) out.txn->results.push_back({std::move(r.kv), std::move(r.node), std::move(r.service), std::move(r.check)});
-    out.txn->errors.assign(t.errors.begin(), t.errors.end());
-  }
+  with_row_of(c.kind, [&](const auto& row) { take_reply(static_cast<const record_of<decltype(row)>*>(nullptr), c, a, out); });
   return out;
 }
 

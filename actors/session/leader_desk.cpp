@@ -3,6 +3,7 @@
 #include "runtime/base/msgpack_codec.hpp"
 #include "runtime/base/quote.hpp"
 #include "storage/command/commands.hpp"
+#include "storage/command/row.hpp"
 #include "storage/state/lock_delays.hpp"
 #include "storage/state/store.hpp"
 #include <algorithm>
@@ -33,15 +34,15 @@ bool locks(command_kind kind, std::string_view body) {
 } // namespace
 
 own_answer leader_desk::answer(std::string_view command, std::chrono::steady_clock::time_point now, bool current, apply_result& out) {
-  if (command.empty()) return own_answer::none;
-  const auto kind = static_cast<command_kind>(command[0]);
+  const auto* row = row_of(command);
+  if (row == nullptr || row->answered == leader_answers::never) return own_answer::none;
+  const auto kind = row->kind;
   const auto body = command.substr(1);
-  if (kind == command_kind::session_renew) {
+  if (row->answered == leader_answers::always) {
     if (!current) return own_answer::later;
     renew(body, out);
     return own_answer::given;
   }
-  if (kind != command_kind::kv && kind != command_kind::txn) return own_answer::none;
   // A session's end that is not applied yet may delay the key.
   if (!current && !broken(rule::lock_waits_for_state)) return locks(kind, body) ? own_answer::later : own_answer::none;
   if (!store_.delays().any() || broken(rule::delayed_lock_waits)) return own_answer::none;

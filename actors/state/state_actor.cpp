@@ -5,9 +5,8 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/retry_pace.hpp"
 #include "runtime/telemetry/metrics.hpp"
-#include "storage/command/commands.hpp"
 #include "storage/command/operation.hpp"
-#include "storage/command/query_rules.hpp"
+#include "storage/command/row.hpp"
 #include "storage/state/lock_delays.hpp"
 #include "storage/state/store.hpp"
 #include <algorithm>
@@ -45,43 +44,24 @@ struct apply_state {
   std::vector<log_command> commands; // kept for their memory
   std::vector<apply_result> results;
 
-  // A sample for each operation of a kind of command, made once.
-  template <size_t N> class by_operation {
-  public:
-    by_operation(std::string_view name, const std::array<std::string_view, N>& operations) : operations_(operations) {
-      for (size_t i = 0; i < N; ++i) samples_[i] = &telemetry::sample(name, {{"op", std::string(operations[i])}});
-    }
-    telemetry::series* of(std::string_view command) const {
-      const auto at = std::find(operations_.begin(), operations_.end(), op_of(command));
-      return at == operations_.end() ? nullptr : samples_[static_cast<size_t>(at - operations_.begin())];
-    }
-
-  private:
-    std::array<std::string_view, N> operations_;
-    std::array<telemetry::series*, N> samples_;
-  };
-
-  // By the command's kind. Entries are applied together, so that each is told an equal share of the time they took.
+  // By the command's kind and, where it has some, its operation. Entries are applied together, so that each is told an equal
+  // share of the time they took.
   static telemetry::series* sample_of(std::string_view command) {
-    static auto &registered = telemetry::sample("fsm.register"), &deregistered = telemetry::sample("fsm.deregister"), &txn = telemetry::sample("fsm.txn"),
-                &autopilot = telemetry::sample("fsm.autopilot"), &coordinates = telemetry::sample("fsm.coordinate.batch-update");
-    static const by_operation<7> kv("fsm.kvs", {kv_set, kv_delete, kv_delete_cas, kv_delete_tree, kv_cas, kv_lock, kv_unlock});
-    static const by_operation<2> session("fsm.session", {session_create, session_destroy});
-    static const by_operation<3> query("fsm.prepared-query", {query_create, query_update, query_delete});
-    static const by_operation<1> tombstone("fsm.tombstone", {"reap"});
-    if (command.empty()) return nullptr;
-    switch (static_cast<command_kind>(command[0])) {
-    case command_kind::catalog_register: return &registered;
-    case command_kind::catalog_deregister: return &deregistered;
-    case command_kind::kv: return kv.of(command);
-    case command_kind::tombstone_reap: return tombstone.of(command);
-    case command_kind::txn: return &txn;
-    case command_kind::session: return session.of(command);
-    case command_kind::prepared_query: return query.of(command);
-    case command_kind::coordinate_batch_update: return &coordinates;
-    case command_kind::autopilot_set: return &autopilot;
-    default: return nullptr;
-    }
+    static const auto samples = [] {
+      std::array<std::vector<telemetry::series*>, 256> out; // of each operation, in the row's order
+      for (const auto* row : command_rows()) {
+        auto& of = out[static_cast<uint8_t>(row->kind)];
+        for (auto operation : row->operations) of.push_back(&telemetry::sample(row->applied, {{"op", std::string(operation)}}));
+        if (row->operations.empty() && !row->applied.empty()) of.push_back(&telemetry::sample(row->applied));
+      }
+      return out;
+    }();
+    const auto* row = row_of(command);
+    if (row == nullptr || row->applied.empty()) return nullptr;
+    const auto& of = samples[static_cast<uint8_t>(row->kind)];
+    if (row->operations.empty()) return of.front();
+    const auto at = std::find(row->operations.begin(), row->operations.end(), op_of(command));
+    return at == row->operations.end() ? nullptr : of[static_cast<size_t>(at - row->operations.begin())];
   }
 
   void note_refused(error why) {

@@ -1,6 +1,6 @@
 // From a command's bytes to the table that carries it out. Deterministic: nothing here knows the time, the network or the
 // configuration, and bytes that make no sense are refused in the same words everywhere.
-#include "storage/command/own_commands.hpp"
+#include "storage/command/table.hpp"
 #include "storage/state/autopilot_table.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/coordinate_table.hpp"
@@ -20,31 +20,25 @@ void refuse(apply_result& out, const error& e) {
   out.failure = e;
 }
 
-template <class Record> bool decode(std::string_view body, Record& r, apply_result& out) {
-  if (from_msgpack(body, r)) return true;
-  refuse(out, {errc::corrupt, "malformed command"});
-  return false;
-}
+void refuse_unknown(uint8_t kind, apply_result& out) { refuse(out, {errc::corrupt, "unknown command " + std::to_string(kind)}); }
 
-void apply_kv(writing& w, std::string_view body, apply_result& out) {
-  kv_operation op;
-  if (!decode_kv_command(body, op)) return refuse(out, {errc::corrupt, "malformed command"});
-  auto done = kv_apply(w, op);
-  out.value = done.done;
-  if (!done.refused) refuse(out, done.refused.err());
-}
+// ---- one overload of `carry_out` for the record of each row of storage/command/table.hpp ----
 
-void apply_register(writing& w, std::string_view body, apply_result& out) {
-  register_request r;
-  if (!decode(body, r, out)) return;
+void carry_out(writing& w, register_request& r, apply_result& out) {
   attempt a(w);
   if (auto s = ensure_registration(w, r); !s) refuse(out, s.err());
   else a.keep();
 }
 
-void apply_session(writing& w, std::string_view body, apply_result& out) {
-  session_request r;
-  if (!decode(body, r, out)) return;
+void carry_out(writing& w, deregister_request& r, apply_result&) { deregister(w, r); }
+
+void carry_out(writing& w, const kv_operation& op, apply_result& out) {
+  auto done = kv_apply(w, op);
+  out.value = done.done;
+  if (!done.refused) refuse(out, done.refused.err());
+}
+
+void carry_out(writing& w, session_request& r, apply_result& out) {
   if (r.op != session_create && r.op != session_destroy) return refuse(out, {errc::internal, "Invalid Session operation '" + r.op + "'"});
   attempt a(w);
   if (r.op == session_create) out.body = r.session.id; // the proposer chose it
@@ -53,18 +47,18 @@ void apply_session(writing& w, std::string_view body, apply_result& out) {
   else a.keep();
 }
 
-void apply_prepared_query(writing& w, std::string_view body, apply_result& out) {
-  query_request r;
-  if (!decode(body, r, out)) return;
+void carry_out(writing& w, tombstone_request& r, apply_result&) { kv_reap_tombstones(w, r.reap_index); }
+
+void carry_out(writing& w, list_of<coordinate_record>& batch, apply_result&) { update_coordinates(w, batch); }
+
+void carry_out(writing& w, query_request& r, apply_result& out) {
   if (r.query) out.body = r.query->id; // the proposer chose it
   attempt a(w);
   if (auto s = apply_query(w, std::move(r)); !s) refuse(out, s.err());
   else a.keep();
 }
 
-void apply_txn(writing& w, std::string_view body, apply_result& out) {
-  txn_request r;
-  if (!decode(body, r, out)) return;
+void carry_out(writing& w, txn_request& r, apply_result& out) {
   out.txn = std::make_shared<txn_response>();
   attempt a(w);
   const auto told = run_txn(w, r, *out.txn);
@@ -73,47 +67,30 @@ void apply_txn(writing& w, std::string_view body, apply_result& out) {
   if (!told) out.failure = told.err();
 }
 
-void apply_lock_delay_reap(writing& w, std::string_view body, apply_result& out) {
-  lock_delay_request r;
-  if (!decode(body, r, out)) return;
+void carry_out(writing& w, autopilot_request& r, apply_result& out) { out.value = autopilot_set(w, r); }
+
+// Answered by the leader, never written.
+void carry_out(writing&, session_renewal&, apply_result& out) { refuse_unknown(static_cast<uint8_t>(command_kind::session_renew), out); }
+
+void carry_out(writing& w, lock_delay_request& r, apply_result&) {
   for (auto& e : r.ended) lift_lock_delay(w, e.key, e.index);
 }
+
+// The hot one is not made a record: views into the command.
+bool decode(std::string_view body, kv_operation& op) { return decode_kv_command(body, op); }
+template <class Record> bool decode(std::string_view body, Record& r) { return from_msgpack(body, r); }
+template <class Record> using applied_form = std::conditional_t<std::is_same_v<Record, kv_request>, kv_operation, Record>;
 
 } // namespace
 
 void apply_command(writing& w, std::string_view bytes, apply_result& out) {
-  auto body = bytes.substr(1);
   const auto kind = static_cast<command_kind>(bytes[0]);
-  if (kind == lock_delay_reap) return apply_lock_delay_reap(w, body, out);
-  switch (kind) {
-  case command_kind::kv: return apply_kv(w, body, out);
-  case command_kind::catalog_register: return apply_register(w, body, out);
-  case command_kind::catalog_deregister: {
-    deregister_request r;
-    if (decode(body, r, out)) deregister(w, r);
-    return;
-  }
-  case command_kind::tombstone_reap: {
-    tombstone_request r;
-    if (decode(body, r, out)) kv_reap_tombstones(w, r.reap_index);
-    return;
-  }
-  case command_kind::txn: return apply_txn(w, body, out);
-  case command_kind::autopilot_set: {
-    autopilot_request r;
-    if (decode(body, r, out)) out.value = autopilot_set(w, r);
-    return;
-  }
-  case command_kind::session: return apply_session(w, body, out);
-  case command_kind::prepared_query: return apply_prepared_query(w, body, out);
-  case command_kind::coordinate_batch_update: {
-    list_of<coordinate_record> batch;
-    if (decode(body, batch, out)) update_coordinates(w, batch);
-    return;
-  }
-  case command_kind::session_renew: break; // answered by the leader, never written
-  }
-  refuse(out, {errc::corrupt, "unknown command " + std::to_string(static_cast<unsigned char>(bytes[0]))});
+  const bool known = with_row_of(kind, [&](const auto& row) {
+    applied_form<record_of<decltype(row)>> r;
+    if (decode(bytes.substr(1), r)) carry_out(w, r, out);
+    else refuse(out, {errc::corrupt, "malformed command"});
+  });
+  if (!known) refuse_unknown(static_cast<uint8_t>(kind), out);
 }
 
 } // namespace actord::state
