@@ -2,7 +2,7 @@
 // state (exchange::read), hand a command to Raft (exchange::propose), or answer later (exchange::defer), say after an
 // actor replied.
 //
-//   void agent_join(exchange& x) {                       // a row in api/http/routes.cpp points here
+//   void agent_join(exchange& x) {                       // a row of a table of routes points here
 //     if (x.req.tail.empty()) return x.out.text(400, "Missing address");
 //     auto later = x.defer();
 //     x.env.self->request(x.env.agent, caf::infinite, …).then(
@@ -116,7 +116,7 @@ struct route {
   uint8_t methods; // others are answered with 405 before the handler; OPTIONS always is
   handler_fn handler;
 };
-// All rows: ours and those of the agent's handlers (api/http/handlers/agent_routes.cpp).
+// The rows under /v1/agent/ (api/http/handlers/agent_routes.cpp); all_routes() of api/http/routes.hpp has all.
 std::span<const route> agent_routes();
 
 } // namespace actord::http

@@ -34,11 +34,11 @@ void catalog_gateway_services(exchange& x);
 void session_create_endpoint(exchange& x); // handlers/session.cpp
 void session_destroy_endpoint(exchange& x);
 void session_renew_endpoint(exchange& x);
-void query_general(exchange& x);
-void query_specific(exchange& x);
 void session_info(exchange& x);
 void session_node(exchange& x);
 void session_list(exchange& x);
+void query_general(exchange& x);         // handlers/query.cpp
+void query_specific(exchange& x);
 void coordinate_datacenters(exchange& x); // handlers/coordinate.cpp
 void coordinate_nodes(exchange& x);
 void coordinate_node(exchange& x);
