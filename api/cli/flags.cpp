@@ -32,7 +32,7 @@ std::vector<flag_spec> shared_flags(unsigned groups) {
         "127.0.0.1:8500 when neither is given. CONSUL_HTTP_SSL=true makes it HTTPS.",
         "address");
     add("tls-server-name", "Name to expect in the agent's certificate instead of its address. Also CONSUL_TLS_SERVER_NAME.");
-    add("token", "ACL token to send. Also CONSUL_HTTP_TOKEN; the agent's own token is used when there is none.");
+    add("token", "ACL token to send. Also CONSUL_HTTP_TOKEN. Agents without ACLs, such as this program's, take no notice of it.");
     add("token-file", "File that holds the ACL token; it wins over -token and CONSUL_HTTP_TOKEN. Also CONSUL_HTTP_TOKEN_FILE.");
   }
   if (groups & datacenter_flag) add("datacenter", "Datacenter to ask; that of the agent when it is not given.");

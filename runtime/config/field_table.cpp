@@ -119,7 +119,7 @@ std::string_view type_name(field_type t) {
 flag_spec flag_of(const field_row& r) {
   flag_spec f;
   f.name = r.flag;
-  f.help = r.help;
+  f.help = std::string(r.help) + std::string(note_of(r.state));
   f.value_word = "value";
   f.strconv_errors = true;
   switch (r.type) {
@@ -185,6 +185,11 @@ std::string agent_help() {
          flags.help_page({"datacenter"}) + "Command Options\n\n" + flags.help_page(others);
 }
 
+std::string_view note_of(support s) {
+  static constexpr std::string_view notes[] = {"", " No effect yet.", " An agent does not start with it yet.", "", " Ignored."};
+  return notes[static_cast<size_t>(s)];
+}
+
 std::string default_text(const field_row& row) {
   static const node_config defaults;
   return row.secret ? std::string() : std::visit(default_printer{defaults}, row.member);
@@ -194,10 +199,8 @@ std::string field_reference_markdown() {
   std::string out = "| key | type | default | flag | reload | meaning |\n| --- | --- | --- | --- | --- | --- |\n";
   for (auto& r : field_table()) {
     const auto flag = r.flag.empty() ? std::string() : "-" + std::string(r.flag);
-    static constexpr const char* notes[] = {"", " *(no effect yet)*", " *(an agent does not start with it yet)*", " *(Enterprise)*", " *(ignored)*"};
-    const auto* note = notes[static_cast<size_t>(r.state)];
     out += fmt::format("| {} | {} | {} | {} | {} | {}{} |\n", r.path, type_name(r.type), default_text(r), flag,
-                       r.reloadable ? "yes" : "", r.help, note);
+                       r.reloadable ? "yes" : "", r.help, note_of(r.state));
   }
   return out;
 }

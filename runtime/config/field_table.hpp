@@ -19,7 +19,7 @@ enum class support : uint8_t {
   active,     // does what it says
   inert,      // accepted; warns "K is accepted but has no effect yet" when set to something else than its default
   refused,    // `validate` accepts it with a warning; an agent that is asked for it would be open where it must not be: it does not start
-  enterprise, // accepted; warns as Consul does
+  enterprise, // accepted; warns as Consul does, and its help says so
   internal,   // Consul takes it without a word and for tests only; ignored with a warning
 };
 
@@ -52,6 +52,8 @@ std::string agent_help();
 // The settings as a Markdown table: key, type, default, flag, reloadable, meaning.
 std::string field_reference_markdown();
 
+// What a row's help does not say: " No effect yet." and the like; "" of one that does what its help says.
+std::string_view note_of(support s);
 // The default of a row as text, "" when it has none.
 std::string default_text(const field_row& row);
 

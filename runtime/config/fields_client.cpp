@@ -9,8 +9,8 @@ static void add_dns(rows& to) {
   add(to, row_maker("domain", &c::domain, "Domain of the DNS interface.").flag("domain").go("DNSDomain"));
   add(to, row_maker("alt_domain", &c::alt_domain, "A second domain of the DNS interface.").flag("alt-domain").go("DNSAltDomain"));
   add(to, row_maker("recursors", &c::recursors, "DNS server that is asked for other domains; may be repeated.").flag("recursor").go("DNSRecursors").reload());
-  add(to, row_maker("dns_config.allow_stale", &c::dns_allow_stale, "Any server may answer, not only the leader.").go("DNSAllowStale").reload());
-  add(to, row_maker("dns_config.max_stale", &c::dns_max_stale, "Age beyond which an answer is asked of the leader.").go("DNSMaxStale").reload());
+  add(to, row_maker("dns_config.allow_stale", &c::dns_allow_stale, "Answer without a leader as well; client agents ask any server, not only the leader.").go("DNSAllowStale").reload());
+  add(to, row_maker("dns_config.max_stale", &c::dns_max_stale, "Age beyond which a client agent asks the leader for an answer.").go("DNSMaxStale").reload());
   add(to, row_maker("dns_config.node_ttl", &c::dns_node_ttl, "TTL of node answers.").go("DNSNodeTTL").reload());
   add(to, row_maker("dns_config.service_ttl", &c::dns_service_ttl, "TTL of service answers by service name; a name may end in * as a prefix.").go("DNSServiceTTL").reload());
   add(to, row_maker("dns_config.only_passing", &c::dns_only_passing, "Leave out instances with warnings.").go("DNSOnlyPassing").reload());
@@ -47,7 +47,7 @@ static void add_http(rows& to) {
 static void add_limits(rows& to) {
   add(to, row_maker("limits.http_max_conns_per_client", &c::http_max_conns_per_client, "Most HTTP connections of one address.").go("HTTPMaxConnsPerClient"));
   add(to, row_maker("limits.https_handshake_timeout", &c::https_handshake_timeout, "Time an HTTPS client has for the handshake.").go("HTTPSHandshakeTimeout").inert());
-  add(to, row_maker("limits.rpc_handshake_timeout", &c::rpc_handshake_timeout, "Time a peer has for its first byte and the TLS handshake.").go("RPCHandshakeTimeout"));
+  add(to, row_maker("limits.rpc_handshake_timeout", &c::rpc_handshake_timeout, "Time that whoever connects to the server port has for its first byte.").go("RPCHandshakeTimeout"));
   add(to, row_maker("limits.rpc_rate", &c::rpc_rate, "Requests per second from a client agent to the servers; below 0 for no limit.").go("RPCRateLimit"));
   add(to, row_maker("limits.rpc_max_burst", &c::rpc_max_burst, "Requests that may exceed that rate at once.").go("RPCMaxBurst"));
   add(to, row_maker("limits.rpc_max_conns_per_client", &c::rpc_max_conns_per_client, "Most connections of one address to the server port.").go("RPCMaxConnsPerClient"));
@@ -68,7 +68,7 @@ static void add_checks(rows& to) {
   add(to, row_maker("check_deregister_interval_min", &c::check_deregister_interval_min, "Least time before a critical service is deregistered.").go("CheckDeregisterIntervalMin").internal());
   add(to, row_maker("check_reap_interval", &c::check_reap_interval, "How often critical services are looked for.").go("CheckReapInterval").internal());
   add(to, row_maker("ae_interval", &c::ae_interval, "Time between two full comparisons of agent and catalog.").go("AEInterval").internal());
-  add(to, row_maker("disable_remote_exec", &c::disable_remote_exec, "Do not run commands sent by consul exec.").go("DisableRemoteExec"));
+  add(to, row_maker("disable_remote_exec", &c::disable_remote_exec, "Do not run what the command exec sends.").go("DisableRemoteExec"));
 }
 
 static void add_telemetry(rows& to) {

@@ -11,7 +11,7 @@ static void add_identity(rows& to) {
   add(to, row_maker("node_name", &c::node_name, "Name of this node, unique in the cluster; the host's name unless set.").flag("node").go("NodeName"));
   add(to, row_maker("node_id", &c::node_id, "UUID of this node for its whole life; otherwise one is drawn and kept in the data directory.").flag("node-id").go("NodeID"));
   add(to, row_maker("node_meta", &c::node_meta, "Free key/value pairs of this node, key:value on the command line; may be repeated.").flag("node-meta").go("NodeMeta").reload());
-  add(to, row_maker("disable_host_node_id", &c::disable_host_node_id, "Draw the node ID at random rather than derive it from the host. Only true has an effect here.").flag("disable-host-node-id").go("DisableHostNodeID").inert());
+  add(to, row_maker("disable_host_node_id", &c::disable_host_node_id, "Draw the node ID at random rather than derive it from the host; here it is always drawn.").flag("disable-host-node-id").go("DisableHostNodeID").inert());
   add(to, row_maker("data_dir", &c::data_dir, "Directory in which the node keeps its state.").flag("data-dir").go("DataDir"));
   add(to, row_maker("server", &c::server, "Be a server: take part in the cluster's consensus.").flag("server").go("ServerMode"));
   add(to, row_maker("bootstrap", &c::bootstrap, "Elect itself leader without waiting for others; at most one server of a cluster.").flag("bootstrap").go("Bootstrap"));
@@ -23,7 +23,7 @@ static void add_identity(rows& to) {
 
 static void add_addresses(rows& to) {
   add(to, row_maker("bind_addr", &c::bind_addr, "Address for traffic inside the cluster.").flag("bind").go("BindAddr"));
-  add(to, row_maker("client_addr", t::text, "Addresses, separated by spaces, on which HTTP, DNS and gRPC clients are served.").flag("client"));
+  add(to, row_maker("client_addr", t::text, "Addresses, separated by spaces, on which HTTP and DNS clients are served.").flag("client"));
   add(to, row_maker("advertise_addr", &c::advertise_addr, "Address told to the other nodes; the bind address, or the only private IPv4 address, unless set.").flag("advertise").go("AdvertiseAddrLAN"));
   add(to, row_maker("advertise_addr_wan", &c::advertise_addr_wan, "Address told to other datacenters; the LAN one unless set.").flag("advertise-wan").go("AdvertiseAddrWAN"));
   add(to, row_maker("advertise_addr_ipv4", t::text, "IPv4 address for the tagged address lan_ipv4."));
@@ -66,8 +66,8 @@ static void add_joining(rows& to) {
   add(to, row_maker("retry_max", &c::retry_max, "Attempts to join before the agent gives up; 0 tries for ever.").flag("retry-max").go("RetryJoinMaxAttemptsLAN"));
   add(to, row_maker("retry_max_wan", &c::retry_max_wan, "Attempts to join over the WAN before the agent gives up; 0 tries for ever.").flag("retry-max-wan").go("RetryJoinMaxAttemptsWAN"));
   add(to, row_maker("rejoin_after_leave", &c::rejoin_after_leave, "Join the previous cluster again even after leaving it.").flag("rejoin").go("RejoinAfterLeave"));
-  add(to, row_maker("reconnect_timeout", &c::reconnect_timeout, "How long a failed node is remembered; at least 8h.").go("ReconnectTimeoutLAN").zero());
-  add(to, row_maker("reconnect_timeout_wan", &c::reconnect_timeout_wan, "How long a failed server of another datacenter is remembered; at least 8h.").go("ReconnectTimeoutWAN").zero());
+  add(to, row_maker("reconnect_timeout", &c::reconnect_timeout, "How long a failed node is remembered.").go("ReconnectTimeoutLAN").zero());
+  add(to, row_maker("reconnect_timeout_wan", &c::reconnect_timeout_wan, "How long a failed server of another datacenter is remembered.").go("ReconnectTimeoutWAN").zero());
   add(to, row_maker("primary_gateways", &c::primary_gateways, "Mesh gateway of the primary datacenter to federate through; may be repeated.").flag("primary-gateway").go("PrimaryGateways").inert());
   add(to, row_maker("primary_gateways_interval", &c::primary_gateways_interval, "Time between two attempts to reach a primary gateway.").go("PrimaryGatewaysInterval").inert());
 }

@@ -7,10 +7,10 @@ using c = node_config;
 using t = field_type;
 
 static void add_enterprise(rows& to) {
-  constexpr std::string_view help = "Consul Enterprise only.";
-  add(to, row_maker("non_voting_server", &c::non_voting_server, "Take the log but do not vote (Consul Enterprise only).").flag("non-voting-server").go("NonVotingServer").enterprise());
-  add(to, row_maker("segment", &c::segment, "Network segment to join (Consul Enterprise only).").flag("segment").go("SegmentName").enterprise());
-  add(to, row_maker("segments", t::any_list, help).go("Segments").enterprise());
+  constexpr std::string_view help = "Consul Enterprise only; of no effect.";
+  add(to, row_maker("non_voting_server", &c::non_voting_server, "Take the log but do not vote (Consul Enterprise only; of no effect).").flag("non-voting-server").go("NonVotingServer").enterprise());
+  add(to, row_maker("segment", &c::segment, "Network segment to join (Consul Enterprise only; an agent does not start with one).").flag("segment").go("SegmentName").enterprise());
+  add(to, row_maker("segments", t::any_list, "Network segments (Consul Enterprise only; an agent does not start with them).").go("Segments").enterprise());
   add(to, row_maker("audit", t::any_map, help).enterprise());
   add(to, row_maker("snapshot_agent", t::any_map, help).inert());
   add(to, row_maker("acl.tokens.managed_service_provider", t::any_list, help).enterprise());

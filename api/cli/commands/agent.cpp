@@ -142,7 +142,7 @@ void add_agent_commands(command_list& to) {
                 "  Exits with 2 when no member has the wanted state.",
                 client_flags,
                 {bool_flag("detailed", "Show every tag of each member."),
-                 text_flag("segment", "Only members of this network segment (Enterprise).", "string", "_all"),
+                 text_flag("segment", "Only members of this network segment; agents without segments refuse any but _all.", "string", "_all"),
                  text_flag("status", "Only members whose state matches this regular expression: alive, leaving, left, failed.", "string", ".*"),
                  bool_flag("wan", "List the servers of all datacenters instead; servers only.")},
                 run_members});

@@ -133,8 +133,7 @@ flag_spec node_meta_flag() {
 
 void add_catalog_commands(command_list& to) {
   to.push_back({"catalog", "Interact with the catalog", "<subcommand> [options] [args]",
-                "  Shows what the whole cluster has registered; \"services\" and \"members\" show what\n"
-                "  one agent knows.\n\n"
+                "  Shows what the whole cluster has registered; \"members\" shows whom one agent knows.\n\n"
                 "      $ consul catalog nodes\n      $ consul catalog services -tags"});
   to.push_back({"catalog datacenters", "Lists all known datacenters", "[options]",
                 "  Prints the datacenters, nearest first.", client_and_server, {}, run_datacenters});

@@ -134,7 +134,7 @@ void add_gossip_commands(command_list& to) {
                 {text_flag("install", "Give this key to all nodes. They accept it from then on, and do not use it yet."),
                  bool_flag("list", "Show the keys and how many nodes have each."),
                  bool_flag("list-primary", "Show only the keys that nodes encrypt with."),
-                 bool_flag("local-only", "List the keys of the agent's own pools without asking other datacenters."),
+                 bool_flag("local-only", "List the keys of the LAN pool alone."),
                  flag_spec{.name = "relay-factor", .kind = flag_kind::integer, .help = "Have every node send its answer through this many others as well, 5 at most.", .value_word = "int"},
                  text_flag("remove", "Take this key from all nodes. Not the one that they encrypt with."),
                  text_flag("use", "Have all nodes encrypt with this key, which they must have.")},

@@ -178,7 +178,7 @@ void add_kv_commands(command_list& to) {
                 "      $ consul kv put app/limit 5\n      $ consul kv put app/licence @licence.txt\n\n"
                 "  Flags must stand before KEY.",
                 client_and_server,
-                {bool_flag("acquire", "Lock the key for -session; it is made if need be."), bool_flag("base64", "DATA is base64; write what it stands for."),
+                {bool_flag("acquire", "Lock the key for -session; the key is made if need be."), bool_flag("base64", "DATA is base64; write what it stands for."),
                  cas_flag(), uint_flag("flags", "A number to keep with the key, of meaning to its users only."), index_flag(), namespace_flag(),
                  bool_flag("release", "Unlock the key, which -session must hold."), text_flag("session", "ID of the session that locks or unlocks.")},
                 run_put});

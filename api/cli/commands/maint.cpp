@@ -55,8 +55,8 @@ int run_maint(invocation& in) {
 void add_maint_command(command_list& to) {
   to.push_back({"maint", "Controls node or service maintenance mode", "[options]",
                 "  Takes the node, or one service of the agent, out of the answers that clients get\n"
-                "  from DNS and health queries, and puts it back. A critical check is what does it,\n"
-                "  and it survives a restart of the agent.\n\n"
+                "  from DNS and from queries for what is healthy (?passing), and puts it back. A\n"
+                "  critical check is what does it, and it survives a restart of the agent.\n\n"
                 "  Without flags it shows what is in maintenance; nothing, when nothing is.",
                 client_flags,
                 {bool_flag("disable", "End maintenance."), bool_flag("enable", "Begin maintenance."),

@@ -111,7 +111,7 @@ void add_rtt_command(command_list& to) {
   to.push_back({"rtt", "Estimates network round trip time between nodes", "[options] node1 [node2]",
                 "  Estimates how long a packet takes from one node to another and back, from the\n"
                 "  network coordinates of both. Without a second node it is the agent's own.\n\n"
-                "  Names are those of \"consul members\". With -wan they are servers of any\n"
+                "  Names are those that \"members\" shows. With -wan they are servers of any\n"
                 "  datacenter, as \"name.datacenter\".",
                 client_flags,
                 {bool_flag("wan", "Use WAN coordinates instead of LAN coordinates.")},

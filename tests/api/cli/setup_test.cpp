@@ -141,7 +141,10 @@ TEST_CASE("what may follow is offered: commands, subcommands, and flags after a 
 TEST_CASE("the manual names every command and every setting, and no line of text is taken for a request") {
   const auto commands = man_page_of_commands("2026-11-30"), settings = man_page_of_settings("2026-11-30");
   for (auto* text : {".SS kv put\n", ".SS cluster init\n", "consul\\-actord kv get [options]", "\\-bootstrap\\-expect"}) CHECK(commands.find(text) != std::string::npos);
-  for (auto* text : {".B ports.dns\n", "Default: 8600.", "Flag: \\-retry\\-join."}) CHECK(settings.find(text) != std::string::npos);
+  for (auto* text : {".B ports.dns\n", "Default: 8600.", "Flag: \\-retry\\-join.", "web page. No effect yet."}) CHECK(settings.find(text) != std::string::npos);
+  CHECK(commands.find("$ consul\\-actord kv put") != std::string::npos);
+  CHECK(commands.find("$ consul ") == std::string::npos);
+  CHECK(commands.find("No effect yet.") != std::string::npos); // a flag of the agent that does nothing says so
   const std::set<std::string> requests{"TH", "ad", "SH", "SS", "B", "BR", "I", "TP", "nf", "fi"};
   for (auto* page : {&commands, &settings})
     for (size_t at = 0; (at = page->find("\n.", at)) != std::string::npos; ++at) {
