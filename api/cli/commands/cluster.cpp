@@ -130,10 +130,10 @@ void add_cluster_commands(command_list& to) {
   to.push_back({"cluster", "Sets up the first and the next nodes of a cluster", "<subcommand> [options] [args]",
                 "  Writes the configuration of a node that starts a cluster or joins it.", no_flags, {}, nullptr});
   to.push_back({"cluster init", "Writes the configuration of a first server", "[options] [FOLDER]",
-                "  Makes FOLDER/agent.hcl, or consul-actord.d/agent.hcl: a server with a new key for\n"
-                "  the gossip. The service of the package reads /etc/consul-actord.d. Prints how to\n"
-                "  start it, and the lines by which further servers and client agents are set up on\n"
-                "  their machines. They hold the key.\n\n"
+                "  Makes FOLDER/agent.hcl, or consul-actord.d/agent.hcl: a server with a key for the\n"
+                "  gossip, a new one unless it is given. The service of the package reads\n"
+                "  /etc/consul-actord.d. Prints how to start it, and the lines by which further\n"
+                "  servers and client agents are set up on their machines. They hold the key.\n\n"
                 "  A file that is there already is left alone, and nothing is started.",
                 no_flags, flags_of_both(), run_init});
   auto join = flags_of_both();
