@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <fcntl.h>
 #include <new>
 #include <system_error>
 #include <unistd.h>
@@ -28,10 +29,23 @@ namespace {
   std::abort();
 }
 
+// Who started us may have closed them. The next file that is opened, say a database, would get the number, and lines of the log.
+void open_standard_streams() {
+  for (;;) {
+    int fd = ::open("/dev/null", O_RDWR);
+    if (fd < 0) fd = ::open("/", O_PATH); // neither read nor written, but it takes the number
+    if (fd < 0) return;
+    if (fd <= STDERR_FILENO) continue;
+    ::close(fd);
+    return;
+  }
+}
+
 } // namespace
 
 int main(int argc, char** argv) try {
   std::set_terminate(end_of_thread);
+  open_standard_streams();
   actord::draw_text_hash_key();
   actord::keep_for_restart(argv);
   actord::cli::cli_hooks hooks;

@@ -79,6 +79,19 @@ def secrets():
             assert "S3CRET" not in shown, [line for line in shown.splitlines() if "S3CRET" in line]
 
 
+def closed_streams():
+    """Who starts it has closed stdin, stdout and stderr: the numbers are not those of its files and sockets."""
+    with Agent() as agent:
+        script = os.path.join(agent.folder, "closed")
+        with open(script, "w") as f:
+            f.write(f'#!/bin/sh\nexec {agent.binary} "$@" <&- >&- 2>&-\n')
+        os.chmod(script, 0o755)
+        agent.binary = script
+        agent.start()
+        streams = [os.readlink(f"/proc/{agent.process.pid}/fd/{n}") for n in range(3)]
+        assert streams == ["/dev/null"] * 3, streams
+
+
 def set_up():
     """A server and a client agent by nothing but what `cluster init` writes and prints."""
     network = free_network()
@@ -122,6 +135,7 @@ def run():
     dev()
     reloads()
     secrets()
+    closed_streams()
     set_up()
 
 
