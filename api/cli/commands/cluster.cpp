@@ -2,12 +2,17 @@
 #include "api/cli/commands/groups.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/quote.hpp"
+#include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace actord::cli {
 namespace {
 
 constexpr const char* file_name = "agent.hcl";
+constexpr const char* folder_of_package = "/etc/consul-actord.d"; // what its service reads
 
 // A setting as a line of the file and, where others need it, as a flag of theirs.
 std::string setting(std::string key, const std::string& value) {
@@ -15,9 +20,17 @@ std::string setting(std::string key, const std::string& value) {
   return key + " = " + value + "\n";
 }
 
+// A word of a line that is to be typed in a shell.
+std::string typed(const std::string& word) {
+  static constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+  if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
+  std::string out = "'";
+  for (char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 struct place {
   std::string folder, file, data;
-  bool of_package = false; // below /etc, as the service of the package has it
 
   static place of(const parsed_flags& flags) {
     place p;
@@ -26,9 +39,15 @@ struct place {
     auto whole = std::filesystem::absolute(named, unknown).lexically_normal();
     p.folder = (whole.has_filename() ? whole : whole.parent_path()).string();
     p.file = p.folder + "/" + file_name;
-    p.of_package = p.folder.starts_with("/etc/");
-    p.data = flags.text("data-dir", p.of_package ? "/var/lib/consul-actord" : p.folder + "/data");
+    p.data = flags.text("data-dir", p.folder.starts_with("/etc/") ? "/var/lib/consul-actord" : p.folder + "/data");
     return p;
+  }
+
+  std::string how_to_start() const {
+    const auto by_hand = "consul-actord agent -config-file=" + typed(file);
+    if (folder != folder_of_package) return "    " + by_hand + "\n";
+    // Not by hand where there is the service: root's files in its folder of data would keep it from starting.
+    return "    systemctl start consul-actord\n    (without the package: " + by_hand + ")\n";
   }
 };
 
@@ -63,12 +82,29 @@ std::string configuration(const parsed_flags& flags, const place& at, const role
 }
 
 // What the next node is set up with.
-std::string line_for_others(const parsed_flags& flags, const node_config& mine, const role& r, bool server) {
+std::string line_for_others(const parsed_flags& flags, const place& at, const node_config& mine, const role& r, bool server) {
   std::string out = "    consul-actord cluster join";
   if (server) out += " -server -bootstrap-expect=" + std::to_string(r.servers);
-  if (auto name = flags.text("datacenter"); !name.empty()) out += " -datacenter=" + name;
+  if (auto name = flags.text("datacenter"); !name.empty()) out += " " + typed("-datacenter=" + name);
   const auto& ip = mine.advertise_addr;
-  return out + " -retry-join=" + (ip.find(':') == std::string::npos ? ip : "[" + ip + "]") + " -encrypt=" + r.key;
+  out += " " + typed("-retry-join=" + (ip.find(':') == std::string::npos ? ip : "[" + ip + "]")) + " " + typed("-encrypt=" + r.key);
+  return at.folder == folder_of_package ? out + " " + folder_of_package : out; // another service reads the same
+}
+
+// Never over what is there: of two that run at once, one writes. Whose group the folder gives its files can read it, whatever the umask says.
+status write_new(const place& at, const std::string& text) {
+  if (auto made = make_folder(at.folder, 0750); !made) return made;
+  const int fd = ::open(at.file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+  if (fd < 0 && errno == EEXIST) return error{errc::conflict, at.file + " is there already: remove it, or name another folder"};
+  if (fd < 0) return file_error("open", at.file);
+  struct stat folder{};
+  const bool has_readers = ::stat(at.folder.c_str(), &folder) == 0 && (folder.st_mode & S_ISGID) != 0;
+  auto written = has_readers && ::fchmod(fd, 0640) != 0 ? status(file_error("chmod", at.file)) : write_all(fd, text, at.file);
+  if (written && ::fsync(fd) != 0) written = file_error("sync", at.file);
+  ::close(fd);
+  if (written) return sync_folder(at.folder);
+  ::unlink(at.file.c_str());
+  return written;
 }
 
 int write_and_tell(invocation& in, const role& r) {
@@ -78,17 +114,13 @@ int write_and_tell(invocation& in, const role& r) {
   request.hcl = {text};
   auto loaded = load(request); // as the agent will: what it would refuse is not written
   if (!loaded) return in.fail("Error: " + loaded.err().text);
-  auto there = is_file(at.file);
-  if (!there || *there) return in.fail("Error: " + (there ? at.file + " is there already: remove it, or name another folder" : there.err().text));
-  // Whose group the folder gives its files can read it, the service's below /etc.
-  auto written = make_folder(at.folder, 0750);
-  if (written) written = replace_file(at.file, text, 0640);
-  if (!written) return in.fail("Error: " + written.err().text);
+  if (auto written = write_new(at, text); !written) return in.fail("Error: " + written.err().text);
   in.line("Wrote " + at.file + ": " + r.word() + ", gossip encrypted. Start it:\n");
-  in.line("    consul-actord agent -config-file=" + at.file + (at.of_package ? "\n    (or, where the package is installed: systemctl start consul-actord)" : "") + "\n");
+  in.line(at.how_to_start());
   if (!r.first) return 0;
-  if (r.servers > 1) in.line("On each of the other servers:\n\n" + line_for_others(in.flags, loaded->config, r, true) + "\n");
-  in.line("On machines whose services and programs are to find it:\n\n" + line_for_others(in.flags, loaded->config, r, false));
+  if (r.servers > 1) in.line("On each of the other servers:\n\n" + line_for_others(in.flags, at, loaded->config, r, true) + "\n");
+  else in.line("(The first of three servers is set up with -bootstrap-expect=3.)\n");
+  in.line("On machines whose services and programs are to find it:\n\n" + line_for_others(in.flags, at, loaded->config, r, false));
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace actord;
 using namespace actord::cli;
@@ -120,6 +121,48 @@ TEST_CASE("cluster init and join write nothing that is wrong, and not over what 
   CHECK(again.code == 1);
   CHECK(again.err == "Error: " + at + "/agent.hcl is there already: remove it, or name another folder\n");
   CHECK(**read_file(at + "/agent.hcl") == before);
+}
+
+TEST_CASE("cluster init writes what the folder's group can read, whatever the umask, and for nobody else's group") {
+  temporary_folder folder;
+  const auto mode_of = [&](const char* name, mode_t kept, mode_t mask) {
+    const auto at = folder.path + name;
+    REQUIRE(::mkdir(at.c_str(), 0700) == 0);
+    REQUIRE(::chmod(at.c_str(), kept) == 0);
+    const auto before = ::umask(mask);
+    const auto r = run({"cluster", "init", "-bind=127.0.0.1", at});
+    ::umask(before);
+    REQUIRE_MESSAGE(r.code == 0, r.err);
+    struct stat about{};
+    REQUIRE(::stat((at + "/agent.hcl").c_str(), &about) == 0);
+    return about.st_mode & 07777;
+  };
+  CHECK(mode_of("/of-a-service", 02750, 077) == 0640);
+  CHECK(mode_of("/own", 0750, 077) == 0600);
+  CHECK(mode_of("/open", 0755, 0) == 0640);
+}
+
+TEST_CASE("cluster init follows no link that leads nowhere, and leaves nothing of a folder that cannot be") {
+  temporary_folder folder;
+  REQUIRE(::symlink("nowhere", (folder.path + "/agent.hcl").c_str()) == 0);
+  const auto linked = run({"cluster", "init", "-bind=127.0.0.1", folder.path});
+  CHECK(linked.code == 1);
+  CHECK(linked.err.find("/agent.hcl is there already") != std::string::npos);
+  CHECK(std::filesystem::is_symlink(folder.path + "/agent.hcl"));
+  CHECK(!std::filesystem::exists(folder.path + "/nowhere"));
+  const auto below_a_file = run({"cluster", "init", "-bind=127.0.0.1", "/dev/null/x"});
+  CHECK(below_a_file.code == 1);
+  CHECK(below_a_file.err.find("ot a directory") != std::string::npos);
+}
+
+TEST_CASE("a printed line is one for a shell, whatever the names") {
+  temporary_folder folder;
+  const auto odd = folder.path + "/it's $(a b)";
+  const auto r = run({"cluster", "init", "-bind=::1", "-bootstrap-expect=3", odd});
+  REQUIRE_MESSAGE(r.code == 0, r.err);
+  CHECK(r.out.find("agent -config-file='" + folder.path + "/it'\\''s $(a b)/agent.hcl'\n") != std::string::npos);
+  CHECK(r.out.find(" '-retry-join=[::1]' ") != std::string::npos); // a pattern to a shell
+  CHECK(loaded(odd + "/agent.hcl").data_dir == odd + "/data");
 }
 
 TEST_CASE("what may follow is offered: commands, subcommands, and flags after a dash") {
