@@ -33,7 +33,7 @@ function(precompile name)
   string(REPLACE ";" " " digested "${definitions} ${flags} ${options}")
   add_custom_command(OUTPUT ${header}.gch ${header}.gch.sum
     COMMAND ${compile} -MD -MT precompiled/${name}.hpp.gch -MF ${header}.d -o ${header}.gch ${header}
-    COMMAND sh -c "{ echo '${digested}'; \"$@\"; } | sha256sum >${header}.gch.sum" digest ${compile} -E -dD -P ${header}
+    COMMAND sh -c "{ echo '${digested}'; \"$@\"; } | sha256sum >\"$0.gch.sum\"" ${header} ${compile} -E -dD -P ${header}
     DEPENDS ${header} DEPFILE ${header}.d COMMENT "Precompiling ${name}.hpp" VERBATIM)
   add_custom_target(precompiled_${name} DEPENDS ${header}.gch)
 endfunction()
@@ -52,7 +52,7 @@ function(precompiled name)
       # g++ forgets what "#pragma GCC diagnostic" in a precompiled header said, and the standard library silences three warnings so. Builds
       # without precompiled headers, and clang, still give them.
       target_compile_options(${target} PRIVATE -Winvalid-pch -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
-        "SHELL:-include ${CMAKE_BINARY_DIR}/precompiled/${name}.hpp")
+        "SHELL:-include \"${CMAKE_BINARY_DIR}/precompiled/${name}.hpp\"")
       add_dependencies(${target} precompiled_${name})
     endif()
   endforeach()
