@@ -16,6 +16,7 @@ import tempfile
 import time
 import traceback
 
+import confined
 from roots import ROOT, Roots, patience, run
 
 MOST_BYTES = 30 << 20
@@ -81,10 +82,51 @@ def unit_is_confined(*_):
 
 def made_twice_the_same(packages, _):
     with tempfile.TemporaryDirectory() as again:
+        beside = [os.path.join(again, name) for name in ("other.deb", "other.oci.tar", "sources")]
+        for path in beside:
+            open(path, "w").close()
+        run(os.path.join(ROOT, "deploy", "package"), "--file-only", "--output", again)
         run(os.path.join(ROOT, "deploy", "package"), "--output", again)
+        assert all(map(os.path.exists, beside)), "it took what it had not made"
+        for path in beside:
+            os.unlink(path)
         other = Packages(again)
         different = [os.path.basename(a) for a, b in zip(packages.all(), other.all()) if os.path.basename(a) != os.path.basename(b) or not filecmp.cmp(a, b, shallow=False)]
         assert not different, different
+
+
+def refuses_a_time_that_is_none(*_):
+    """Before anything is built, or removed."""
+    with tempfile.TemporaryDirectory() as output:
+        there = os.path.join(output, "consul-actord")
+        open(there, "w").close()
+        for time_ in ("yesterday", "-1", "1.5", "010", "8589934592", "1" * 30):
+            r = subprocess.run([os.path.join(ROOT, "deploy", "package"), "--output", output], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               check=False, timeout=patience(900), env={**os.environ, "SOURCE_DATE_EPOCH": time_})
+            assert r.returncode == 2 and "is no number of seconds since 1970" in r.stdout and os.path.exists(there), (time_, r.stdout)
+
+
+def builds_where_it_lies(*_):
+    """deploy/prepare and the precompiled headers in a folder with a blank in its name, and in a copy of that with what was built in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = (os.path.join(folder, name) for name in ("a b", "copy"))
+        os.makedirs(first)
+        run("cp", "-a", os.path.join(ROOT, "deploy"), first)
+        with open(os.path.join(first, "CMakeLists.txt"), "w") as f:
+            f.write("cmake_minimum_required(VERSION 3.25)\nproject(x CXX)\nfind_package(fmt REQUIRED)\nadd_library(actord_flags INTERFACE)\n"
+                    "target_compile_options(actord_flags INTERFACE -O0)\ninclude(deploy/precompiled.cmake)\nadd_executable(which which.cpp)\n"
+                    "target_compile_options(which PRIVATE -O0 -std=c++20)\ntarget_compile_definitions(which PRIVATE FMT_SHARED)\n"
+                    "precompiled(standard which)\ntarget_link_libraries(which PRIVATE fmt::fmt)\n")
+
+        def says(tree, word):
+            with open(os.path.join(tree, "which.cpp"), "w") as f:
+                f.write(f'int main() {{ fmt::print("{word}"); }}\n')
+            run("bash", "-ec", f"source '{tree}/deploy/prepare'; build which")
+            return run(os.path.join(tree, "build", "release", "which"))
+
+        assert says(first, "first") == "first"
+        run("cp", "-a", first, second)
+        assert says(second, "second") == "second"
 
 
 def run_takes_it_while_it_fits(packages, _):
@@ -149,6 +191,60 @@ def deb_installs_upgrades_and_goes(packages, debian):
     assert users == [open(root / f"etc/{name}").read() for name in ("passwd", "group")], "the user is still there"
 
 
+def deb_works_as_the_unit_confines_it(packages, debian):
+    """Every system call that it makes at work is one that the unit allows."""
+    root = debian.roots.copy(debian, "deb-confined")
+    root.put(packages.deb, "/tmp/x.deb", 0o644)
+    for script in ("by_hand.py", "confined.py"):
+        root.put(os.path.join(ROOT, "tests", "package", script), f"/tmp/{script}")
+    root.run("apt-get", "install", "-y", "/tmp/x.deb")
+    root.run("consul-actord", "cluster", "init", "-bind=127.0.0.1", "/etc/consul-actord.d")
+    with open(root / "etc/consul-actord.d/more.hcl", "w") as f:
+        f.write('addresses { http = "127.0.0.1 unix:///run/consul-actord/http.sock" }\nunix_sockets { group = "consul-actord" mode = "770" }\n'
+                'pid_file = "/run/consul-actord/pid"\nlog_file = "/var/log/consul-actord/"\nraft_snapshot_interval = "1s"\n'
+                'enable_local_script_checks = true\n'
+                'services { name = "s" checks = [{ args = ["true"], interval = "1s" }, { http = "https://localhost:1", interval = "1s" }, { tcp = "localhost:8500", interval = "1s" }] }\n')
+    with open(root / "tmp/calls", "w") as f:
+        f.write(" ".join(sorted(confined.calls(UNIT))))
+    until = lambda what: f"until {what}; do sleep 0.1; done"
+    said = root.run("python3", "/tmp/by_hand.py", "consul-actord kv put kept yes",
+                    # The 19th word is how much a thread gives way to others.
+                    until("""cat /proc/$(cat /run/consul-actord/pid)/task/*/stat | awk '$19 == 10 { found = 1 } END { exit !found }'"""),
+                    "stat -c %U:%G:%a /run/consul-actord/http.sock",
+                    "curl -s --unix-socket /run/consul-actord/http.sock 'x/v1/kv/kept?raw'",
+                    until("[ $(curl -s 127.0.0.1:8500/v1/agent/checks | grep -o '\"Status\":\"passing\"' | wc -l) = 2 ]"))
+    socket, answer = said.splitlines()[1:3]
+    assert socket == "consul-actord:consul-actord:770" and answer.startswith("yes"), said
+
+
+def deb_meets_what_is_there(packages, debian):
+    """A group of its name, a removal in between, an administrator's umask, a purge while it runs, somebody else's user of its name."""
+    root = debian.roots.copy(debian, "deb-odd")
+    root.put(packages.deb, "/tmp/x.deb", 0o644)
+    root.put(os.path.join(ROOT, "tests", "package", "by_hand.py"), "/tmp/by_hand.py")
+    about = lambda path: root.run("stat", "-c", "%U:%G %a", path).strip()
+    root.run("groupadd", "--system", "consul-actord")
+    root.run("apt-get", "install", "-y", "/tmp/x.deb")
+    root.run("apt-get", "remove", "-y", "consul-actord")
+    root.run("apt-get", "install", "-y", "/tmp/x.deb")
+    assert about("/etc/consul-actord.d") == "root:consul-actord 2750", about("/etc/consul-actord.d")
+    root.run("sh", "-c", "umask 077; consul-actord cluster init -bind=127.0.0.1 /etc/consul-actord.d")
+    assert about("/etc/consul-actord.d/agent.hcl") == "root:consul-actord 640", about("/etc/consul-actord.d/agent.hcl")
+    root.run("chmod", "700", "/etc/consul-actord.d")
+    root.run("chown", "consul-actord", "/etc/consul-actord.d")
+    root.run("dpkg-reconfigure", "consul-actord")
+    assert about("/etc/consul-actord.d") == "consul-actord:consul-actord 2700", "what an administrator set is not as it was"
+    said = root.run("python3", "/tmp/by_hand.py", "apt-get purge -y consul-actord 2>&1")
+    assert "the user consul-actord is still there" in said, said
+    assert not [path for path in ("etc/consul-actord.d", "var/lib/consul-actord", "var/log/consul-actord", "usr/bin/consul-actord") if os.path.exists(root / path)]
+    root.run("userdel", "consul-actord")
+    root.run("useradd", "--system", "--gid", "daemon", "--home-dir", "/srv/x", "consul-actord")
+    root.run("apt-get", "install", "-y", "/tmp/x.deb")
+    # A folder that something is mounted on can be emptied only.
+    root.run("sh", "-c", "mount -t tmpfs tmpfs /var/lib/consul-actord && touch /var/lib/consul-actord/x && apt-get purge -y consul-actord && ! ls /var/lib/consul-actord/x")
+    assert root.run("getent", "passwd", "consul-actord").split(":")[5] == "/srv/x", "the user was not the package's"
+
+
 def deb_runs_the_tour(packages, debian):
     root = debian.roots.copy(debian, "deb-tour")
     root.put(packages.deb, "/tmp/x.deb", 0o644)
@@ -203,8 +299,9 @@ def image_runs_the_tour(packages, debian):
     print(root.run(*TOUR, "--no-shell", mounts=mounts, env={"ACTORD_BINARY": "/usr/local/bin/consul-actord"}), end="")
 
 
-CHECKS = (file_needs_libc_only, file_runs_alone, unit_is_confined, made_twice_the_same, run_takes_it_while_it_fits, file_runs_the_tour, deb_installs_upgrades_and_goes, deb_runs_the_tour,
-          image_runs_as_its_user, image_runs_the_tour)
+CHECKS = (file_needs_libc_only, file_runs_alone, unit_is_confined, made_twice_the_same, refuses_a_time_that_is_none, builds_where_it_lies, run_takes_it_while_it_fits,
+          file_runs_the_tour, deb_installs_upgrades_and_goes, deb_works_as_the_unit_confines_it, deb_meets_what_is_there, deb_runs_the_tour, image_runs_as_its_user,
+          image_runs_the_tour)
 
 
 def main():
