@@ -68,7 +68,6 @@ void connection::doom() {
 
 void connection::last_words() {
   at_ = stage::closing;
-  opened_ = front_.loop().now();
   while (!talks_.empty()) drop_talk(talks_.begin());
   need_flush();
 }
@@ -108,9 +107,14 @@ void connection::pump() {
     if (n == reads_in_turn || (n > 0 && small_frames_)) return front_.turns().again(this); // others want their turn
     if (!receive()) break;
   }
+  heed_end();
+}
+
+// The other side says no more. Whoever has asked may still read the answer; then we are done.
+void connection::heed_end() {
   if (fd_ < 0 || !far_eof_) return;
   auto it = talks_.find(0);
-  if (at_ == stage::single && it != talks_.end() && it->second.at_work) return; // it may still read its answer
+  if (at_ == stage::single && it != talks_.end() && it->second.at_work) return;
   if (at_ == stage::untyped || at_ == stage::streams) close();
   else if (at_ == stage::closing && shut_) close();
   else if (at_ != stage::closing) last_words();
@@ -290,7 +294,10 @@ void connection::answered(uint64_t ticket, answer a) {
   put(stream, std::move(head));
   if (!whole) put(stream, std::move(a.body));
   if (a.ends_stream) end_talk(stream);
-  else if (!t.advancing) advance(stream, {});
+  else if (!t.advancing) {
+    advance(stream, {});
+    if (at_ == stage::single) heed_end();
+  }
 }
 
 void connection::far_finished(uint32_t stream) {
@@ -337,6 +344,7 @@ void connection::recount(size_t talk_before, size_t talk_now) {
   const auto total = held();
   held_in_ = held_in_ - talk_before + talk_now;
   held_out_ = out_.size() - sent_ + (yamux_ ? yamux_->queued() : 0);
+  held_by_streams_ = yamux_ ? yamux_->streams() * rpc::yamux::bytes_of_stream : 0;
   if (held_in_ > held_limit && !doomed_) {
     log::warn("agent.server.rpc", "closing a connection with too many unfinished requests: from={} bytes={}", peer_, held_in_);
     doom();
@@ -381,7 +389,10 @@ void connection::flush() {
   recount(0, 0);
   if (at_ == stage::closing && out_.empty()) {
     if (far_eof_) return close();
-    if (!std::exchange(shut_, true)) ::shutdown(fd_, SHUT_WR);
+    if (!std::exchange(shut_, true)) {
+      shut_at_ = front_.loop().now();
+      ::shutdown(fd_, SHUT_WR);
+    }
   }
   for (auto* held : {&waiting_calls_, &long_calls_})
     while (!held->empty() && has_room(held == &long_calls_) && fd_ >= 0 && due_.size() < calls_in_turn) {
@@ -399,7 +410,7 @@ void connection::tick(net::io_loop::clock::time_point now) {
   const auto age = now - opened_;
   if (at_ == stage::untyped && age >= front_.parts().config.rpc_handshake_timeout) return close();
   if (at_ == stage::snapshot && age >= snapshot_patience) return close();
-  if (at_ == stage::closing && age >= farewell) return close();
+  if (at_ == stage::closing && shut_ && now - shut_at_ >= farewell) return close();
   if (out_.size() > sent_ && now - progressed_ >= write_patience) {
     log::debug("agent.server.rpc", "closing a connection that does not take its answers: from={}", peer_);
     return close();

@@ -35,7 +35,7 @@ public:
 
   const std::string& peer() const { return peer_; }
   uint64_t household() const override { return source(); }
-  size_t held() const { return held_in_ + held_out_; }
+  size_t held() const { return held_in_ + held_out_ + held_by_streams_; }
 
 private:
   enum class stage : uint8_t { untyped, single, streams, snapshot, closing };
@@ -46,12 +46,13 @@ private:
     uint64_t seq = 0;   // of the request at work
     bool advancing = false, far_finished = false;
     net::io_loop::clock::time_point stalled{}; // since when the other side does not open its window
-    size_t held() const { return sizeof(talk) + rpc::yamux::bytes_of_stream + reader.held() + behind.size() + (at_work ? at_work->held() : 0); }
+    size_t held() const { return sizeof(talk) + reader.held() + behind.size() + (at_work ? at_work->held() : 0); }
   };
   using talks = std::unordered_map<uint32_t, talk>; // by stream; 0 for a single conversation
 
   void pump();
   bool may_read() const;
+  void heed_end();
   bool receive();
   void take(std::string_view bytes);
   void take_type(unsigned char type);
@@ -83,10 +84,10 @@ private:
   int calls_left_ = 0;                              // in this turn
   std::string out_;
   size_t sent_ = 0; // of out_
-  size_t held_in_ = 0, held_out_ = 0;
+  size_t held_in_ = 0, held_out_ = 0, held_by_streams_ = 0; // the last also of such as the client does not end
   std::string partial_; // a snapshot request
   value_extent extent_; // of it
-  net::io_loop::clock::time_point opened_, progressed_, talked_; // the last two: bytes went out, came in
+  net::io_loop::clock::time_point opened_, progressed_, talked_, shut_at_; // progressed_, talked_: bytes went out, came in
   bool small_frames_ = false; // what came last was many frames: less is read at a time
   bool readable_ = false, far_eof_ = false, doomed_ = false, dirty_ = false, shut_ = false;
 };

@@ -155,7 +155,7 @@ void yamux::finish(uint32_t stream) {
   auto it = streams_.find(stream);
   if (it == streams_.end() || std::exchange(it->second.finishing, true)) return;
   if (it->second.has_out()) return; // said by the frame that takes the last of it
-  it->second.finished = true;
+  told_end(stream, it->second);
   control(window_frame, fin, stream, 0);
   settle(stream);
 }
@@ -190,6 +190,8 @@ void yamux::tick(nanos now) {
   // After a pause of this process the other side has not been silent: we have not listened.
   if (const auto late = now - ticked_; ticked_.count() > 0 && late > o_.patience / 2) pinged_ += late;
   ticked_ = now;
+  for (; !half_ended_.empty() && now - half_ended_.front().first >= o_.end_patience; half_ended_.pop_front())
+    if (auto it = streams_.find(half_ended_.front().second); it != streams_.end() && it->second.finished) reset(it->first);
   if (pinged_.count() == 0) pinged_ = now; // the first tick starts the clock
   if (!pinging_ && now - pinged_ >= o_.ping_every) {
     pinging_ = true;
@@ -264,9 +266,14 @@ void yamux::write_some(uint32_t stream, channel& c, std::string& out) {
   c.may_send -= length;
   queued_ -= length;
   const bool last = c.finishing && !c.has_out();
-  if (last) c.finished = true;
+  if (last) told_end(stream, c);
   const auto real = head_of(data_frame, last ? fin : 0, stream, length);
   std::copy(real.begin(), real.end(), out.begin() + static_cast<std::ptrdiff_t>(head));
+}
+
+void yamux::told_end(uint32_t stream, channel& c) {
+  c.finished = true;
+  if (!o_.client && !c.far_finished) half_ended_.emplace_back(ticked_, stream);
 }
 
 void yamux::settle(uint32_t stream) {
@@ -290,6 +297,7 @@ void yamux::fail(std::string why) {
 void yamux::end(std::string why) {
   if (std::exchange(ended_, true)) return;
   streams_.clear();
+  half_ended_.clear();
   ready_.clear();
   queued_ = unacknowledged_ = body_left_ = 0;
   events_.push_back({kind::ended, 0, std::move(why)});

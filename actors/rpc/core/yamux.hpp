@@ -40,6 +40,7 @@ struct yamux_options {
   size_t frame = 64 << 10;               // bytes of data in one frame of ours, so that streams take turns
   size_t max_control = 256 << 10;        // bytes of answers that wait for a side that does not read
   nanos ping_every = std::chrono::seconds(30), patience = std::chrono::seconds(10);
+  nanos end_patience = std::chrono::seconds(60); // a server resets streams that it has finished and the client does not
 };
 
 class yamux {
@@ -71,7 +72,7 @@ public:
 
   bool ended() const { return ended_; }
   size_t streams() const { return streams_.size(); }
-  static constexpr size_t bytes_of_stream = 128; // about, of memory, when nothing waits on it
+  static constexpr size_t bytes_of_stream = 144; // about, of memory, when nothing waits on it
   bool has(uint32_t stream) const { return streams_.contains(stream); }
 
 private:
@@ -102,6 +103,7 @@ private:
   void schedule(uint32_t stream, channel& c);
   void write_some(uint32_t stream, channel& c, std::string& out);
   void settle(uint32_t stream); // forget it when both sides have finished
+  void told_end(uint32_t stream, channel& c);
   channels::iterator forget(channels::iterator it);
   void fail(std::string why); // tells the other side that it broke the protocol, and ends
   void end(std::string why);
@@ -110,6 +112,7 @@ private:
   uint32_t next_id_;
   channels streams_;
   std::deque<uint32_t> ready_; // streams that can send, in turns; may hold some that are gone
+  std::deque<std::pair<nanos, uint32_t>> half_ended_; // streams that we have finished, since when; some are gone
   std::vector<yamux_event> events_;
   std::string head_;           // an incomplete header
   std::string control_;        // frames without data, to go out first

@@ -154,6 +154,31 @@ TEST_CASE("streams beyond the limit are reset") {
   CHECK(to_hex(drained(server)) == "000100020000000100000000" "000100080000000300000000");
 }
 
+TEST_CASE("a server resets streams that it has finished when the client does not, and no others") {
+  yamux server;
+  server.tick(1s);
+  CHECK(fed(server, "000100010000000100000000" "000100010000000300000000" "000100010000000500000000") == "open:1 open:3 open:5");
+  server.finish(1);
+  CHECK(server.send(3, "xyz"));
+  server.finish(3);
+  CHECK(fed(server, "000100040000000300000000") == "fin:3");
+  (void)drained(server);
+  CHECK(server.streams() == 2); // what is sent on the third is still to come
+  server.tick(30s);
+  CHECK(fed(server, "000100010000000700000000") == "open:7");
+  server.finish(7);
+  (void)drained(server);
+  server.tick(62s);
+  const auto out = to_hex(drained(server));
+  CHECK(out.find("000100080000000100000000") != out.npos);
+  CHECK(out.find("0001000800000005") == out.npos);
+  CHECK(server.streams() == 2);
+  server.tick(93s);
+  CHECK(to_hex(drained(server)).find("000100080000000700000000") != std::string::npos);
+  CHECK(server.has(5));
+  CHECK(server.streams() == 1);
+}
+
 TEST_CASE("at most a backlog of streams waits for the other side's acknowledgement") {
   yamux client({.client = true});
   for (int i = 0; i < 256; ++i) CHECK(client.open() != 0);
