@@ -1,5 +1,5 @@
 // DNS over TCP (RFC 7766): messages with a length before them, several in flight on a connection, answers as they come.
-// A connection that is silent, or does not take its answers, is closed. Where there are too many, in all or of one address, or no more
+// A connection that is silent, or does not take its answers, is closed, and one whose client asks no more once it has its answers. Where there are too many, in all or of one address, or no more
 // descriptors, the one that was silent for longest goes: who is new is never shut out.
 #include "api/dns/dns_thread.hpp"
 #include "runtime/base/machine_memory.hpp"
@@ -60,6 +60,8 @@ private:
   void send(byte_view message);
   bool flush();
   bool choose_events();
+  // The client asks no more, and no answer is on its way.
+  bool is_done() const { return far_finished_ && sent_ == out_.size() && !more_ && (!answers_ || answers_.use_count() == 1); }
 
   dns_thread& thread_;
   tcp_listener& owner_;
@@ -68,6 +70,8 @@ private:
   std::vector<uint8_t> in_, out_;
   size_t taken_ = 0, sent_ = 0; // of in_, of out_
   bool more_ = false;           // whole questions wait for the next turn
+  bool far_finished_ = false;   // no more questions come
+  std::shared_ptr<const char> answers_; // held by whoever will answer later
   uint32_t watched_ = EPOLLIN;
   net::timer_id timer_ = 0;
 };
@@ -126,10 +130,10 @@ void tcp_connection::drop() {
 }
 
 void tcp_connection::on_io(uint32_t events) {
-  if ((events & EPOLLOUT) && !flush()) return drop();
+  if ((events & EPOLLOUT) && (!flush() || is_done())) return drop();
   if (more_) return sent_ == out_.size() ? thread_.turns().again(this) : void();
   if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR))) return;
-  if (!read()) return drop();
+  if (!read() || is_done()) return drop();
   work(event_time);
 }
 
@@ -138,7 +142,8 @@ bool tcp_connection::read() {
   in_.resize(had + read_at_once);
   ssize_t n = ::recv(fd_, in_.data() + had, read_at_once, 0);
   in_.resize(had + (n > 0 ? static_cast<size_t>(n) : 0));
-  return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+  if (n == 0) far_finished_ = true;
+  return n >= 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 // Whoever sends many questions at once has them answered in turns, behind whoever has an event, and no more are read meanwhile.
@@ -181,12 +186,17 @@ void tcp_connection::answer(byte_view packet) {
   static thread_local std::vector<uint8_t> buffer(max_message);
   const dns_thread::asker who{false, std::hash<std::string>{}(household_), parse_ip(household_)};
   size_t size = thread_.answer(packet, who, buffer, [this]() -> dns_thread::reply_function {
-    return [weak = weak_from_this()](byte_view message) {
+    if (!answers_) answers_ = std::make_shared<const char>();
+    return [weak = weak_from_this(), held = answers_](byte_view message) {
       auto self = weak.lock();
       if (!self || self->fd_ < 0) return;
       self->send(message);
       self->owner_.spoke(*self);
-      if (!self->flush()) self->drop();
+      if (!self->flush()) return self->drop();
+      if (!self->far_finished_) return;
+      self->thread_.loop().post([weak] { // when this function is gone
+        if (auto still = weak.lock(); still && still->fd_ >= 0 && still->is_done()) still->drop();
+      });
     };
   });
   if (size != 0) send({buffer.data(), size});
@@ -217,7 +227,7 @@ bool tcp_connection::flush() {
 
 // While the client does not take what it asked for, or has asked for more than a turn's worth, no more of its questions are read.
 bool tcp_connection::choose_events() {
-  const uint32_t wanted = sent_ < out_.size() ? uint32_t{EPOLLOUT} : more_ ? 0U : uint32_t{EPOLLIN};
+  const uint32_t wanted = sent_ < out_.size() ? uint32_t{EPOLLOUT} : more_ || far_finished_ ? 0U : uint32_t{EPOLLIN};
   if (wanted == watched_) return true;
   watched_ = wanted;
   return thread_.loop().rewatch(fd_, wanted, this).ok();

@@ -5,6 +5,7 @@
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <filesystem>
+#include <optional>
 #include <sys/ioctl.h>
 #include <thread>
 
@@ -143,6 +144,43 @@ TEST_CASE_FIXTURE(by_hand, "questions to recursors leave most descriptors to oth
   const ssize_t n = ::recv(good.fd, buffer, sizeof buffer, MSG_DONTWAIT);
   REQUIRE(n > 0);
   CHECK(plain::joined(plain::reader({buffer, static_cast<size_t>(n)}).read().answer) == "good.example.com. 60 A 9.8.7.6");
+}
+
+TEST_CASE_FIXTURE(by_hand, "who asks over TCP and says that he asks no more gets all answers, also those of recursors, and then the end") {
+  add("d1", "10.6.0.1", "web", 80);
+  add("d7", "elsewhere.example.com", "named", 93);
+  recursor r;
+  begin({}, {r.address});
+  descriptor asker{client(SOCK_STREAM, port)}, with_nothing{client(SOCK_STREAM, port)};
+  auto questions = framed("named.service.consul", 1);
+  const auto near = framed("web.service.consul", 1);
+  questions.insert(questions.end(), near.begin(), near.end());
+  REQUIRE(::send(asker.fd, questions.data(), questions.size(), 0) == static_cast<ssize_t>(questions.size()));
+  REQUIRE(::shutdown(asker.fd, SHUT_WR) == 0);
+  REQUIRE(::shutdown(with_nothing.fd, SHUT_WR) == 0);
+  std::optional<recursor::question> asked;
+  bool first_ended = false, ended = false;
+  std::vector<uint8_t> got;
+  run_until([&] {
+    uint8_t buffer[512];
+    if (recursor::question q; r.take(q)) asked = q;
+    first_ended = first_ended || ::recv(with_nothing.fd, buffer, 1, MSG_DONTWAIT) == 0;
+    if (first_ended && asked) r.answer(*std::exchange(asked, std::nullopt));
+    const ssize_t n = ::recv(asker.fd, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (n > 0) got.insert(got.end(), buffer, buffer + n);
+    ended = n == 0;
+    return ended;
+  });
+  CHECK(ended);
+  std::string answers;
+  for (size_t at = 0; at + 2 <= got.size();) {
+    const size_t length = size_t{got[at]} << 8 | got[at + 1];
+    REQUIRE(at + 2 + length <= got.size());
+    answers += plain::joined(plain::reader({got.data() + at + 2, length}).read().answer) + "; ";
+    at += 2 + length;
+  }
+  CHECK(answers.find("web.service.consul. 0 A 10.6.0.1") != answers.npos);
+  CHECK(answers.find("elsewhere.example.com. 0 A 9.8.7.6") != answers.npos);
 }
 
 namespace {
