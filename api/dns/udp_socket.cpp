@@ -1,7 +1,9 @@
 // A thread's UDP socket: takes up to 64 questions with one call, answers them straight into one buffer, and sends the
-// answers with one call. When more come than can be answered, they are read faster than they are answered, and their sources take turns.
+// answers with one call. When more come than can be answered, they are read faster than they are answered, and their sources take turns; of whoever
+// sends more than can be read the kernel drops a part (source_filter).
 #include "api/dns/core/fair_slots.hpp"
 #include "api/dns/dns_thread.hpp"
+#include "api/dns/source_filter.hpp"
 #include "runtime/net/listener.hpp"
 #include <array>
 #include <cstring>
@@ -22,6 +24,7 @@ constexpr int flood_batches = 8;            // read per turn, so that what is dr
 constexpr size_t flood_answers = 64;        // made per turn
 constexpr auto turn_time = std::chrono::milliseconds(1); // of answering, where questions are laborious
 constexpr nanos flood_memory = std::chrono::seconds(10);
+constexpr nanos press_every = std::chrono::milliseconds(1), ease_every = std::chrono::milliseconds(100);
 
 struct control_buffer {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(in6_pktinfo))> bytes;
@@ -56,6 +59,7 @@ public:
     for (size_t i = 0; i < batch; ++i) in_vectors_[i] = {questions_.data() + i * largest_question, largest_question};
   }
   ~udp_socket() override {
+    end_flood();
     thread_.loop().unwatch(fd_, this);
     ::close(fd_);
   }
@@ -83,8 +87,11 @@ private:
     size_t control_length;
   };
   struct flood {
-    explicit flood(uint64_t key) : slots(most_waiting, key), questions(most_waiting) {}
+    flood(uint64_t key, int fd) : slots(most_waiting, key), filter(fd), questions(most_waiting) {}
     fair_slots slots;
+    source_filter filter;
+    net::io_loop::clock::time_point pressed; // last
+    net::timer_id ease = 0;
     std::vector<waiting_question> questions; // by slot
     bool posted = false;                     // a turn
     net::timer_id end = 0;
@@ -140,22 +147,53 @@ private:
   // ---- a flood ----
 
   void begin_flood() {
-    if (!flood_) flood_ = std::make_unique<flood>(thread_.random());
+    if (!flood_) flood_ = std::make_unique<flood>(thread_.random(), fd_);
+  }
+
+  void end_flood() {
+    if (!flood_) return;
+    thread_.loop().cancel(flood_->end);
+    thread_.loop().cancel(flood_->ease);
+    flood_ = nullptr;
   }
 
   void take_flood() {
-    for (int i = 0; i < flood_batches; ++i) {
+    bool more = true; // than is read in a turn
+    for (int i = 0; i < flood_batches && more; ++i) {
       const size_t n = receive();
       for (size_t k = 0; k < n; ++k) put_by(k);
-      if (n < batch) break;
+      more = n == batch;
     }
+    if (more) hold_back();
     answer_waiting();
     go_on_later();
   }
 
+  // Whoever has most waiting here has it in the kernel, too, before what others ask.
+  void hold_back() {
+    auto& f = *flood_;
+    const auto now = net::io_loop::clock::now();
+    const auto most = f.slots.first_of_longest();
+    if (most == fair_slots::none || now - f.pressed < press_every) return;
+    f.pressed = now;
+    f.filter.press(f.questions[most].from);
+    if (f.ease == 0) ease_later();
+  }
+
+  void ease_later() {
+    flood_->ease = thread_.loop().call_after(ease_every, [this] {
+      flood_->ease = 0;
+      flood_->filter.ease();
+      if (flood_->filter.active()) ease_later();
+    });
+  }
+
   void go_on_later() {
     thread_.loop().cancel(flood_->end);
-    flood_->end = thread_.loop().call_after(flood_memory, [this] { flood_ = nullptr; });
+    flood_->end = thread_.loop().call_after(flood_memory, [this] {
+      flood_->end = 0;
+      end_flood();
+    });
     if (flood_->slots.empty()) return;
     flood_->posted = true;
     thread_.loop().post([this] { thread_.loop().post([this] { take_turn(); }); }); // one turn per iteration: the first runs behind this one's events
