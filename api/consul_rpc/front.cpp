@@ -48,7 +48,7 @@ front::front(net::io_loop& loop, front_parts parts)
         if (w.who->over()) return;
         if (r.failure.code != errc::none) w.who->fail(r.failure.text);
         else w.then(*w.who, r);
-      }) {
+      }, [](pending_write& w) { return !w.who->over(); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
 
@@ -332,7 +332,12 @@ void front::fired(const watch_fired& m) {
 
 // ---- writes ----------------------------------------------------------------------------------------------------
 
-void front::propose(const std::shared_ptr<call>& c, std::string command, applied_fn then) { writes_.propose(std::move(command), {c, then}); }
+void front::propose(const std::shared_ptr<call>& c, std::string command, applied_fn then) {
+  writes_.propose(std::move(command), {c, then}, [&c] {
+    const auto who = c->asker_.lock();
+    return who ? who->household() : 0;
+  });
+}
 
 // ---- call ------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
-// Commands on their way through Raft, of one loop: gathered while the loop's iteration lasts, sent as one message, answered by number.
+// Commands on their way through Raft, of one loop: gathered while the loop's iteration lasts, sent as one message, answered by number. Where many
+// bytes are under way, the next ones wait for their turn (write_turns).
 #pragma once
 #include "actors/interfaces/router.hpp"
 #include "actors/messages/messages.hpp"
 #include "actors/messages/write_sample.hpp"
+#include "actors/messages/write_turns.hpp"
 #include "runtime/net/loop_actor.hpp"
 #include "storage/command/apply_result.hpp"
 #include <chrono>
@@ -13,22 +15,26 @@
 namespace actord::dispatch {
 
 // `Waiter` is what a front keeps of who asked. `done(Waiter&, const apply_result&)` is called once for each, in the loop's thread, whatever came
-// of it; a failure is in the result.
+// of it; a failure is in the result. What waits for its turn when `wanted(Waiter&)` is false is neither written nor told.
 template <class Waiter> class writes {
 public:
   using clock = std::chrono::steady_clock;
   using done_fn = std::function<void(Waiter&, const apply_result&)>;
+  using wanted_fn = std::function<bool(Waiter&)>;
   // Nothing is heard of a write for this long beyond the wait for a leader, which Raft keeps: then its outcome is unknown.
   static constexpr std::chrono::seconds patience{10};
 
-  writes(const net::loop_actor_ptr& self, router_handle router, nanos hold_timeout, bool measured, done_fn done)
-      : self_(self), router_(std::move(router)), longest_(hold_timeout + patience), measured_(measured), done_(std::move(done)) {}
+  writes(const net::loop_actor_ptr& self, router_handle router, nanos hold_timeout, bool measured, done_fn done, wanted_fn wanted)
+      : self_(self), router_(std::move(router)), longest_(hold_timeout + patience), measured_(measured), done_(std::move(done)), wanted_(std::move(wanted)) {}
 
-  void propose(std::string command, Waiter who) {
+  // `household()`: a hash of the client's; asked for where writes wait for their turn.
+  template <class Household> void propose(std::string command, Waiter who, Household&& household) {
     const auto id = next_++;
-    waiting_.emplace(id, pending{std::move(who), measured_ ? write_sample(command) : nullptr, clock::now()});
+    const bool goes = turns_.begin(command.size(), household);
+    waiting_.emplace(id, pending{std::move(who), measured_ ? write_sample(command) : nullptr, clock::now(), goes ? command.size() : 0});
     order_.push_back(id);
-    gathered_.push_back({id, std::move(command)});
+    if (goes) gathered_.push_back({id, std::move(command)});
+    else turns_.wait(household(), id, std::move(command));
   }
   bool empty() const { return waiting_.empty(); }
 
@@ -47,39 +53,65 @@ public:
       auto node = waiting_.extract(one.id);
       if (node.empty()) continue; // it had timed out
       auto& w = node.mapped();
+      turns_.ended(w.under_way);
       if (w.took) w.took->record(std::chrono::duration<double, std::milli>(now - w.began).count());
       done_(w.who, one.result);
     }
+    give_turns();
   }
 
   // Once a second while there are any.
   void expire() {
+    drop_unwanted();
     const auto before = clock::now() - longest_;
-    apply_result late;
+    apply_result late, never_sent;
     late.failure = {errc::unknown_outcome, "timed out waiting for the write to be applied"};
+    never_sent.failure = {errc::internal, "timed out enqueuing operation"};
     while (!order_.empty()) {
       auto it = waiting_.find(order_.front());
-      if (it != waiting_.end() && it->second.began > before) return;
+      if (it != waiting_.end() && it->second.began > before) break;
       order_.pop_front();
       if (it == waiting_.end()) continue;
-      auto who = std::move(it->second.who);
+      auto gone = std::move(it->second);
+      const bool waited = turns_.drop(it->first);
       waiting_.erase(it);
-      done_(who, late);
+      turns_.ended(gone.under_way);
+      done_(gone.who, waited ? never_sent : late);
     }
+    give_turns();
   }
-  void clear() { waiting_.clear(), order_.clear(), gathered_.clear(); }
+  void clear() { waiting_.clear(), order_.clear(), gathered_.clear(), turns_.clear(); }
 
 private:
   struct pending {
     Waiter who;
     telemetry::series* took; // ms; of the command's kind, null when it has none
     clock::time_point began;
+    size_t under_way; // bytes; 0: it waits for its turn
   };
+
+  void give_turns() {
+    while (auto p = turns_.next()) {
+      waiting_.find(p->id)->second.under_way = p->command.size();
+      gathered_.push_back(std::move(*p));
+    }
+  }
+  void drop_unwanted() {
+    turns_.drop_if([this](uint64_t id) {
+      auto it = waiting_.find(id);
+      if (wanted_(it->second.who)) return false;
+      waiting_.erase(it);
+      return true;
+    });
+  }
+
   const net::loop_actor_ptr& self_;
   router_handle router_;
   const std::chrono::steady_clock::duration longest_;
   const bool measured_;
   done_fn done_;
+  wanted_fn wanted_;
+  write_turns turns_;
   std::unordered_map<uint64_t, pending> waiting_;
   std::deque<uint64_t> order_; // of asking
   std::vector<proposal> gathered_;

@@ -38,7 +38,8 @@ front::front(net::io_loop& loop, front_parts parts)
       env_{parts_.rules->config, parts_.system, loop,  self_,  parts_.router, parts_.watch,
            parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot, parts_.cluster},
       groups_(*this, loop), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
-      writes_(self_, parts_.router, parts_.rules->config.rpc_hold_timeout, parts_.store != nullptr, [this](pending_write& w, const apply_result& r) { written(w, r); }),
+      writes_(self_, parts_.router, parts_.rules->config.rpc_hold_timeout, parts_.store != nullptr, [this](pending_write& w, const apply_result& r) { written(w, r); },
+              [](pending_write& w) { return still_waiting(w.who, w.serial) != nullptr; }),
       currency_(self_, parts_.router), allowed_(loop, [this](const pending_read& p) { read_allowed(p); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
 }
@@ -251,7 +252,8 @@ void front::dispatch(connection& c, request& r, response& out) {
 
 void front::propose(connection& c, std::string command, applied_fn then) {
   c.set_busy();
-  writes_.propose(std::move(command), {c.weak_from_this(), c.serial(), then});
+  if (command.size() > long_body) c.hold_elsewhere(command.size());
+  writes_.propose(std::move(command), {c.weak_from_this(), c.serial(), then}, [&c] { return c.source(); });
 }
 
 // All writes of the iteration leave as one message, and so do the watches that nobody waits for any more.

@@ -329,6 +329,53 @@ def large_answers(agent, port):
         assert worst < took / 2, f"a client waited {worst * 1e3:.0f} ms beside answers of {took * 1e3:.0f} ms"
 
 
+def put_request(key, value):
+    return f"PUT /v1/kv/{key} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(value)}\r\n\r\n".encode() + value
+
+
+def put_again(port, stop, source, request, times, pause):
+    with socket.create_connection(("127.0.0.1", port), source_address=(source, 0), timeout=patience(60)) as s:
+        while not stop.is_set():
+            began, got = time.monotonic(), b""
+            s.sendall(request)
+            while not got.endswith(b"true"):
+                more = s.recv(4096)
+                assert more, "the connection was closed"
+                got += more
+            assert got.startswith(b"HTTP/1.1 200"), got
+            times.append(time.monotonic() - began)
+            time.sleep(pause)
+
+
+def put_by_forty(port, stop, times):
+    value = os.urandom(500_000)
+    crowd = [threading.Thread(target=put_again, args=(port, stop, "127.0.0.2", put_request(f"crowd/{n}", value), times, 0)) for n in range(40)]
+    for t in crowd:
+        t.start()
+    for t in crowd:
+        t.join()
+
+
+def shares_of_writes(port):
+    """Who writes a few bytes does not stand behind forty of another address who write half a megabyte each."""
+    stop, mine = multiprocessing.Event(), []
+    with children.manager() as shared:
+        theirs = shared.list()
+        crowd = children.fork(put_by_forty, (port, stop, theirs))
+        crowd.start()
+        eventually("the crowd's writes are answered", 60, lambda: len(theirs) >= 40)
+        good = threading.Thread(target=put_again, args=(port, stop, "127.0.0.1", put_request("mine", b"x"), mine, 0.005))
+        good.start()
+        eventually("short writes beside large ones", 60, lambda: len(mine) >= 20 and len(theirs) >= 160)
+        stop.set()
+        good.join()
+        crowd.join(60)
+        assert crowd.exitcode == 0, f"the crowd ended with {crowd.exitcode}"
+        own, others = sorted(mine)[len(mine) // 2], sorted(theirs)[len(theirs) // 2]
+    print(f"  a short write beside 40 of 500 KB of another address: {own * 1e3:.1f} ms, theirs {others * 1e3:.0f} ms", flush=True)
+    assert own < others / 3, f"a short write of one address took {own:.3f} s, a large one of another's forty {others:.3f} s"
+
+
 def long_bodies(agent, port):
     """Bodies that are long to decode, or to refuse, or to carry out."""
     small = ",".join(f'"k{n:05}":"v"' for n in range(40_000))
@@ -480,6 +527,7 @@ def test():
         long_bodies(a, a.ports["http"])
         answers_by_rpc(a, a.ports["server"])
         little_beside_much(a.ports["server"])
+        shares_of_writes(a.ports["http"])
         shares_of_long_reads("HTTP", a.ports["http"], False)
         shares_of_long_reads("RPC", a.ports["server"], True)
         assert a.process.poll() is None
