@@ -111,24 +111,29 @@ void datagram_socket::taken(const std::vector<datagram>& done) {
   size_t bytes = 0;
   for (const auto& d : done) {
     bytes += d.bytes.size() + cost;
-    waiting_of(d.with).fetch_sub(1, std::memory_order_relaxed);
+    auto waits = waiting_of(d.with);
+    waits.packets.fetch_sub(1, std::memory_order_relaxed);
+    waits.bytes.fetch_sub(d.bytes.size() + cost, std::memory_order_relaxed);
   }
   waiting_.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
-std::atomic<uint32_t>& datagram_socket::waiting_of(const address& from) {
-  return by_source_[(std::hash<std::string_view>()(net::household_of_bytes(from.ip)) ^ (size_t{from.port} * 0x9e3779b97f4a7c15u >> 20)) % by_source_.size()];
+datagram_socket::counts datagram_socket::waiting_of(const address& from) {
+  const auto household = std::hash<std::string_view>()(net::household_of_bytes(from.ip));
+  return {by_source_[(household ^ (size_t{from.port} * 0x9e3779b97f4a7c15u >> 20)) % by_source_.size()], by_household_[household % by_household_.size()]};
 }
 
 bool datagram_socket::may_wait(const address& from, size_t size) {
-  const size_t before = waiting_.load(std::memory_order_relaxed);
-  auto& same = waiting_of(from);
-  if (before + size + cost > most_waiting || (before > flooded && same.load(std::memory_order_relaxed) >= share)) {
+  const size_t before = waiting_.load(std::memory_order_relaxed), takes = size + cost;
+  auto same = waiting_of(from);
+  const bool too_much = same.packets.load(std::memory_order_relaxed) >= share || same.bytes.load(std::memory_order_relaxed) + takes > household_share;
+  if (before + takes > most_waiting || (before > flooded && too_much)) {
     dropped_.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
-  same.fetch_add(1, std::memory_order_relaxed);
-  waiting_.fetch_add(size + cost, std::memory_order_relaxed);
+  same.packets.fetch_add(1, std::memory_order_relaxed);
+  same.bytes.fetch_add(takes, std::memory_order_relaxed);
+  waiting_.fetch_add(takes, std::memory_order_relaxed);
   return true;
 }
 

@@ -17,6 +17,7 @@ public:
   static constexpr size_t most_waiting = 4 << 20; // bytes that were handed out and not taken; what comes beyond is dropped
   // From here on there is a flood, and each source may have only so many packets wait: else the acks of members wait behind it.
   static constexpr size_t flooded = 256 << 10, share = 64;
+  static constexpr size_t household_share = most_waiting / 2; // bytes, of all ports of an address (of IPv6: a /64) together
   static constexpr size_t cost = 160; // of a packet beside its bytes
 
   // The error names the address. Port 0: the kernel picks.
@@ -36,13 +37,18 @@ private:
   void read_loop(const sink& to);
   void accept_some();
   bool may_wait(const address& from, size_t size);
-  std::atomic<uint32_t>& waiting_of(const address& from);
+  struct counts {
+    std::atomic<uint32_t>& packets; // of the source
+    std::atomic<size_t>& bytes;     // of its household
+  };
+  counts waiting_of(const address& from);
 
   int fd_, stop_, family_, listener_ = -1;
   connection_sink accepted_;
   bool without_descriptors_ = false; // nothing is accepted for a while
   std::atomic<size_t> waiting_{0};
   std::array<std::atomic<uint32_t>, 1024> by_source_{}; // packets that wait; sources that collide share
+  std::array<std::atomic<size_t>, 256> by_household_{};     // bytes that wait, likewise
   std::atomic<uint64_t> dropped_{0};
   std::thread reader_;
 };
