@@ -304,6 +304,7 @@ void connection::begin_stream(response& r) {
   facts_.keep_alive = close_after_ = false;
   flush_gathered();
   transmit(std::move(head), nullptr);
+  if (peer_eof_) close(); // no further event tells that nobody listens
 }
 
 bool connection::stream_piece(std::string_view piece) {
