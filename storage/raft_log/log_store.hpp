@@ -31,7 +31,7 @@ struct stored_log_record {
   std::string payload;
 };
 
-struct log_batch { // one transaction, one sync
+struct log_batch { // there as a whole or not at all
   std::optional<std::pair<raft_index, raft_term>> restore; // drop everything, start after this point
   // With restore: the index and payload of the configuration that holds at that point, for memberships().
   std::optional<std::pair<raft_index, std::string>> restore_members;

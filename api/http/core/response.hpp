@@ -42,7 +42,7 @@ struct response {
 
   void clear();
   void json(std::string compact) { kind = body_kind::json; body = std::move(compact); }
-  // Appends to `body` through a writer: `auto w = out.json_writer_of(); w.begin_array(); …`
+  // Writes `body` anew through a writer: `auto w = out.begin_json(); w.begin_array(); …`
   json_writer begin_json() { kind = body_kind::json; body.clear(); return json_writer(body); }
   template <class T> void json_of(const T& record) {
     auto w = begin_json();
