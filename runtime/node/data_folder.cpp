@@ -60,6 +60,7 @@ result<std::unique_ptr<data_folder>> data_folder::open(const std::string& config
   fs::path path = configured;
   if (configured.empty()) {
     fs::path root = fs::is_directory("/dev/shm", ec) && ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : fs::temp_directory_path(ec);
+    if (root.empty()) return error{errc::internal, "Failed to find a folder for data: /dev/shm cannot be written to, and TMPDIR names no folder"};
     remove_leftovers(root);
     path = root / fmt::format("{}{}", dev_prefix, ::getpid());
     fs::remove_all(path, ec);

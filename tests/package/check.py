@@ -71,6 +71,10 @@ def file_runs_alone(packages, debian):
     finally:
         agent.kill()
         agent.wait()
+    # Where nothing can be written it says so, and does not write to the folder that it was started in.
+    lost = subprocess.run(root.beside(f"mount -t tmpfs -o ro tmpfs {root / 'dev/shm'}; exec chroot {root.path} /consul-actord agent -dev"), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False, timeout=patience(60), env={**os.environ, "TMPDIR": "/nowhere"})
+    assert lost.returncode == 1 and "TMPDIR names no folder" in lost.stdout, lost.stdout
 
 
 def unit_is_confined(*_):
