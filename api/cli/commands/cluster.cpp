@@ -121,6 +121,8 @@ int write_and_tell(invocation& in, const role& r) {
   if (r.servers > 1) in.line("On each of the other servers:\n\n" + line_for_others(in.flags, at, loaded->config, r, true) + "\n");
   else in.line("(The first of three servers is set up with -bootstrap-expect=3.)\n");
   in.line("On machines whose services and programs are to find it:\n\n" + line_for_others(in.flags, at, loaded->config, r, false));
+  const auto& ip = loaded->config.advertise_addr;
+  if (ip.starts_with("127.") || ip == "::1") in.line("\n(" + ip + " is this machine's alone: for others to join, give -bind an address that they reach.)");
   return 0;
 }
 

@@ -162,6 +162,7 @@ TEST_CASE("a printed line is one for a shell, whatever the names") {
   REQUIRE_MESSAGE(r.code == 0, r.err);
   CHECK(r.out.find("agent -config-file='" + folder.path + "/it'\\''s $(a b)/agent.hcl'\n") != std::string::npos);
   CHECK(r.out.find(" '-retry-join=[::1]' ") != std::string::npos); // a pattern to a shell
+  CHECK(r.out.find("\n(::1 is this machine's alone: ") != std::string::npos);
   CHECK(loaded(odd + "/agent.hcl").data_dir == odd + "/data");
 }
 
