@@ -64,7 +64,7 @@ std::string man_page_of_settings(std::string_view date) {
   for (auto& row : field_table()) {
     const auto standard = default_text(row);
     out += ".TP\n.B " + plain(row.path) + "\n" + plain(row.help) + std::string(note_of(row.state));
-    if (!standard.empty()) out += " Default: " + plain(standard) + ".";
+    if (!standard.empty()) out += " Default: " + plain(standard) + (standard.ends_with('.') ? "" : ".");
     if (!row.flag.empty()) out += " Flag: \\-" + plain(row.flag) + ".";
     if (row.reloadable) out += " A reload changes it.";
     out += "\n";

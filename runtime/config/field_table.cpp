@@ -192,7 +192,8 @@ std::string_view note_of(support s) {
 
 std::string default_text(const field_row& row) {
   static const node_config defaults;
-  return row.secret ? std::string() : std::visit(default_printer{defaults}, row.member);
+  if (row.secret || row.help.ends_with("unless set.")) return {}; // the help says what it is then
+  return std::visit(default_printer{defaults}, row.member);
 }
 
 std::string field_reference_markdown() {

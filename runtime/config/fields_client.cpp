@@ -14,7 +14,7 @@ static void add_dns(rows& to) {
   add(to, row_maker("dns_config.node_ttl", &c::dns_node_ttl, "TTL of node answers.").go("DNSNodeTTL").reload());
   add(to, row_maker("dns_config.service_ttl", &c::dns_service_ttl, "TTL of service answers by service name; a name may end in * as a prefix.").go("DNSServiceTTL").reload());
   add(to, row_maker("dns_config.only_passing", &c::dns_only_passing, "Leave out instances with warnings.").go("DNSOnlyPassing").reload());
-  add(to, row_maker("dns_config.udp_answer_limit", &c::dns_udp_answer_limit, "Most records of a UDP answer.").go("DNSUDPAnswerLimit").at_least(0).reload());
+  add(to, row_maker("dns_config.udp_answer_limit", &c::dns_udp_answer_limit, "Most instances in a UDP answer to who asks without EDNS; more than 8 are 8.").go("DNSUDPAnswerLimit").at_least(0).reload());
   add(to, row_maker("dns_config.a_record_limit", &c::dns_a_record_limit, "Most A or AAAA records of an answer; 0 for no limit.").go("DNSARecordLimit").at_least(0).reload());
   add(to, row_maker("dns_config.enable_truncate", &c::dns_enable_truncate, "Set TC on answers that were cut.").go("DNSEnableTruncate").reload());
   add(to, row_maker("dns_config.disable_compression", &c::dns_disable_compression, "Do not compress names.").go("DNSDisableCompression").reload());
@@ -30,7 +30,7 @@ static void add_dns(rows& to) {
 
 static void add_http(rows& to) {
   add(to, row_maker("http_config.block_endpoints", &c::http_block_endpoints, "Path prefixes that are refused.").go("HTTPBlockEndpoints"));
-  add(to, row_maker("http_config.response_headers", &c::http_response_headers, "Headers that every answer carries.").go("HTTPResponseHeaders"));
+  add(to, row_maker("http_config.response_headers", &c::http_response_headers, "Headers that every answer of the API carries.").go("HTTPResponseHeaders"));
   add(to, row_maker("http_config.allow_write_http_from", &c::http_allow_write_http_from, "Network (192.168.1.0/24) from which writes are taken; may be repeated.").flag("allow-write-http-from").go("AllowWriteHTTPFrom"));
   add(to, row_maker("http_config.use_cache", &c::http_use_cache, "Requests may ask for cached answers.").go("HTTPUseCache").inert());
   add(to, row_maker("default_query_time", &c::default_query_time, "How long a blocking query waits that does not say.").flag("default-query-time").go("DefaultQueryTime"));
@@ -53,7 +53,7 @@ static void add_limits(rows& to) {
   add(to, row_maker("limits.rpc_max_conns_per_client", &c::rpc_max_conns_per_client, "Most connections of one address to the server port.").go("RPCMaxConnsPerClient"));
   add(to, row_maker("limits.rpc_max_held_bytes", &c::rpc_max_held_bytes, "Bytes of requests and answers that all clients of the server port together may make this server hold, at least 33554432; 0 for an eighth of the memory, between 64 and 512 MiB. Not in Consul."));
   add(to, row_maker("limits.kv_max_value_size", &c::kv_max_value_size, "Largest value of a key, bytes.").go("KVMaxValueSize"));
-  add(to, row_maker("limits.txn_max_req_len", &c::txn_max_req_len, "Largest body of a transaction, bytes.").go("TxnMaxReqLen"));
+  add(to, row_maker("limits.txn_max_req_len", &c::txn_max_req_len, "Largest body of a transaction, bytes; not less than limits.kv_max_value_size.").go("TxnMaxReqLen"));
   add(to, row_maker("cache.entry_fetch_rate", &c::cache_entry_fetch_rate, "Refreshes per second of a cache entry.").go("Cache.EntryFetchRate").reload().inert());
   add(to, row_maker("cache.entry_fetch_max_burst", &c::cache_entry_fetch_max_burst, "Refreshes that may exceed that rate at once.").go("Cache.EntryFetchMaxBurst").reload().inert());
 }
@@ -76,7 +76,7 @@ static void add_telemetry(rows& to) {
   add(to, row_maker("telemetry.disable_hostname", &c::telemetry_disable_hostname, "Leave the host's name out of gauges.").go("Telemetry.DisableHostname"));
   add(to, row_maker("telemetry.filter_default", &c::telemetry_filter_default, "Whether metrics that no filter names are kept.").go("Telemetry.FilterDefault").reload());
   add(to, row_maker("telemetry.prefix_filter", &c::telemetry_prefix_filter, "+prefix keeps, -prefix drops metrics.").reload());
-  add(to, row_maker("telemetry.prometheus_retention_time", &c::telemetry_prometheus_retention_time, "How long metrics are shown to Prometheus; 0 turns it off.").go("Telemetry.PrometheusRetentionTime"));
+  add(to, row_maker("telemetry.prometheus_retention_time", &c::telemetry_prometheus_retention_time, "Above 0 metrics are shown in Prometheus's format, however old; 0 turns that off.").go("Telemetry.PrometheusRetentionTime"));
   add(to, row_maker("telemetry.statsd_address", &c::telemetry_statsd_address, "Where statsd listens.").go("Telemetry.StatsdAddr"));
   add(to, row_maker("telemetry.statsite_address", &c::telemetry_statsite_address, "Where statsite listens.").go("Telemetry.StatsiteAddr").inert());
   add(to, row_maker("telemetry.dogstatsd_addr", &c::telemetry_dogstatsd_addr, "Where DogStatsD listens.").go("Telemetry.DogstatsdAddr").inert());

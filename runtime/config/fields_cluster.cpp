@@ -37,10 +37,10 @@ static void add_raft(rows& to) {
   add(to, row_maker("performance.raft_multiplier", &c::raft_multiplier, "Multiplies Raft's time-outs, 1 (fast machines) to 10."));
   add(to, row_maker("performance.leave_drain_time", &c::leave_drain_time, "Time a leaving server goes on answering.").go("LeaveDrainTime").inert());
   add(to, row_maker("performance.rpc_hold_timeout", &c::rpc_hold_timeout, "How long a request waits for a leader before it fails.").go("RPCHoldTimeout"));
-  add(to, row_maker("raft_snapshot_threshold", &c::raft_snapshot_threshold, "Log entries after which a snapshot is taken.").go("RaftSnapshotThreshold").zero());
+  add(to, row_maker("raft_snapshot_threshold", &c::raft_snapshot_threshold, "Log entries after which a snapshot is taken, once they are 16 MiB as well.").go("RaftSnapshotThreshold").zero());
   add(to, row_maker("raft_snapshot_interval", &c::raft_snapshot_interval, "How often the need for a snapshot is looked at.").go("RaftSnapshotInterval").zero());
   add(to, row_maker("raft_trailing_logs", &c::raft_trailing_logs, "Log entries kept behind a snapshot.").go("RaftTrailingLogs").zero());
-  add(to, row_maker("autopilot.cleanup_dead_servers", &c::autopilot_cleanup_dead_servers, "Remove dead servers when a new one comes.").go("AutopilotCleanupDeadServers"));
+  add(to, row_maker("autopilot.cleanup_dead_servers", &c::autopilot_cleanup_dead_servers, "Remove dead servers once others have taken their place.").go("AutopilotCleanupDeadServers"));
   add(to, row_maker("autopilot.last_contact_threshold", &c::autopilot_last_contact_threshold, "Silence after which a server counts as unhealthy.").go("AutopilotLastContactThreshold"));
   add(to, row_maker("autopilot.max_trailing_logs", &c::autopilot_max_trailing_logs, "Log entries a healthy server may lag behind.").go("AutopilotMaxTrailingLogs").at_least(0));
   add(to, row_maker("autopilot.min_quorum", &c::autopilot_min_quorum, "Servers below which none is removed.").go("AutopilotMinQuorum"));

@@ -61,8 +61,8 @@ static void add_joining(rows& to) {
   add(to, row_maker("start_join_wan", &c::start_join_wan, "Address to join over the WAN once at start; may be repeated.").flag("join-wan").go("StartJoinAddrsWAN"));
   add(to, row_maker("retry_join", &c::retry_join, "Address to join at start, tried until it works; may be repeated.").flag("retry-join").go("RetryJoinLAN"));
   add(to, row_maker("retry_join_wan", &c::retry_join_wan, "Address to join over the WAN at start, tried until it works; may be repeated.").flag("retry-join-wan").go("RetryJoinWAN"));
-  add(to, row_maker("retry_interval", &c::retry_interval, "Time between two attempts to join.").flag("retry-interval").go("RetryJoinIntervalLAN"));
-  add(to, row_maker("retry_interval_wan", &c::retry_interval_wan, "Time between two attempts to join over the WAN.").flag("retry-interval-wan").go("RetryJoinIntervalWAN"));
+  add(to, row_maker("retry_interval", &c::retry_interval, "Longest time between two attempts to join; with retry_max the time between any two.").flag("retry-interval").go("RetryJoinIntervalLAN"));
+  add(to, row_maker("retry_interval_wan", &c::retry_interval_wan, "Longest time between two attempts to join over the WAN; with retry_max_wan the time between any two.").flag("retry-interval-wan").go("RetryJoinIntervalWAN"));
   add(to, row_maker("retry_max", &c::retry_max, "Attempts to join before the agent gives up; 0 tries for ever.").flag("retry-max").go("RetryJoinMaxAttemptsLAN"));
   add(to, row_maker("retry_max_wan", &c::retry_max_wan, "Attempts to join over the WAN before the agent gives up; 0 tries for ever.").flag("retry-max-wan").go("RetryJoinMaxAttemptsWAN"));
   add(to, row_maker("rejoin_after_leave", &c::rejoin_after_leave, "Join the previous cluster again even after leaving it.").flag("rejoin").go("RejoinAfterLeave"));
