@@ -27,11 +27,15 @@ status forget_fault(const std::string& data_dir) {
   return ::unlink(mark.c_str()) == 0 || errno == ENOENT ? status() : status(file_error("remove", mark));
 }
 
+log_options on_trial(log_options o) {
+  o.on_trial = true;
+  return o;
+}
+
 // Every entry could be read, and each is what was written: nothing is missing. LMDB met a contradiction all the same, say among pages that are
 // free; so the entries go into a new file. Gives where the log ends.
-std::optional<raft_index> end_of_whole(const std::string& folder, log_options o) {
-  o.read_only = true;
-  auto log = log_store::open(folder, o);
+std::optional<raft_index> end_of_whole(const std::string& folder, const log_options& o) {
+  auto log = log_store::open(folder, on_trial(o));
   if (!log) return {};
   return (*log)->last_index();
 }
@@ -141,7 +145,7 @@ result<std::unique_ptr<log_store>> replace(const node_config& config, const std:
   if (s = forget_fault(data_dir); !s) return s.err();
   if (whole) log::err(subsystem, "all that the damaged log held was written into a new one: applied={} last={} kept=\"{}\"", applied->v, end->v, *aside);
   else tell_loss(alone, *applied, *remains, *aside);
-  return log_store::open(folder, o);
+  return log_store::open(folder, on_trial(o));
 }
 
 } // namespace
@@ -154,7 +158,7 @@ result<std::unique_ptr<log_store>> open_log(const node_config& config, const std
     const auto met = (*fault)->substr(0, (*fault)->find('\n'));
     return replace(config, data_dir, fmt::format("the Raft log in {} is damaged: the last process met this inside of it: {}", folder, met), end_of_whole(folder, o), o);
   }
-  auto log = log_store::open(folder, o);
+  auto log = log_store::open(folder, on_trial(o));
   if (!log && log.err().code == errc::corrupt) return replace(config, data_dir, log.err().text, std::nullopt, o);
   return log;
 }

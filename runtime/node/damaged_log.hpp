@@ -10,7 +10,8 @@
 
 namespace actord {
 
-// The log in `data_dir`/raft, made anew where it is damaged and that is safe, and where the last process met a fault inside of it.
+// The log in `data_dir`/raft, made anew where it is damaged and that is safe, and where the last process met a fault inside of it. On trial
+// (log_options) until open_state() has found that the two fit.
 result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o = {});
 // One that opens, and ends before what the state has applied: a file of before in its place, say. Made anew where that is safe.
 result<std::unique_ptr<log_store>> replace_short_log(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store> log, raft_index applied, const log_options& o = {});

@@ -49,6 +49,17 @@ status leave_to_others(const std::string& data_dir, const std::string& why, std:
 
 } // namespace
 
+namespace {
+
+// The two fit. What the log meets only now, when it writes, the next start is told.
+status accept(const std::string& data_dir, log_store& log) {
+  auto s = log.accept();
+  if (!s && s.err().code == errc::corrupt) note_log_fault(data_dir, s.err().text);
+  return s;
+}
+
+} // namespace
+
 bool is_alone(const node_config& config, const std::string& data_dir, const std::vector<stored_log_record>& members) {
   if (!recovery_mark(data_dir).empty()) return false; // it was not, and its log is empty since
   if (members.empty()) return config.bootstrap || config.dev_mode;
@@ -66,8 +77,12 @@ result<std::unique_ptr<state_store>> open_state(const node_config& config, const
     log = std::move(*longer);
     state = state_store::open(options_of(config, data_dir, *log, o.full));
   }
-  if (state) withdraw_consent(data_dir);
-  if (state || state.err().code != errc::corrupt) return state;
+  if (state) {
+    if (auto s = accept(data_dir, *log); !s) return s.err();
+    withdraw_consent(data_dir);
+    return state;
+  }
+  if (state.err().code != errc::corrupt) return state;
   // Whoever does not know its term has no place to come back to.
   if (log->hard_state().first.v == 0 || is_alone(config, data_dir, log->memberships())) return state;
   const auto why = state.err().text;
@@ -76,6 +91,7 @@ result<std::unique_ptr<state_store>> open_state(const node_config& config, const
   so.begin_empty = true;
   auto empty = state_store::open(so);
   if (!empty) return error{empty.err().code, why + "; it could not be left to the other servers: " + empty.err().text};
+  if (auto s = accept(data_dir, *log); !s) return s.err();
   log::err(subsystem, "the state is left to the other servers to restore; until then this one serves nothing from it and votes for nobody: found=\"{}\"", why);
   return empty;
 }

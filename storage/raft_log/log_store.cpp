@@ -135,7 +135,8 @@ status log_store::impl::replay() {
   if (mark && !broken(rule::journal_is_replayed))
     for (auto& content : found.batches)
       if (auto s = replay_batch(content); !s) return s;
-  return settle_at_start(found.sound && bytes == options.journal_bytes && (*file)->size() == bytes);
+  journal_sound = found.sound && bytes == options.journal_bytes && (*file)->size() == bytes;
+  return {};
 }
 
 status log_store::impl::replay_batch(std::string_view batch) {
@@ -158,9 +159,8 @@ bool log_store::impl::replay_entry(const std::shared_ptr<const std::string>& con
 }
 
 // A journal that is sound goes on under another generation; any other is left behind, and a new one takes its place.
-status log_store::impl::settle_at_start(bool sound) {
-  if (options.read_only) return {};
-  if (sound) {
+status log_store::impl::settle_at_start() {
+  if (journal_sound) {
     auto opened = journal_file::open(path, options.journal_bytes);
     if (opened) journal = std::move(*opened);
     else log::warn("agent.server.raft", "the journal of the log cannot be written: error=\"{}\"", opened.err().text);
@@ -171,16 +171,31 @@ status log_store::impl::settle_at_start(bool sound) {
 }
 
 // The two copies of term and vote: the file is written first, so it may be one step ahead after a crash.
-status log_store::impl::agree_with_vote(std::optional<vote_record> kept) {
+status log_store::impl::agree_with_vote(const std::optional<vote_record>& kept) {
   if (kept && (kept->term > now.term || (kept->term == now.term && now.vote.empty()))) {
     now.term = taken.term = kept->term;
     now.vote = taken.vote = kept->vote;
   } else if (kept && kept->term == now.term && !kept->vote.empty() && kept->vote != now.vote) {
     return damaged(path, "it holds another vote of term " + std::to_string(now.term.v) + " than the file vote");
   }
-  auto s = options.read_only ? status() : keep_vote(now, false);
-  vote_owed = !s && s.err().code == errc::storage_full; // a full disk does not end the start: nothing is written before the copy is
-  return vote_owed ? status{} : s;
+  return {};
+}
+
+// Whoever refuses the log (the state holds more, say) leaves its files as they were: with another file put back, they may be whole again.
+status log_store::impl::begin_writing() {
+  if (!on_trial) return {};
+  on_trial = false;
+  try {
+    if (!env->full()) reserve();
+  } catch (const lmdb::failure& f) {
+    return lmdb::describe(f);
+  }
+  auto kept = keep_vote(now, false); // a damaged copy is made anew from the log, which was found whole
+  vote_owed = !kept && kept.err().code == errc::storage_full; // a full disk does not end the start: nothing is written before the copy is
+  if (!kept && !vote_owed) return kept;
+  if (auto s = settle_at_start(); !s) return s;
+  if (!journal) make_journal();
+  return {};
 }
 
 status log_store::impl::keep_vote(const log_position& p, bool closing) const {
@@ -202,7 +217,7 @@ void log_store::impl::read_members(const lmdb::transaction& txn, log_position& p
 log_store::log_store(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
 log_store::~log_store() {
   auto& i = *impl_;
-  if (i.env->full() || i.vote_owed || i.is_damaged || i.options.read_only) return;
+  if (i.on_trial || i.env->full() || i.vote_owed || i.is_damaged) return;
   if (i.mark && !i.write_through({}, true)) return; // then the journal is needed
   (void)i.keep_vote(i.now, true);
 }
@@ -222,18 +237,21 @@ result<std::unique_ptr<log_store>> log_store::open(const std::string& path, cons
   if (auto found = identity_of(i->env->fd())) i->file_id = *found;
   try {
     i->load();
-    if (!i->env->full() && !o.read_only) i->reserve();
     i->env->let_go_of_pages(); // all were read once, few are again
   } catch (const lmdb::failure& f) {
     auto e = lmdb::describe(f);
     return e.code == errc::corrupt ? damaged(path, f.what) : e;
   }
-  // A damaged copy is made anew from the log, which was found whole.
-  if (auto s = i->agree_with_vote(kept ? std::move(*kept) : std::nullopt); !s) return s.err();
+  if (auto s = i->agree_with_vote(kept ? *kept : std::nullopt); !s) return s.err();
   if (auto s = i->replay(); !s) return s.err();
-  if (!i->journal && !o.read_only) i->make_journal();
+  if (kept && *kept && (*kept)->closed_at && i->now.last < (*kept)->closed_at->first)
+    return damaged(path, "it ends with entry " + std::to_string(i->now.last.v) + ", and was closed with entry " + std::to_string((*kept)->closed_at->first.v));
+  if (!o.on_trial)
+    if (auto s = i->begin_writing(); !s) return s.err();
   return std::unique_ptr<log_store>(new log_store(std::move(i)));
 }
+
+status log_store::accept() { return impl_->begin_writing(); }
 
 void log_store::on_damage(std::function<void(const std::string&)> f) { impl_->on_damage = std::move(f); }
 

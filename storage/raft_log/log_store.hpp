@@ -46,7 +46,9 @@ struct log_options {
   const std::atomic<bool>* full = nullptr; // see lmdb::environment_options
   // For the simulator: while it is true the power fails in every write to the journal, which leaves some of its sectors.
   const std::atomic<bool>* power_fails = nullptr;
-  bool read_only = false; // for a look at what is there: nothing is written, neither by the opening nor at the end
+  // Nothing of what is there is written, neither by the opening nor at the end, before accept(), or the first write, says that it is this
+  // log that goes on: for a look at it, and for who may yet refuse it.
+  bool on_trial = false;
 };
 
 class log_store {
@@ -60,6 +62,8 @@ public:
   // LMDB met what cannot be in its file. Called once, on the thread that met it, a reader's or the writer's; from then on nothing is written
   // any more, in the journal neither. To be set before there are threads.
   void on_damage(std::function<void(const std::string& what)> f);
+
+  status accept(); // see log_options::on_trial; a full disk is no error, as at a start
 
   // Durable when it returns. An error (disk full …) means: nothing of the batch is there.
   status write(std::span<const log_batch> batches);

@@ -69,6 +69,8 @@ struct log_store::impl {
   std::function<void(const std::string&)> on_damage;
 
   // The writer's.
+  bool on_trial = true;       // nothing may be written yet
+  bool journal_sound = false; // as it was found: it can be written further
   bool vote_owed = false; // the file vote says what was before this start
   std::unique_ptr<journal_file> journal;
   bool trusted = false;      // what is written into the journal, under `mark`, will be found
@@ -94,8 +96,9 @@ struct log_store::impl {
   status replay(); // the journal, into `recent`
   status replay_batch(std::string_view content);
   bool replay_entry(const std::shared_ptr<const std::string>& content, const log_record& r, std::string_view value);
-  status settle_at_start(bool sound);
-  status agree_with_vote(std::optional<vote_record> kept);
+  status begin_writing();
+  status settle_at_start();
+  status agree_with_vote(const std::optional<vote_record>& kept);
   status keep_vote(const log_position& p, bool closing) const;
   void read_members(const lmdb::transaction& txn, log_position& p) const;
   lmdb::transaction& read() const {
@@ -111,6 +114,7 @@ struct log_store::impl {
   result<bool> read_taken(const span& s, const std::optional<log_format::journal_mark>& as, std::vector<stored_log_record>& out, size_t& bytes) const;
 
   // log_writes.cpp
+  status may_write();
   std::optional<size_t> journal_takes(std::span<const log_batch> batches) const; // bytes of content
   bool write_journal(std::span<const log_batch> batches, size_t bytes);
   void make_journal();

@@ -305,14 +305,17 @@ namespace {
 
 int64_t now_us() { return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-error stays_damaged(const std::string& path) { return {errc::corrupt, "the Raft log in " + path + " is damaged"}; }
-
 } // namespace
+
+status log_store::impl::may_write() {
+  if (is_damaged) return error{errc::corrupt, "the Raft log in " + path + " is damaged"};
+  if (auto s = still_there(); !s) return s;
+  return begin_writing();
+}
 
 status log_store::write(std::span<const log_batch> batches) {
   auto& i = *impl_;
-  if (i.is_damaged) return stays_damaged(i.path);
-  if (auto s = i.still_there(); !s) return s;
+  if (auto s = i.may_write(); !s) return s;
   if (i.journal && i.journal->is_gone()) { // its entries are here as well: the database takes them over
     log::err("agent.server.raft", "the journal of the log in {} was removed while it was in use, another one is made", i.path);
     i.trusted = false;
@@ -330,8 +333,7 @@ status log_store::write(std::span<const log_batch> batches) {
 }
 
 status log_store::settle() {
-  if (impl_->is_damaged) return stays_damaged(impl_->path);
-  if (auto s = impl_->still_there(); !s) return s;
+  if (auto s = impl_->may_write(); !s) return s;
   auto s = impl_->recent.empty() ? status() : impl_->write_through({});
   if (!s) impl_->note(s.err());
   return s;
@@ -345,8 +347,7 @@ bool log_store::wants_to_settle() const {
 bool log_store::is_settled() const { return impl_->recent.empty(); }
 
 status log_store::cut(raft_index upto) {
-  if (impl_->is_damaged) return stays_damaged(impl_->path);
-  if (auto s = impl_->still_there(); !s) return s;
+  if (auto s = impl_->may_write(); !s) return s;
   auto s = impl_->cut(upto);
   if (!s) impl_->note(s.err());
   return s;

@@ -319,6 +319,59 @@ def damaged_alone(binary, rng):
         step("alone, with a damaged journal: it does not start, and told to goes on with what its state holds")
 
 
+def files_below(folder):
+    return {name: open(os.path.join(folder, name), "rb").read() for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name)) and name != "lock.mdb"}
+
+
+def refused_alone(binary):
+    """Older files in the place of a lone server's: it refuses, and leaves all as it is, so that with the right file put back it has everything."""
+    with Agent(binary) as agent:
+        agent.start()
+        raft = os.path.join(agent.data_dir, "raft")
+        written = 0
+
+        def put(count):
+            nonlocal written
+            for _ in range(count):
+                assert agent.request("PUT", f"/v1/kv/a/{written}", body="x" * 3000)[2].strip() == b"true"
+                written += 1
+        put(5)
+        refused = set()
+        for _ in range(20):  # whether an older file matters depends on what the database had taken over by then
+            agent.kill()
+            older = files_below(raft)
+            agent.start()
+            put(30)
+            agent.kill()
+            newest = files_below(raft)
+            for name in ("journal", "data.mdb"):
+                with open(os.path.join(raft, name), "wb") as f:
+                    f.write(older[name])
+                before = files_below(raft)
+                agent.start(wait=False)
+                if eventually_ends(agent):
+                    assert "no other server has them" in agent.log(), agent.log()
+                    assert files_below(raft) == before, f"the start that was refused because of an older {name} has changed files"
+                    refused.add(name)
+                    with open(os.path.join(raft, name), "wb") as f:
+                        f.write(newest[name])
+                    agent.start()
+                assert len(agent.json("GET", "/v1/kv/a?keys")) == written, f"with the right {name} put back"
+                agent.kill()
+                newest = files_below(raft)
+            if refused == {"journal", "data.mdb"}:
+                break
+            agent.start()
+        assert refused == {"journal", "data.mdb"}, refused
+        step("alone, with an older journal and an older database: refused, untouched, and whole with the right one put back")
+
+
+def eventually_ends(agent):
+    """Whether the start was refused; else it is ready."""
+    eventually("it starts or ends", 30, lambda: agent.process.poll() is not None or agent.request("GET", "/v1/status/leader", timeout=1)[2].strip() not in (b"", b'""'))
+    return agent.process.poll() is not None
+
+
 def test(args):
     rng = random.Random(args.seed)
     print(f"seed {args.seed}", flush=True)
@@ -331,6 +384,7 @@ def test(args):
         with Cluster(3, args.binary) as cluster:
             part(cluster)
     damaged_alone(args.binary, rng)
+    refused_alone(args.binary)
 
 
 if __name__ == "__main__":

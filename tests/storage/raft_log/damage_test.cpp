@@ -281,14 +281,81 @@ TEST_CASE("a log that is only looked at stays as it is, byte by byte") {
   const auto all = [&] { return bytes_of(killed.log() + "/data.mdb") + bytes_of(killed.log() + "/journal") + bytes_of(vote_path(killed.log())); };
   const auto before = all();
   {
-    auto log = log_store::open(killed.log(), {.read_only = true});
+    auto log = log_store::open(killed.log(), {.on_trial = true});
     REQUIRE(log.ok());
     CHECK(contents(**log) == expected);
   }
   CHECK(all() == before);
+  {
+    auto log = log_store::open(killed.log(), {.on_trial = true});
+    REQUIRE(log.ok());
+    REQUIRE((*log)->accept().ok());
+    CHECK((*log)->is_settled());
+    CHECK(contents(**log) == expected);
+  }
+  CHECK(all() != before);
   auto log = log_store::open(killed.log());
   REQUIRE(log.ok());
   CHECK(contents(**log) == expected);
+}
+
+TEST_CASE("who refuses a log with an older journal can put the right one back") {
+  log_folder f, killed;
+  std::string expected, older;
+  {
+    auto log = log_store::open(f.log());
+    REQUIRE(log.ok());
+    log_batch first, second;
+    first.append.push_back(entry(1, 2, "in both"));
+    second.append.push_back(entry(2, 2, "in the newer one alone"));
+    REQUIRE((*log)->write({&first, 1}).ok()); // the database takes the first over
+    REQUIRE((*log)->settle().ok());
+    older = bytes_of(f.log() + "/journal");
+    REQUIRE((*log)->write({&second, 1}).ok());
+    REQUIRE_FALSE((*log)->is_settled());
+    expected = contents(**log);
+    fs::create_directory(killed.log());
+    for (const char* name : {"/data.mdb", "/journal", "/vote"}) put_bytes(killed.log() + name, bytes_of(f.log() + name));
+  }
+  const auto newer = bytes_of(killed.log() + "/journal");
+  REQUIRE(newer != older);
+  put_bytes(killed.log() + "/journal", older);
+  {
+    auto log = log_store::open(killed.log(), {.on_trial = true});
+    REQUIRE(log.ok());
+    CHECK((*log)->last_index() == raft_index{1}); // less than what the state has, say
+  }
+  put_bytes(killed.log() + "/journal", newer);
+  auto log = log_store::open(killed.log());
+  REQUIRE(log.ok());
+  CHECK(contents(**log) == expected);
+}
+
+TEST_CASE("an older database in the place of one that was closed in order is damage") {
+  log_folder f;
+  const auto file = f.log() + "/data.mdb";
+  const auto with = [&](uint64_t i) {
+    auto log = log_store::open(f.log());
+    REQUIRE(log.ok());
+    log_batch b;
+    b.append.push_back(entry(i, 2, "an entry"));
+    REQUIRE((*log)->write({&b, 1}).ok());
+  };
+  with(1);
+  const auto older = bytes_of(file);
+  with(2);
+  const auto newer = bytes_of(file);
+  put_bytes(file, older);
+  for (const bool on_trial : {false, true, false}) { // and stays it
+    auto log = log_store::open(f.log(), {.on_trial = on_trial});
+    REQUIRE_FALSE(log.ok());
+    CHECK(log.err().code == errc::corrupt);
+    CHECK(log.err().text.find("was closed with entry 2") != std::string::npos);
+  }
+  put_bytes(file, newer);
+  auto log = log_store::open(f.log());
+  REQUIRE(log.ok());
+  CHECK((*log)->last_index() == raft_index{2});
 }
 
 TEST_CASE("damage below a log that is in use is told once, and nothing is written any more") {
