@@ -61,6 +61,7 @@ pool_inside::behavior_type pool_behavior(pool_state::pointer self, const std::sh
       [s](const stream_accepted& a) { s->accepted(a); },
       [s](stream_bytes& b) { s->received(b); },
       [s](const stream_ended& e) { s->ended(e); },
+      [s](const disk_done& d) { s->written(d); },
   };
 }
 
@@ -68,13 +69,19 @@ result<keyring> open_keyring(const pool_setup& s) {
   if (!s.keyring_path.empty()) {
     auto there = read_keyring(s.keyring_path);
     if (!there) return there.err();
-    if (*there) return std::move(**there);
+    if (*there) {
+      const auto& kept = (*there)->keys();
+      for (const auto& key : s.keys)
+        if (std::find(kept.begin(), kept.end(), key) == kept.end())
+          log::warn("agent", "keyring doesn't include key provided with -encrypt, using keyring: keyring={}", s.wan ? "WAN" : "LAN");
+      return std::move(**there);
+    }
   }
   keyring k;
   for (const auto& key : s.keys)
     if (auto added = k.add(key); !added) return added.err();
   if (!k.empty() && !s.keyring_path.empty())
-    if (auto written = write_keyring(s.keyring_path, k, false); !written) return written.err();
+    if (auto written = write_keyring(s.keyring_path, keyring_file(k, false)); !written) return written.err();
   return k;
 }
 
@@ -106,7 +113,7 @@ void pool_state::begin(pool_parts&& p) {
   packets_ = std::move(p.io.packets);
   keys_ = std::move(p.keys);
   ciphers_ = std::move(p.ciphers);
-  snapshot_ = std::move(p.snapshot);
+  lines_ = std::move(p.lines);
   networks_ = std::move(p.networks);
   seal_.emplace(keys_, *ciphers_, setup_.verify_incoming, setup_.verify_outgoing);
   prng random(setup_.seed);
@@ -118,9 +125,9 @@ void pool_state::begin(pool_parts&& p) {
   o.queries.gossip_interval = setup_.knobs.gossip_interval;
   pool_ = std::make_unique<members::pool_core>(o, prng(random()));
   places_ = std::make_unique<coordinate::vivaldi>(prng(random()));
-  if (snapshot_) {
-    pool_->restore(snapshot_->found().clocks);
-    for (const auto& [who, at] : snapshot_->found().alive)
+  if (lines_) {
+    pool_->restore(lines_->contents().clocks);
+    for (const auto& [who, at] : lines_->contents().alive)
       if (auto known = members::parse_address(at); known && who != setup_.name) to_rejoin_.emplace_back(who, *known);
     for (size_t i = to_rejoin_.size(); i > 1; --i) std::swap(to_rejoin_[i - 1], to_rejoin_[random.below(i)]);
   }
@@ -134,6 +141,8 @@ void pool_state::begin(pool_parts&& p) {
   // Whoever sends a request and does not want its answer says so with an error, by which CAF would end us.
   self_->set_error_handler([](caf::error&) {});
   const auto weak = caf::actor_cast<caf::actor_addr>(here);
+  if (!p.disk_has_thread) disk_here_ = std::move(p.disk);
+  else if (p.disk) disk_ = spawn_pool_disk(self_->system(), std::move(p.disk), weak);
   const auto streams = broker_.address();
   try {
     packets_->start(
@@ -158,9 +167,7 @@ void pool_state::begin(pool_parts&& p) {
 
 pool_state::~pool_state() {
   packets_.reset(); // its thread must not outlive what it hands to
-  if (!snapshot_) return;
-  snapshot_->writer().on(pool_->clocks());
-  snapshot_->flush(true);
+  end_disk();
 }
 
 // Beside what is objected to the claim by itself: two who are alive have no id in common. So packets of another pool with our
@@ -243,19 +250,13 @@ void pool_state::schedule() {
   const nanos pause = std::max(publish_interval, publish_per_member * static_cast<int64_t>(pool_->members().all().size()));
   if (changed_ && at - published_ >= pause) publish(at);
   if (moved_ && at - published_ >= moves_interval) publish(at);
-  if (flush_at_ <= at) write_clocks(false);
+  if (flush_at_ <= at) write_kept(false);
   auto next = std::min({swim_->next_deadline(), pool_->wake_at(), stream_deadline(), flush_at_});
   if (changed_) next = std::min(next, published_ + pause);
   else if (moved_) next = std::min(next, published_ + moves_interval);
   if (wake_at_ <= next + timer_grain) return;
   wake_at_ = std::max(next, at + timer_grain);
   self_->delayed_send(self_, wake_at_ - at, pool_ticked{++generation_});
-}
-
-void pool_state::write_clocks(bool sync) {
-  flush_at_ = nanos::max();
-  snapshot_->writer().on(pool_->clocks());
-  snapshot_->flush(sync);
 }
 
 // ---- what others see ---------------------------------------------------------------------------------------------
@@ -353,11 +354,15 @@ result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup, pool
   auto ciphers = make_cipher();
   if (!ciphers) return ciphers.err();
   parts.ciphers = std::move(*ciphers);
+  std::unique_ptr<snapshot_file> snapshot;
   if (!setup.snapshot_path.empty()) {
-    auto file = snapshot_file::open(setup.snapshot_path, setup.rejoin_after_leave);
-    if (!file) return file.err();
-    parts.snapshot = std::move(*file);
+    auto opened = snapshot_file::open(setup.snapshot_path, setup.rejoin_after_leave);
+    if (!opened) return opened.err();
+    snapshot = std::move(opened->file);
+    parts.lines = std::move(opened->lines);
   }
+  if (snapshot || (!parts.keys.empty() && !setup.keyring_path.empty())) parts.disk = std::make_unique<pool_disk>(std::move(snapshot), setup.keyring_path);
+  parts.disk_has_thread = !io.packets;
   if (!io.packets) {
     auto port = open_port(setup.bind_ip, setup.bind_port);
     if (!port) return port.err();

@@ -1,7 +1,7 @@
 // A gossip pool: who is in it, what its members tell each other. One actor carries out what two cores decide: memberlist's layer
 // (core/swim_core) and serf's (actors/members/core/pool_core), which ask one another within a single step of a push/pull; and it
 // finds the node's network coordinate (actors/coordinate/core).
-// Owns: the cores, the keyring and its file, the snapshot file, the UDP socket with its reader's thread, the broker of its streams.
+// Owns: the cores, the keyring, a pool_disk with the files of both, the UDP socket with its reader's thread, the broker of its streams.
 // Talks to: whoever subscribes to pool_news. Publishes: pool_board. Spawned by: boot. Dies with: the node.
 // Timers: one, at the earliest of what the cores, streams and files wait for; an idle pool wakes up a few times per probe interval.
 // Flooded: packets and stream bytes that were not yet taken are bounded, what does not fit is dropped (datagram_socket,
@@ -60,7 +60,7 @@ struct pool_io {
   int listener = -1;
   std::function<caf::actor(caf::actor_system&, caf::strong_actor_ptr pool, std::shared_ptr<stream_backlog> waiting)> broker;
 };
-// The same with a network of the caller's (simulations). The setup's bind_ip and bind_port do not matter then.
+// The same with a network of the caller's (simulations), and without a thread for the disk. The setup's bind_ip and bind_port do not matter then.
 result<pool_handle> spawn_pool(caf::actor_system& system, pool_setup setup, pool_io io);
 
 } // namespace actord::gossip

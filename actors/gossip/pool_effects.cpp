@@ -169,8 +169,8 @@ void pool_state::on(members::tell_member_event& e) {
     if (here) by_id_[id->second] = e.who.name;
     else if (known != by_id_.end() && known->second == e.who.name) by_id_.erase(known);
   }
-  if (snapshot_) {
-    snapshot_->writer().on(e);
+  if (lines_) {
+    lines_->on(e);
     flush_at_ = std::min(flush_at_, now() + members::snapshot_writer::flush_interval);
   }
   news_.members.push_back(std::move(e));
@@ -180,14 +180,21 @@ void pool_state::on(members::tell_user_event& e) {
   static auto& events = telemetry::counter("serf.events");
   events.add();
   changed_ = true;
-  if (snapshot_) flush_at_ = std::min(flush_at_, now() + members::snapshot_writer::flush_interval);
+  if (lines_) flush_at_ = std::min(flush_at_, now() + members::snapshot_writer::flush_interval);
   news_.events.push_back(std::move(e.event));
 }
 
 void pool_state::on(members::tell_key_request& e) {
-  // Kept before it is done: after a crash the same order, sent again by a stranger, must be an old one.
-  if (snapshot_) write_clocks(e.operation != members::key_operation::list);
-  if (auto s = pool_->answer_keys(now(), e.handle, change_keys(e)); !s) note(true, "serf: Failed to respond to key query: " + s.err().text);
+  // Its time is kept before the keyring that it leads to: after a crash the same order, sent again by a stranger, must be an old one.
+  auto answer = change_keys(e);
+  const bool changed = answer.ok && e.operation != members::key_operation::list;
+  if (changed && disk_keeps_keys()) {
+    keyring_due_ = true;
+    unanswered_.push_back(e.handle);
+  } else {
+    answer_keys(e.handle, std::move(answer));
+  }
+  write_kept(e.operation != members::key_operation::list);
 }
 
 void pool_state::on(members::tell_key_outcome& e) {

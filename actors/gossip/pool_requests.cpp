@@ -149,10 +149,8 @@ caf::result<agent_done> pool_state::leave() {
   leaving_.push_back(promise);
   to_rejoin_.clear();
   if (leaving_.size() > 1) return promise;
-  if (snapshot_) {
-    snapshot_->writer().leave();
-    snapshot_->flush(true);
-  }
+  if (lines_) lines_->leave();
+  write_kept(true);
   (void)pool_->leave(now()); // refuses only what is under way
   perform();
   return promise;
@@ -243,11 +241,6 @@ members::key_response pool_state::change_keys(const members::tell_key_request& e
   }
   keys_ = std::move(changed);
   r.ok = true;
-  if (setup_.keyring_path.empty()) return r;
-  if (auto written = write_keyring(setup_.keyring_path, keys_); !written) {
-    r.ok = false;
-    r.why = written.err().text;
-  }
   return r;
 }
 

@@ -1,5 +1,5 @@
 // The inside of the actor of a pool, shared by pool_actor.cpp (messages, time, publishing), pool_effects.cpp (what the cores want),
-// pool_streams.cpp (TCP) and pool_requests.cpp (what others ask for).
+// pool_streams.cpp (TCP), pool_requests.cpp (what others ask for) and pool_writes.cpp (the disk).
 #pragma once
 #include "actors/coordinate/core/vivaldi.hpp"
 #include "actors/gossip/cipher.hpp"
@@ -8,7 +8,7 @@
 #include "actors/gossip/core/swim_core.hpp"
 #include "actors/gossip/io_messages.hpp"
 #include "actors/gossip/pool_actor.hpp"
-#include "actors/gossip/pool_files.hpp"
+#include "actors/gossip/pool_disk.hpp"
 #include "actors/gossip/stream_backlog.hpp"
 #include "actors/members/core/pool_core.hpp"
 #include "actors/messages/pool_messages.hpp"
@@ -27,7 +27,8 @@ struct network {
 std::optional<network> parse_network(std::string_view cidr);
 
 using pool_inside = pool_handle::extend<caf::reacts_to<packets_arrived>, caf::reacts_to<names_resolved>, caf::reacts_to<pool_ticked>,
-                                        caf::reacts_to<stream_accepted>, caf::reacts_to<stream_bytes>, caf::reacts_to<stream_ended>>;
+                                        caf::reacts_to<stream_accepted>, caf::reacts_to<stream_bytes>, caf::reacts_to<stream_ended>,
+                                        caf::reacts_to<disk_done>>;
 
 // What is opened before the actor begins.
 struct pool_parts {
@@ -35,7 +36,9 @@ struct pool_parts {
   pool_io io;
   keyring keys;
   std::unique_ptr<cipher> ciphers;
-  std::unique_ptr<snapshot_file> snapshot; // may be null
+  std::optional<members::snapshot_writer> lines; // of the snapshot, when there is one
+  std::unique_ptr<pool_disk> disk;               // null: nothing is kept
+  bool disk_has_thread = true;
   address self;
   std::vector<network> networks;
 };
@@ -56,6 +59,7 @@ public:
   void bound_held_by_streams();
   void ended(const stream_ended& e);
   void resolved(names_resolved& r);
+  void written(const disk_done& d);
   caf::result<pool_joined> join(pool_join& j);
   caf::result<agent_done> leave();
   agent_done force_leave(const pool_force_leave& f);
@@ -85,7 +89,6 @@ private:
   // pool_actor.cpp
   void count_drops(nanos at);
   void schedule();
-  void write_clocks(bool sync);
   void publish(nanos at);
   std::vector<std::pair<std::string, std::string>> stats() const;
   void note(bool warning, const std::string& text);
@@ -145,6 +148,15 @@ private:
   void rejoin_next();
   members::key_response change_keys(const members::tell_key_request& e);
 
+  // pool_writes.cpp
+  void write_kept(bool sync);
+  disk_job next_job();
+  void to_disk();
+  bool disk_keeps_keys() const { return !setup_.keyring_path.empty(); }
+  void settle(const disk_done& d);
+  void answer_keys(uint64_t handle, members::key_response r);
+  void end_disk();
+
   pointer self_;
   pool_setup setup_;
   std::unique_ptr<packet_port> packets_;
@@ -153,7 +165,6 @@ private:
   keyring keys_;
   std::unique_ptr<cipher> ciphers_;
   std::optional<sealing> seal_;
-  std::unique_ptr<snapshot_file> snapshot_;
   std::vector<network> networks_;
   std::unique_ptr<swim_core> swim_;
   std::unique_ptr<members::pool_core> pool_;
@@ -171,6 +182,14 @@ private:
   std::optional<stream_id> rejoining_;
   std::vector<caf::typed_response_promise<agent_done>> leaving_;
   std::map<uint64_t, caf::typed_response_promise<pool_keys_done>> key_queries_;
+
+  std::optional<members::snapshot_writer> lines_;
+  caf::actor disk_;
+  std::unique_ptr<pool_disk> disk_here_; // in its place, in simulations
+  bool disk_busy_ = false;               // with a job
+  bool lines_due_ = false, whole_due_ = false, sync_due_ = false, keyring_due_ = false;
+  bool keyring_owed_ = false, keyring_failing_ = false; // the file says less than we know
+  std::vector<uint64_t> unanswered_, under_way_; // changes of keys: answered once the keyring that has them is written
 
   text_map<std::string> by_id_; // the tag `id` of members that are alive, and whose it is
 

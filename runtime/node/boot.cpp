@@ -114,8 +114,8 @@ status open_storage(node& n, string_list& warnings) {
   return {};
 }
 
-// Threads that an agent has at once, its libraries' among them; there are 16 to 20 (ls /proc/PID/task), and a few for what comes and goes.
-constexpr size_t threads_of_agent = 24;
+// Threads that an agent has at once, its libraries' among them; there are 16 to 22 (ls /proc/PID/task), and a few for what comes and goes.
+constexpr size_t threads_of_agent = 26;
 
 // Each arena of malloc reserves 64 MiB of them.
 bool addresses_are_limited() {
