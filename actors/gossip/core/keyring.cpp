@@ -61,6 +61,9 @@ std::string keyring_file(const keyring& k, bool indented) {
 result<keyring> parse_keyring_file(std::string_view text) {
   string_slice texts;
   if (auto s = from_json(text, texts); !s) return s.err();
+  // What a key is made of has no bracket: the first one ends the list.
+  if (const auto behind = text.find_first_not_of(" \t\r\n", text.find(']') + 1); !texts.empty() && behind != text.npos)
+    return error(errc::bad_request, "invalid character '" + std::string(1, text[behind]) + "' after top-level value");
   keyring out;
   for (const auto& t : texts) {
     auto key = parse_key(t);

@@ -170,6 +170,9 @@ TEST_CASE("a keyring file keeps keys and their order") {
   CHECK_FALSE(parse_keyring_file("[]").ok());
   CHECK_FALSE(parse_keyring_file("[\"YWFh\"]").ok());
   CHECK_FALSE(parse_keyring_file("{").ok());
+  CHECK(parse_keyring_file(keyring_file(k) + " \n").ok());
+  CHECK(parse_keyring_file(keyring_file(k) + "x").err().text == "invalid character 'x' after top-level value");
+  CHECK_FALSE(parse_keyring_file(keyring_file(k) + keyring_file(k)).ok()); // two writers
 }
 
 TEST_CASE("packets are sealed and opened as the flags say") {
