@@ -3,6 +3,7 @@
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/simulated_disk.hpp"
+#include <algorithm>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
@@ -148,6 +149,16 @@ status each_record(const std::string& data_dir, const std::string& folder, const
   });
 }
 
+template <class Record> struct found_file {
+  std::string path, own_path; // where it was found, and where it is written
+  Record record;
+};
+
+// Files under names that are not theirs (a copy that somebody made) come last: they must not stand in for what was registered since.
+template <class Record> void own_names_first(std::vector<found_file<Record>>& all) {
+  std::stable_partition(all.begin(), all.end(), [](auto& f) { return f.path == f.own_path; });
+}
+
 status write_one(const std::string& data_dir, const file_change& c) {
   if (disk_now() == disk::gone || (disk_now() == disk::full && c.content)) return file_error("write", data_dir + "/" + c.path, ENOSPC);
   const std::string path = data_dir + "/" + c.path, temporary = data_dir + "/agent-file.tmp";
@@ -212,39 +223,69 @@ status write_durably(const std::string& data_dir, std::vector<file_change>& chan
 }
 
 status restore_services(const std::string& data_dir, const pending_files& pending, local_state& state, restored_files& out) {
-  return each_record<persisted_service>(data_dir, "services", pending, of_services, out, [&](const std::string& path, persisted_service& p) -> status {
+  std::vector<found_file<persisted_service>> all;
+  std::vector<file_change> moved;
+  auto s = each_record<persisted_service>(data_dir, "services", pending, of_services, out, [&](const std::string& path, persisted_service& p) -> status {
     if (p.service.service.empty()) return error{errc::corrupt, "it names no service"};
+    if (p.service.id.empty()) p.service.id = p.service.service;
     p.service.locally_registered_as_sidecar = p.sidecar;
-    const std::string id = p.service.id.empty() ? p.service.service : p.service.id;
-    // What a configuration file registers wins over what was registered by an API call.
-    if (!state.restore_service(std::move(p.service), p.token, false)) {
-      log::debug("agent", "Service exists, not restoring from file: service={} file={}", id, path);
-      out.obsolete.push_back({path, std::nullopt});
-    }
+    auto own = service_path(p.service.id);
+    all.push_back({path, std::move(own), std::move(p)});
     return {};
   });
+  if (!s) return s;
+  own_names_first(all);
+  for (auto& f : all) {
+    const std::string id = f.record.service.id;
+    // What a configuration file registers wins over what was registered by an API call.
+    if (!state.restore_service(std::move(f.record.service), f.record.token, false)) {
+      log::debug("agent", "Service exists, not restoring from file: service={} file={}", id, f.path);
+    } else {
+      if (f.path == f.own_path) continue;
+      moved.push_back({f.own_path, service_file(state.services().find(id)->second)});
+    }
+    out.obsolete.push_back({f.path, std::nullopt}); // or the service would come back once it is deregistered
+  }
+  // After what is removed: two may have each other's name.
+  out.obsolete.insert(out.obsolete.end(), std::make_move_iterator(moved.begin()), std::make_move_iterator(moved.end()));
+  return {};
 }
 
 status restore_checks(const std::string& data_dir, const pending_files& pending, local_state& state, nanos now, int64_t unix_now, restored_files& out) {
   // Which service an unusable file was of is not known: a check without one may be of that.
   const bool services_missing = !out.unusable.empty();
+  std::vector<found_file<persisted_check>> all;
+  std::vector<file_change> moved;
   auto s = each_record<persisted_check>(data_dir, "checks", pending, of_checks, out, [&](const std::string& path, persisted_check& p) -> status {
     if (p.check.check_id.empty()) return error{errc::corrupt, "it names no check"};
+    auto own = check_path(p.check.check_id);
+    all.push_back({path, std::move(own), std::move(p)});
+    return {};
+  });
+  if (!s) return s;
+  own_names_first(all);
+  for (auto& f : all) {
+    auto& p = f.record;
     boxed<check_registration> how;
     if (p.type) how = p.type->c;
     const std::string id = p.check.check_id, service = p.check.service_id;
     const source from = p.type ? source::api : source::self;
-    if (state.restore_check(std::move(p.check), std::move(how), p.token, from, now)) return {};
-    if (services_missing && !service.empty() && !state.services().contains(service)) {
+    if (state.restore_check(std::move(p.check), std::move(how), p.token, from, now)) {
+      const auto it = state.checks().find(id);
+      if (f.path == f.own_path || it == state.checks().end() || state.restore_refused().code != errc::none) continue;
+      moved.push_back({f.own_path, check_file(it->second)});
+    } else if (services_missing && !service.empty() && !state.services().contains(service)) {
       log::warn("agent", "Failed to restore check: check={} error=\"ServiceID \"{}\" does not exist\"", id, service);
-      out.unusable.insert(path);
-      return {};
+      out.unusable.insert(f.path);
+      continue;
+    } else if (state.checks().contains(id) || (!service.empty() && !state.services().contains(service))) {
+      log::debug("agent", "Check exists or has no service, not restoring from file: check={} file={}", id, f.path);
+    } else { // forgotten, as by Consul
+      log::warn("agent", "Failed to restore check: check={} error=\"what it asks for is not valid, or scripts are not enabled on this agent\"", id);
     }
-    log::debug("agent", "Check exists or has no service, not restoring from file: check={} file={}", id, path);
-    out.obsolete.push_back({path, std::nullopt});
-    return {};
-  });
-  if (!s) return s;
+    out.obsolete.push_back({f.path, std::nullopt});
+  }
+  out.obsolete.insert(out.obsolete.end(), std::make_move_iterator(moved.begin()), std::make_move_iterator(moved.end()));
   // A state that cannot be had is no reason not to start, as in Consul: the check is critical until somebody says otherwise.
   auto states = each_file(data_dir, "checks/state", pending, "failed reading check states dir", [&](const std::string& path, result<std::string> text) -> status {
     const std::string file = data_dir + "/" + path;
@@ -252,6 +293,7 @@ status restore_checks(const std::string& data_dir, const pending_files& pending,
     if (!text) log::warn("agent", "failed restoring state for check: error=\"failed reading file \"{}\": {}\"", file, text.err().text);
     else if (auto decoded = from_json(*text, p, {.allow_unknown = true}); !decoded)
       log::err("agent", "failed decoding check state: file={} error=\"{}\"", file, decoded.err().text);
+    else if (path != check_state_path(p.check_id)) log::debug("agent", "a check state under another name than its own is not read: file={}", file);
     else if (p.expires < unix_now) out.obsolete.push_back({path, std::nullopt});
     else state.restore_check_state(p.check_id, p.status, p.output);
     return {};

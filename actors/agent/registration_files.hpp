@@ -24,7 +24,7 @@ status write_durably(const std::string& data_dir, std::vector<file_change>& chan
 
 // What was found beside what could be restored.
 struct restored_files {
-  std::vector<file_change> obsolete;            // to be removed once the agent runs
+  std::vector<file_change> obsolete;            // to be removed, or to be under another name, once the agent runs
   std::set<std::string, std::less<>> unusable;  // paths of services and checks that do not parse: they stay, and what they were is not known
 };
 // What the directory holds, and `pending` with it, is put into `state`; nothing on the disk is touched. Files that do not parse are

@@ -388,6 +388,8 @@ bool local_state::restore_check(health_check c, boxed<check_registration> how, s
     c.status = health_critical; // nothing is known about now; only a TTL's own state file may say better
     c.output.clear();
     if (how->interval.count() > 0 && how->interval < std::chrono::seconds(1)) how->interval = std::chrono::seconds(1);
+  } else if (c.type == "ttl") {
+    c.type.clear(); // whose time is not known, so nobody can say anything of it, as with Consul
   }
   store_check(std::move(c), how ? std::make_shared<const check_registration>(*how) : nullptr, from, token, now);
   return true;

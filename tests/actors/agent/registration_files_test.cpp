@@ -104,6 +104,61 @@ TEST_CASE("a registration from a configuration file wins over a persisted one, w
   CHECK(is_obsolete(found, service_path("sc")));
 }
 
+TEST_CASE("files under names that are not theirs get their own, and never stand in for what is kept") {
+  folder f;
+  fs::create_directories(f.path / "services");
+  fs::create_directories(f.path / "checks/state");
+  const auto service = [](const std::string& id, int port) { return R"({"Token":"","Service":{"ID":")" + id + R"(","Service":"w","Port":)" + std::to_string(port) + R"(},"Source":"remote"})"; };
+  const auto check = [](const std::string& id, const std::string& notes) {
+    return R"({"Check":{"Node":"n","CheckID":")" + id + R"(","Name":"c","Notes":")" + notes + R"("},"ChkType":{"TTL":100000000000},"Token":""})";
+  };
+  std::ofstream(f.path / service_path("kept")) << service("kept", 2);
+  std::ofstream(f.path / "services/0-before") << service("kept", 1); // read first
+  std::ofstream(f.path / "services/elsewhere") << service("moved", 3);
+  std::ofstream(f.path / service_path("one")) << service("two", 5); // each other's names
+  std::ofstream(f.path / service_path("two")) << service("one", 4);
+  std::ofstream(f.path / check_path("kept")) << check("kept", "now");
+  std::ofstream(f.path / "checks/0-before") << check("kept", "before");
+  std::ofstream(f.path / "checks/elsewhere") << check("moved", "");
+  std::ofstream(f.path / check_state_path("kept")) << R"({"CheckID":"kept","Output":"now","Status":"passing","Expires":9000000000})";
+  std::ofstream(f.path / "checks/state/z-before") << R"({"CheckID":"kept","Output":"before","Status":"warning","Expires":9000000000})";
+  for (int start = 0; start < 2; ++start) {
+    auto state = make_state();
+    auto found = restore_all(f.path.string(), state, when);
+    CHECK(state.services().size() == 4);
+    for (const auto& [id, port] : {std::pair("kept", 2), std::pair("moved", 3), std::pair("one", 4), std::pair("two", 5)}) CHECK(state.services().at(id).record->port == port);
+    CHECK(state.checks().size() == 2);
+    CHECK(state.checks().at("kept").record->notes == "now");
+    CHECK(state.checks().at("kept").record->output == "now");
+    CHECK(found.obsolete.empty() == (start > 0));
+    pending_files last; // as the agent has it
+    for (auto& c : found.obsolete) last[c.path] = c.content;
+    std::vector<file_change> changes;
+    for (auto& [path, content] : last) changes.push_back({path, content});
+    REQUIRE(write_durably(f.path.string(), changes).ok());
+  }
+  for (const std::string id : {"kept", "moved", "one", "two"}) CHECK(slurp(f.path / service_path(id)).find("\"ID\":\"" + id + "\"") != std::string::npos);
+  for (const auto* name : {"services/0-before", "services/elsewhere", "checks/0-before", "checks/elsewhere"}) CHECK_FALSE(fs::exists(f.path / name));
+}
+
+TEST_CASE("a TTL check whose file does not say how long is kept, and nobody can update it") {
+  folder f;
+  fs::create_directories(f.path / "checks/state");
+  for (const std::string type : {"ttl", "alias", "http", "nonsense"}) {
+    std::ofstream(f.path / check_path(type)) << R"({"Check":{"Node":"n","CheckID":")" + type + R"(","Name":"c","Status":"passing","Type":")" + type + R"("},"ChkType":null,"Token":""})";
+    std::ofstream(f.path / check_state_path(type)) << R"({"CheckID":")" + type + R"(","Output":"o","Status":"passing","Expires":9000000000})";
+  }
+  auto state = make_state();
+  restore_all(f.path.string(), state, when);
+  REQUIRE(state.checks().size() == 4);
+  state.tick(2h);
+  for (auto& [id, c] : state.checks()) {
+    CAPTURE(id);
+    CHECK(c.record->status == "passing");
+    CHECK(state.ttl_update(id, "warning", "o", 2h, when).code != errc::none);
+  }
+}
+
 TEST_CASE("a file that does not parse is skipped and stays, and so does the check of what may be its service") {
   folder f;
   fs::create_directories(f.path / "services");
