@@ -9,6 +9,8 @@
 namespace actord {
 namespace {
 
+constexpr std::string_view spaces = " \t\n\v\f\r";
+
 error broken(std::string text) { return {errc::internal, std::move(text)}; }
 
 // What a crash of the machine leaves of a file that was not synced: nothing, or zeros.
@@ -47,8 +49,8 @@ result<std::string> load_or_create_node_id(const std::string& data_dir, bool rep
   if (!text) return broken("failed to setup node ID: " + text.err().text);
   const bool blank = *text && is_blank(**text);
   if (*text && !(blank && replace_blank)) {
-    std::string id = std::move(**text);
-    while (!id.empty() && (id.back() == '\n' || id.back() == '\r' || id.back() == ' ')) id.pop_back();
+    const auto first = (*text)->find_first_not_of(spaces), last = (*text)->find_last_not_of(spaces); // as Go's TrimSpace
+    std::string id = first == std::string::npos ? std::string() : (*text)->substr(first, last - first + 1);
     if (!is_uuid(id))
       return broken(fmt::format("failed to setup node ID: NodeID in {} is invalid: \"{}\" is not a valid UUID{}", path, blank ? "" : id,
                                 blank ? "; a server's identity is not made up again: put the id back that the other servers know it by (consul operator raft list-peers), or "

@@ -345,6 +345,12 @@ TEST_CASE("the node id is drawn once and kept") {
   struct stat st{};
   REQUIRE(stat((data + "/node-id").c_str(), &st) == 0);
   CHECK((st.st_mode & 0777) == 0600);
+  for (const char* around : {"\n", "\t", " \r\n", "\v"}) { // as editors leave it
+    std::ofstream(data + "/node-id") << around << *first << around;
+    auto again = load_or_create_node_id(data);
+    REQUIRE(again.ok());
+    CHECK(*again == *first);
+  }
   std::ofstream(data + "/node-id") << "nonsense";
   CHECK_FALSE(load_or_create_node_id(data).ok());
   node_config c;
