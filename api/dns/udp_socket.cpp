@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -90,7 +91,8 @@ private:
     flood(uint64_t key, int fd) : slots(most_waiting, key), filter(fd), questions(most_waiting) {}
     fair_slots slots;
     source_filter filter;
-    net::io_loop::clock::time_point pressed; // last
+    net::io_loop::clock::time_point looked;  // at the kernel's queue, last
+    size_t queued = 0;                       // bytes then
     net::timer_id ease = 0;
     std::vector<waiting_question> questions; // by slot
     bool posted = false;                     // a turn
@@ -169,13 +171,23 @@ private:
     go_on_later();
   }
 
-  // Whoever has most waiting here has it in the kernel, too, before what others ask.
+  // Bytes of memory in the kernel's queue; 0 where it does not tell.
+  size_t queued() const {
+    std::array<uint32_t, SK_MEMINFO_VARS> found{};
+    socklen_t length = sizeof found;
+    ::getsockopt(fd_, SOL_SOCKET, SO_MEMINFO, found.data(), &length);
+    return found[SK_MEMINFO_RMEM_ALLOC];
+  }
+
+  // Whoever has most waiting here has it in the kernel, too, before what others ask. A queue that becomes shorter was pressed enough.
   void hold_back() {
     auto& f = *flood_;
     const auto now = net::io_loop::clock::now();
     const auto most = f.slots.first_of_longest();
-    if (most == fair_slots::none || now - f.pressed < press_every) return;
-    f.pressed = now;
+    if (most == fair_slots::none || now - f.looked < press_every) return;
+    f.looked = now;
+    const size_t before = std::exchange(f.queued, queued());
+    if (f.filter.active() && f.queued < before) return;
     f.filter.press(f.questions[most].from);
     if (f.ease == 0) ease_later();
   }
