@@ -196,6 +196,7 @@ bool decide_body(request& r, const head_facts& f, refusal& why) {
     return r.chunked = true;
   }
   if (!f.has_length) return true;
+  if (r.method_verb == verb::head && f.length != "0") return false; // has no body, whatever a proxy makes of this one
   return !f.lengths_differ && parse_number(f.length, r.content_length);
 }
 

@@ -74,6 +74,8 @@ TEST_CASE("what is refused is refused with Go's words") {
   CHECK(refusal_of("GET /a HTTP/1.1\r\nHost: a\r\nExpect: foo\r\n\r\n") == "417");
   CHECK(refusal_of("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n") == "400");
   CHECK(refusal_of("GET a HTTP/1.1\r\nHost: a\r\n\r\n") == "400");
+  CHECK(refusal_of("HEAD /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n") == "400");
+  CHECK(refusal_of("HEAD /a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == "accepted");
   CHECK(refusal_of("GET /a HTTP/1.0\r\n\r\n") == "accepted");
   CHECK(refusal_of("GET http://h/a?b HTTP/1.1\r\nHost: a\r\n\r\n") == "accepted");
 }
