@@ -287,6 +287,7 @@ void agent_state::catalog_answered(const proposals_done& m) {
     sync_->finished(*local_, o.id, done || blocked, t);
     if (blocked) (void)sync_->drain_log();
   }
+  sync_->batch_took(t - sent_at_);
   catalog_told(index);
   deliver();
   for (auto& line : sync_->drain_log()) log::info("agent", "{}", line);

@@ -77,7 +77,16 @@ std::vector<catalog_command> anti_entropy::take_batch(local_state& s) {
   send_check_removals(s, out);
   send_checks(s, out);
   batch_failed_ = false;
+  batch_had_ = out.size();
   return out;
+}
+
+void anti_entropy::batch_took(nanos time) {
+  using namespace std::chrono_literals;
+  if (!in_flight_.empty() || batch_had_ == 0) return;
+  const auto had = std::exchange(batch_had_, 0);
+  if (time > 500ms) batch_most_ = std::max(std::min(o_.least_batch, batch_most_), std::min(batch_most_, had) / 2);
+  else if (time < 100ms) batch_most_ = std::min(o_.batch_commands, batch_most_ * 2);
 }
 
 // In two commands, as a leader of Consul's and the agent after it: first that the member is there, with what a server
@@ -105,7 +114,7 @@ void anti_entropy::send_node(std::vector<catalog_command>& out) {
 
 void anti_entropy::send_service_removals(local_state& s, std::vector<catalog_command>& out) {
   for (auto& id : s.removed_services) {
-    if (out.size() >= o_.batch_commands) return;
+    if (out.size() >= batch_most_) return;
     catalog_command c;
     auto& r = c.remove.emplace();
     r.datacenter = self_.datacenter;
@@ -121,7 +130,7 @@ void anti_entropy::send_service_removals(local_state& s, std::vector<catalog_com
 
 void anti_entropy::send_check_removals(local_state& s, std::vector<catalog_command>& out) {
   for (auto& [id, service] : s.removed_checks) {
-    if (out.size() >= o_.batch_commands) return;
+    if (out.size() >= batch_most_) return;
     if (s.removed_services.contains(service)) continue;
     catalog_command c;
     auto& r = c.remove.emplace();
@@ -136,7 +145,7 @@ void anti_entropy::send_check_removals(local_state& s, std::vector<catalog_comma
 
 void anti_entropy::send_services(local_state& s, std::vector<catalog_command>& out) {
   for (auto& id : s.dirty_services) {
-    if (out.size() >= o_.batch_commands) return;
+    if (out.size() >= batch_most_) return;
     const local_service& local = s.services().find(id)->second;
     catalog_command c;
     auto& r = c.add.emplace();
@@ -185,7 +194,7 @@ void anti_entropy::send_checks(local_state& s, std::vector<catalog_command>& out
     }
   for (auto& [key, group] : groups)
     for (size_t at = 0; at < group.size();) {
-      if (out.size() >= o_.batch_commands) return;
+      if (out.size() >= batch_most_) return;
       catalog_command c;
       auto& r = c.add.emplace();
       r = base();

@@ -27,6 +27,7 @@ struct anti_entropy_options {
   nanos retry_min = std::chrono::milliseconds(50), retry_max = std::chrono::seconds(15);
   bool compare_output = false; // check_update_interval is 0
   size_t batch_commands = 2048;
+  size_t least_batch = 128; // where the servers take long for each
   size_t command_bytes = 1 << 20; // of checks, about; the log takes 8 MiB
 };
 
@@ -40,6 +41,9 @@ public:
   std::vector<catalog_command> take_batch(local_state& s);
   // One outcome per command of the batch. `refused`: the state said no (or there was no leader); it is tried again.
   void finished(local_state& s, uint64_t number, bool done, nanos now);
+
+  // How long the last batch took until now: one that took long is followed by smaller ones, since others' writes wait behind it.
+  void batch_took(nanos time);
 
   // What the catalog was told since the last call, and up to which of our changes.
   std::vector<catalog_change> drain_told();
@@ -89,6 +93,7 @@ private:
   bool node_in_sync_ = false;
   std::map<uint64_t, sent> in_flight_;
   uint64_t numbers_ = 0, upto_ = 0;
+  size_t batch_most_ = o_.batch_commands, batch_had_ = 0;
   std::vector<catalog_change> told_;
   nanos retry_at_{0}, full_at_{0}, backoff_{0};
   int64_t scale_ = 1;

@@ -151,6 +151,23 @@ TEST_CASE("a service with very many checks goes out in several commands, what do
   w.check_equal();
 }
 
+TEST_CASE("a batch that took long is followed by smaller ones, and those that take little by larger ones again") {
+  world w;
+  for (int i = 0; i < 9000; ++i) w.service("s" + std::to_string(i), 1, false);
+  std::vector<size_t> sizes;
+  const auto batch = [&](nanos takes) {
+    auto commands = w.sync.take_batch(w.state);
+    sizes.push_back(commands.size());
+    for (auto& c : commands) {
+      w.sync.batch_took(takes); // not whole yet: says nothing
+      w.sync.finished(w.state, c.number, true, w.now);
+    }
+    w.sync.batch_took(takes);
+  };
+  for (auto takes : {300ms, 2000ms, 2000ms, 2000ms, 2000ms, 2000ms, 300ms, 50ms, 50ms, 50ms, 50ms, 50ms, 50ms}) batch(takes);
+  CHECK(sizes == std::vector<size_t>{2048, 2048, 1024, 512, 256, 128, 128, 128, 256, 512, 1024, 938, 0});
+}
+
 TEST_CASE("what changes while its command is under way is sent again") {
   world w;
   w.round();
