@@ -137,16 +137,20 @@ bool datagram_socket::may_wait(const address& from, size_t size) {
   return true;
 }
 
-// Out of descriptors: trying again at once would spin.
+// Out of descriptors, or room: trying again at once would spin.
 void datagram_socket::accept_some() {
-  without_descriptors_ = false;
+  constexpr int without_descriptors = 100, without_room = 5;
   for (size_t n = 0; n < batch; ++n) {
+    if (!accepted_.has_room()) {
+      pause_ms_ = without_room;
+      return;
+    }
     const auto a = net::accept_one(listener_);
     if (a.fd >= 0) {
-      accepted_(a.fd);
+      accepted_.take(a.fd);
       continue;
     }
-    without_descriptors_ = a.failure == EMFILE || a.failure == ENFILE || a.failure == ENOBUFS || a.failure == ENOMEM;
+    if (a.failure == EMFILE || a.failure == ENFILE || a.failure == ENOBUFS || a.failure == ENOMEM) pause_ms_ = without_descriptors;
     return;
   }
 }
@@ -163,12 +167,11 @@ void datagram_socket::read_loop(const sink& to) {
     messages[i].msg_hdr.msg_iov = &pieces[i];
     messages[i].msg_hdr.msg_iovlen = 1;
   }
-  constexpr int pause_ms = 100;
   pollfd watched[3] = {{fd_, POLLIN, 0}, {stop_, POLLIN, 0}, {listener_, POLLIN, 0}};
   for (;;) {
-    const bool pausing = std::exchange(without_descriptors_, false);
-    watched[2].fd = pausing ? -1 : listener_;
-    if (::poll(watched, 3, pausing ? pause_ms : -1) < 0 && errno != EINTR) return;
+    const int pause = std::exchange(pause_ms_, 0);
+    watched[2].fd = pause > 0 ? -1 : listener_;
+    if (::poll(watched, 3, pause > 0 ? pause : -1) < 0 && errno != EINTR) return;
     if (watched[1].revents != 0) return;
     if (watched[2].fd >= 0 && watched[2].revents != 0) accept_some();
     if (watched[0].revents == 0) continue;

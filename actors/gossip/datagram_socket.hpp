@@ -45,7 +45,7 @@ private:
 
   int fd_, stop_, family_, listener_ = -1;
   connection_sink accepted_;
-  bool without_descriptors_ = false; // nothing is accepted for a while
+  int pause_ms_ = 0; // nothing is accepted for so long
   std::atomic<size_t> waiting_{0};
   std::array<std::atomic<uint32_t>, 1024> by_source_{}; // packets that wait; sources that collide share
   std::array<std::atomic<size_t>, 256> by_household_{};     // bytes that wait, likewise

@@ -16,7 +16,10 @@ struct datagram {
 class packet_port {
 public:
   using sink = std::function<void(std::vector<datagram>)>; // called in the reader's thread, as is
-  using connection_sink = std::function<void(int fd)>;     // this one; the descriptor is the sink's then
+  struct connection_sink { // this one
+    std::function<void(int fd)> take; // the descriptor is the sink's then
+    std::function<bool()> has_room;   // false: those who connect wait
+  };
 
   virtual ~packet_port() = default; // nothing is handed out any more
   virtual uint16_t port() const = 0;

@@ -6,6 +6,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/net/stream_socket.hpp"
 #include "runtime/telemetry/metrics.hpp"
+#include <atomic>
 #include <algorithm>
 #include <arpa/inet.h>
 #include <caf/send.hpp>
@@ -144,16 +145,21 @@ void pool_state::begin(pool_parts&& p) {
   if (!p.disk_has_thread) disk_here_ = std::move(p.disk);
   else if (p.disk) disk_ = spawn_pool_disk(self_->system(), std::move(p.disk), weak);
   const auto streams = broker_.address();
+  // More would be descriptors without end, and CAF's multiplexer, which Raft's connections share, looks at no socket before the broker has taken all.
+  constexpr size_t most_untaken = 32;
+  const auto untaken = std::make_shared<std::atomic<size_t>>(0);
   try {
     packets_->start(
         [weak](std::vector<datagram> batch) {
           if (auto to = caf::actor_cast<caf::actor>(weak)) caf::anon_send(to, packets_arrived{std::move(batch)});
         },
         p.io.listener,
-        [streams](int fd) {
-          auto socket = std::make_shared<descriptor>(fd); // closed when nobody takes it
-          if (auto to = caf::actor_cast<caf::actor>(streams)) caf::anon_send(to, stream_taken{std::move(socket)});
-        });
+        {[streams, untaken](int fd) {
+           ++*untaken;
+           auto socket = hand_over(fd, [untaken] { --*untaken; }); // closed when nobody takes it
+           if (auto to = caf::actor_cast<caf::actor>(streams)) caf::anon_send(to, stream_taken{std::move(socket)});
+         },
+         [untaken] { return *untaken < most_untaken; }});
   } catch (const std::system_error& e) {
     log::err("agent.gossip", "no thread for receiving packets: error=\"{}\". Look at ulimit -u and ulimit -v", e.what());
     self_->quit(caf::exit_reason::unhandled_exception); // and the node with it

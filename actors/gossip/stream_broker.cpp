@@ -14,7 +14,7 @@ namespace actord::gossip {
 
 namespace {
 
-constexpr size_t read_size = 64 << 10;
+constexpr size_t read_size = 16 << 10; // each connection has so much for itself
 
 struct line {
   caf::io::connection_handle handle;

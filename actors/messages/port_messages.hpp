@@ -3,6 +3,8 @@
 #pragma once
 #include "actors/messages/messages.hpp"
 #include <caf/typed_actor.hpp>
+#include <functional>
+#include <memory>
 #include <unistd.h>
 #include <utility>
 
@@ -21,6 +23,19 @@ public:
 private:
   int fd_;
 };
+
+// On its way to another thread; `then` is called, by whoever holds it last, once it was taken or dropped.
+inline std::shared_ptr<descriptor> hand_over(int fd, std::function<void()> then) {
+  struct on_its_way {
+    on_its_way(int f, std::function<void()> t) : socket(f), then(std::move(t)) {}
+    ~on_its_way() { then(); }
+    on_its_way(const on_its_way&) = delete;
+    descriptor socket;
+    std::function<void()> then;
+  };
+  auto held = std::make_shared<on_its_way>(fd, std::move(then));
+  return {held, &held->socket};
+}
 
 struct port_connection { // its first byte, peer::stream_type, was read
   std::shared_ptr<descriptor> socket;

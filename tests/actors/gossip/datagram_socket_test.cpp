@@ -1,6 +1,8 @@
 #include "actors/gossip/datagram_socket.hpp"
+#include "runtime/net/stream_socket.hpp"
 #include "tests/support/eventually.hpp"
 #include <arpa/inet.h>
+#include <atomic>
 #include <doctest/doctest.h>
 #include <map>
 #include <mutex>
@@ -54,6 +56,32 @@ struct busy_pool {
 };
 
 } // namespace
+
+TEST_CASE("connections beyond what there is room for wait, and packets do not wait for them") {
+  std::atomic<size_t> taken{0}, room{2}, packets{0};
+  auto listener = net::listen_on("127.0.0.1", 0);
+  REQUIRE(listener.ok());
+  const uint16_t port = net::port_of(*listener);
+  auto socket = std::move(*datagram_socket::open("127.0.0.1", 0));
+  socket->start([&](std::vector<gossip::datagram> d) { packets += d.size(); }, *listener,
+                {[&](int fd) { ::close(fd), ++taken; }, [&] { return taken < room; }});
+  std::vector<int> clients;
+  auto to = net::parse_endpoint("127.0.0.1:" + std::to_string(port));
+  REQUIRE(to.ok());
+  for (int n = 0; n < 10; ++n) {
+    clients.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(clients.back(), reinterpret_cast<const sockaddr*>(&to->storage), to->length) == 0);
+  }
+  CHECK(test::eventually([&] { return taken == 2; }));
+  sender good("127.0.0.3", socket->port());
+  REQUIRE(::send(good.fd, "hello", 5, 0) == 5);
+  CHECK(test::eventually([&] { return packets == 1; }));
+  CHECK(taken == 2);
+  room = 10;
+  CHECK(test::eventually([&] { return taken == 10; }));
+  socket = nullptr;
+  for (const int fd : clients) ::close(fd);
+}
 
 TEST_CASE("packets of one address, from however many ports, leave room for those of others") {
   busy_pool pool;
