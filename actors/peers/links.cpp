@@ -1,6 +1,7 @@
 #include "actors/peers/peers_state.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/machine_memory.hpp"
+#include "runtime/net/heaviest.hpp"
 #include "runtime/net/household.hpp"
 #include <algorithm>
 #include <sys/socket.h>
@@ -13,6 +14,12 @@ namespace {
 constexpr size_t read_size = 64 << 10, greeting_read_size = 1 << 10;
 constexpr size_t held_by_each = 1 << 20, held_least = 3 * frame_limit; // bytes of unfinished frames; all together an eighth of the memory
 constexpr uint64_t kernel_window = 256 << 10; // bytes beyond the reach of what matters more
+
+std::string household_of(const link& l) {
+  auto ip = std::string_view(l.address).substr(0, l.address.rfind(':'));
+  if (ip.starts_with('[')) ip = ip.substr(1, ip.size() - 2);
+  return net::household_of(ip);
+}
 
 } // namespace
 
@@ -61,11 +68,6 @@ void peers_state::accepted(caf::io::connection_handle h, bool typed) {
 }
 
 peers_state::excess peers_state::weigh(const std::function<size_t(const link&)>& weight) {
-  const auto household_of = [](const link& l) {
-    auto ip = std::string_view(l.address).substr(0, l.address.rfind(':'));
-    if (ip.starts_with('[')) ip = ip.substr(1, ip.size() - 2);
-    return net::household_of(ip);
-  };
   std::map<std::string, size_t> of_household;
   excess e;
   for (auto& [number, l] : links)
@@ -78,11 +80,22 @@ peers_state::excess peers_state::weigh(const std::function<size_t(const link&)>&
   return e;
 }
 
-// Too many accepted connections of those that have not said who they are, or of those that have.
+// Too many accepted connections of those that have not said who they are, or of those that have: the oldest of the households with the most go, so many
+// that it is a while until we look again.
 void peers_state::bound_accepted() {
   for (const bool greeted : {false, true}) {
-    const auto found = weigh([greeted](const link& l) -> size_t { return (l.at == link::stage::open) == greeted; });
-    if (found.all > (greeted ? setup.max_accepted : setup.max_ungreeted)) close(*found.goes);
+    const auto counts = [greeted](const auto& l) { return !l.second.outgoing && (l.second.at == link::stage::open) == greeted; };
+    const auto most = greeted ? setup.max_accepted : setup.max_ungreeted;
+    const auto found = static_cast<size_t>(std::count_if(links.begin(), links.end(), counts));
+    if (found <= most) continue;
+    std::vector<uint64_t> numbers;
+    std::vector<net::holding> holdings;
+    for (auto at = links.rbegin(); at != links.rend(); ++at) { // of those that weigh the same heaviest() names the last first
+      if (!counts(*at)) continue;
+      numbers.push_back(at->first);
+      holdings.push_back({household_of(at->second), 1});
+    }
+    for (const auto place : net::heaviest(holdings, found - most + most / 8)) close(links.at(numbers[place]));
   }
 }
 

@@ -160,8 +160,7 @@ void connection::take_type(unsigned char type) {
     front_.loop().unwatch(fd_, this);
     front_.turns().withdraw(this);
     auto keep = shared_from_this();
-    front_.give_to_peers(std::exchange(fd_, -1));
-    return front_.closed(*this);
+    return front_.give_to_peers(*this, std::exchange(fd_, -1));
   }
   default:
     log::debug("agent.server.rpc", "closing a connection of an unknown kind: from={} type={}", peer_, type);

@@ -88,15 +88,50 @@ void front::accept(int fd, std::string peer) {
 
 void front::closed(connection& c) {
   parts_.clients->leave(c.peer());
+  let_go(c);
+}
+
+void front::let_go(connection& c) {
   auto it = connections_.find(&c);
   if (it == connections_.end()) return;
   loop_.retire(std::move(it->second));
   connections_.erase(it);
 }
 
-void front::give_to_peers(int fd) {
-  auto socket = std::make_shared<descriptor>(fd);
-  if (parts_.peers) caf::anon_send(parts_.peers, port_connection{std::move(socket)});
+// It counts as its client's until it was taken. A few at a time: the peers actor shares its thread with Raft's messages, and looks at none of them
+// before it has taken all that it was handed.
+void front::give_to_peers(connection& c, int fd) {
+  constexpr size_t most_waiting = 256;
+  to_peers_.push_back({c.peer(), fd});
+  let_go(c);
+  if (!handing_over_) hand_over_some();
+  if (to_peers_.size() <= most_waiting) return;
+  std::vector<net::holding> holdings;
+  for (auto& s : to_peers_) holdings.push_back({net::household_of(s.peer), 1});
+  for (const auto place : net::heaviest(holdings, most_waiting / 8)) {
+    auto& goes = to_peers_[place];
+    ::close(std::exchange(goes.fd, -1));
+    parts_.clients->leave(goes.peer);
+  }
+  std::erase_if(to_peers_, [](auto& s) { return s.fd < 0; });
+}
+
+void front::hand_over_some() {
+  constexpr size_t at_once = 8;
+  handing_over_ = true;
+  loop_.call_after(5ms, [this] {
+    handing_over_ = false;
+    if (!to_peers_.empty() && !ended_) hand_over_some();
+  });
+  for (; !to_peers_.empty() && *untaken_ < at_once; to_peers_.pop_front()) {
+    ++*untaken_;
+    auto& next = to_peers_.front();
+    auto socket = hand_over(next.fd, [untaken = untaken_, clients = parts_.clients, peer = next.peer] {
+      --*untaken;
+      clients->leave(peer);
+    });
+    if (parts_.peers) caf::anon_send(parts_.peers, port_connection{std::move(socket)});
+  }
 }
 
 void front::wants_flush(connection& c) { dirty_.push_back(c.weak_from_this()); }
@@ -122,6 +157,7 @@ void front::shutdown() {
     auto c = connections_.begin()->second;
     c->close();
   }
+  for (auto& s : std::exchange(to_peers_, {})) ::close(s.fd);
   for (auto* table : {&reads_, &watches_}) table->clear();
   currency_.clear();
   due_.clear();

@@ -11,6 +11,8 @@
 #include "runtime/net/turn_queue.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/state/read_view_long.hpp"
+#include <atomic>
+#include <deque>
 #include <unordered_map>
 
 namespace actord {
@@ -56,7 +58,7 @@ public:
   void resume(const std::shared_ptr<call>& c); // one that was held
   void abandon(call& c);                    // nobody waits for its answer any more
   void closed(connection& c);
-  void give_to_peers(int fd);
+  void give_to_peers(connection& c, int fd);
   void wants_flush(connection& c);          // before the iteration ends
   void account(size_t before, size_t now) { held_ = held_ - before + now; } // bytes that a connection makes us hold
   std::string& read_buffer() { return read_buffer_; }
@@ -81,6 +83,8 @@ private:
   void end_of_iteration();
   void bound_held();
   void fired(const watch_fired& m);
+  void let_go(connection& c);
+  void hand_over_some();
   void sweep();
   void take_turn();
 
@@ -104,6 +108,13 @@ private:
   long_memory long_ones_; // by method and arguments
   uint64_t next_ = 1;
   size_t held_ = 0; // what connections make us hold
+  struct server_connection {
+    std::string peer;
+    int fd;
+  };
+  std::deque<server_connection> to_peers_; // wait to be handed over
+  std::shared_ptr<std::atomic<size_t>> untaken_ = std::make_shared<std::atomic<size_t>>(0);
+  bool handing_over_ = false;
   bool sweeping_ = false, ended_ = false;
 };
 
