@@ -16,6 +16,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <chrono>
+#include <fmt/format.h>
 #include <map>
 #include <utility>
 
@@ -38,6 +39,7 @@ struct apply_state {
   std::vector<committed_entry> waiting; // committed, not applied: the disk was full
   std::optional<state_install> installing; // comes before what waits
   bool retrying = false;
+  bool stopped = false; // what waits begins with a command of a newer version
   error refused; // why what waits was not applied, while that lasts
   // An install that fails may have copied much by then.
   retry_pace install_pace{std::chrono::milliseconds(200), std::chrono::seconds(30)}, apply_pace{std::chrono::milliseconds(200), std::chrono::seconds(1)};
@@ -82,8 +84,30 @@ struct apply_state {
   void committed(entries_committed& c) {
     if (waiting.empty()) waiting = std::move(c.entries);
     else waiting.insert(waiting.end(), std::make_move_iterator(c.entries.begin()), std::make_move_iterator(c.entries.end()));
-    if (!retrying) apply();
+    if (!retrying && !stopped) apply();
     else if (refused.code != errc::none) tell_waiting(refused.text + later);
+  }
+
+  // The number of entries that this version can read, from the first on; in `commands`.
+  size_t read_commands() {
+    commands.clear();
+    for (auto& e : waiting) {
+      if (e.command && !may_be_applied(*e.command)) break;
+      const bool left_out = broken(rule::every_entry_applied) && !e.reply_to && e.index.v % 50 == 0;
+      commands.push_back({e.index, e.command && !left_out ? std::string_view(*e.command) : std::string_view()});
+    }
+    return commands.size();
+  }
+
+  // To leave a command out would make this state another one than the others', for good. Another server's state is still taken.
+  void stop() {
+    stopped = true;
+    const auto& first = waiting.front();
+    error why{errc::internal, fmt::format("entry {} holds command {}, which is of a newer version: this one reads level {} of the log's commands; bring this "
+                                           "server to the version of the others",
+                                           first.index.v, static_cast<unsigned char>(first.command->front()), highest_command_level())};
+    log::err("agent.server.fsm", "nothing more is applied: error=\"{}\"", why.text);
+    note_refused(std::move(why));
   }
 
   void tell_waiting(const std::string& why) {
@@ -100,6 +124,7 @@ struct apply_state {
   void install(state_install& i) {
     tell_waiting("leadership lost while committing log");
     waiting.clear();
+    if (std::exchange(stopped, false)) note_refused({});
     installing = std::move(i);
     if (!retrying) apply();
   }
@@ -133,12 +158,9 @@ struct apply_state {
   void apply() {
     if (installing && !installed()) return;
     if (waiting.empty()) return;
-    commands.clear();
     results.clear();
-    for (auto& e : waiting) {
-      const bool left_out = broken(rule::every_entry_applied) && !e.reply_to && e.index.v % 50 == 0;
-      commands.push_back({e.index, e.command && !left_out ? std::string_view(*e.command) : std::string_view()});
-    }
+    const auto count = read_commands();
+    if (count == 0) return stop();
     const auto began = std::chrono::steady_clock::now();
     auto changes = store->apply(commands, results);
     if (!changes) {
@@ -149,15 +171,16 @@ struct apply_state {
     apply_pace.worked();
     if (refused.code != errc::none) note_refused({});
     measure(std::chrono::steady_clock::now() - began);
-    auto last = waiting.back().index;
+    const auto last = waiting[count - 1].index;
     status->applied.store(last.v);
     static auto& applied = telemetry::gauge("raft.applied_index");
     applied.set(static_cast<double>(last.v));
     if (!broken(rule::everybody_notes_delays) || status->leader.load()) store->delays().note(changes->released, changes->index.v, self->clock().now());
     publish(std::move(*changes));
-    answer();
-    waiting.clear();
+    answer(count);
+    waiting.erase(waiting.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(count));
     self->send(raft, entries_applied{last});
+    if (!waiting.empty()) stop();
   }
 
   void publish(change_set&& changes) {
@@ -169,10 +192,10 @@ struct apply_state {
     self->send(watch, state_changed{std::make_shared<const change_set>(std::move(changes))});
   }
 
-  void answer() {
+  void answer(size_t count) {
     // Nearly always all of a batch came from one or two I/O threads.
     std::vector<std::pair<caf::strong_actor_ptr, proposals_done>> out;
-    for (size_t i = 0; i < waiting.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
       auto& e = waiting[i];
       if (!e.reply_to) continue;
       auto at = std::find_if(out.begin(), out.end(), [&](auto& o) { return o.first == e.reply_to; });

@@ -1,4 +1,5 @@
 #include "storage/command/table.hpp"
+#include <algorithm>
 #include <array>
 
 namespace actord {
@@ -17,5 +18,15 @@ constexpr auto by_kind = [] {
 
 const command_row* row_of(std::string_view command) { return command.empty() ? nullptr : by_kind[static_cast<unsigned char>(command[0])]; }
 std::span<const command_row* const> command_rows() { return all; }
+
+unsigned highest_command_level() {
+  static constexpr unsigned highest = std::apply([](const auto&... row) { return std::max({row.level...}); }, command_table);
+  return highest;
+}
+
+bool may_be_applied(std::string_view command) {
+  constexpr unsigned char may_be_left_out = 128;
+  return command.empty() || row_of(command) != nullptr || static_cast<unsigned char>(command[0]) >= may_be_left_out;
+}
 
 } // namespace actord
