@@ -107,6 +107,11 @@ result<meta_content> decode_meta(std::optional<std::string_view> format, std::op
   return out;
 }
 
+result<uint64_t> decode_level(std::optional<std::string_view> level) {
+  if (level && level->size() != 8) return damaged("the level of the state's commands is of another size");
+  return level ? load_number(*level) : uint64_t{1};
+}
+
 result<verified_state> judge(const lmdb::page_walk& walk, bool whole) {
   auto entry = [&](std::string_view name) {
     auto at = walk.collected().find(name);
@@ -117,6 +122,9 @@ result<verified_state> judge(const lmdb::page_walk& walk, bool whole) {
   verified_state out;
   out.applied = meta->applied.index;
   out.format = meta->format;
+  const auto level = decode_level(entry("level"));
+  if (!level) return level.err();
+  out.level = *level;
   if (meta->format == 0) {
     for (auto& t : walk.tables())
       if (t.entries > 0) return damaged("the state does not say of what format it is");

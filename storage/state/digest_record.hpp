@@ -48,10 +48,13 @@ struct meta_content {
 };
 result<meta_content> decode_meta(std::optional<std::string_view> format, std::optional<std::string_view> applied, std::optional<std::string_view> digest);
 
+// "level": that of the newest command that the state holds; 1 where it does not say. errc::corrupt when it is no number.
+result<uint64_t> decode_level(std::optional<std::string_view> level);
+
 // ---- verification: what a walk has found against what the record says ----------------------------------------------
 struct verified_state {
   uint64_t applied = 0;
-  uint64_t format = 0;
+  uint64_t format = 0, level = 1;
   bool compared = false;                 // with a complete record; false: the structure is sound, and that is all that is known
   std::optional<digest_record> missing;  // of a record that is not complete, or is absent: what to add to it
 };

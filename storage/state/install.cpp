@@ -117,7 +117,7 @@ status state_store::impl::replace(const std::string& copy) {
     std::filesystem::remove_all(next, ec);
     return copied;
   }
-  const auto was = applied.load();
+  const auto was = applied.load(), was_level = level.load();
   digests.forget(); // of what is replaced; without them it is compared later
   auto opened = open_tables(next); // sets `applied`
   // LMDB needs its files' names only to open them. The old lock file goes with its database: two databases must not
@@ -126,6 +126,7 @@ status state_store::impl::replace(const std::string& copy) {
     opened = failed("putting the snapshot in place in", folder);
   if (!opened) {
     applied = was;
+    level = was_level;
     std::filesystem::remove_all(next, ec);
     return opened.err();
   }

@@ -1,6 +1,7 @@
 // How the state notices that it is damaged: the digest that every write keeps up, and a walk over the file that must come
 // to the same.
 #include "runtime/base/log.hpp"
+#include "storage/command/row.hpp"
 #include "storage/state/store_impl.hpp"
 #include "storage/state/verification.hpp"
 #include <fmt/format.h>
@@ -34,6 +35,10 @@ status state_store::impl::begin_digest(live_database& d, lmdb::transaction& txn)
   if (!meta) return meta.err();
   if (meta->format > state::format_version)
     return error{errc::internal, "the state was written by a newer version (format " + std::to_string(meta->format) + ")"};
+  const auto held = state::decode_level(entry(txn, t.meta, "level"));
+  if (!held) return held.err();
+  if (*held > highest_command_level()) return state::newer_commands("the state", *held);
+  level = d.level = *held;
   applied = meta->applied.index;
   d.numbers = numbers_of(t);
   d.sums.uncounted = uint64_t{1} << t.meta.id;

@@ -2,6 +2,7 @@
 #include "runtime/base/disk_room.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
+#include "storage/command/row.hpp"
 #include "storage/lmdb/size.hpp"
 #include "storage/state/boot_mark.hpp"
 #include "storage/state/copy_in_turns.hpp"
@@ -53,7 +54,13 @@ result<verified_state> verify_copy(const std::string& file) {
   if (!v) return v;
   if (v->format == 0) return error{errc::corrupt, file + " holds no state"};
   if (v->format > format_version) return error{errc::internal, file + " was written by a newer version (format " + std::to_string(v->format) + ")"};
+  if (v->level > highest_command_level()) return newer_commands(file, v->level);
   return v;
+}
+
+error newer_commands(const std::string& what, uint64_t level) {
+  return {errc::internal, fmt::format("{} holds commands of level {}, of which this version reads those up to {}: bring this server to the version of the others", what, level,
+                                      highest_command_level())};
 }
 
 } // namespace state

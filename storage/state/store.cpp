@@ -2,6 +2,7 @@
 #include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
+#include "storage/command/row.hpp"
 #include "storage/state/boot_mark.hpp"
 #include "storage/state/store_impl.hpp"
 #include <algorithm>
@@ -167,6 +168,7 @@ result<std::shared_ptr<live_database>> state_store::impl::open_tables(const std:
 }
 
 raft_index state_store::applied_index() const { return raft_index{impl_->applied.load(std::memory_order_acquire)}; }
+unsigned state_store::command_level() const { return static_cast<unsigned>(impl_->level.load(std::memory_order_acquire)); }
 lock_delays& state_store::delays() { return impl_->delays; }
 raft_index state_store::snapshot_index() const { return raft_index{impl_->snapshot.load()}; }
 
@@ -192,10 +194,12 @@ result<change_set> state_store::impl::apply(std::span<const log_command> entries
   txn.count(db->sums);
   const bool complete = take_missing(txn) || db->complete;
   std::vector<state_digest> between;
+  uint64_t newest = db->level;
   state::writing w{.txn = txn, .t = t};
   for (size_t i = 0; i < entries.size(); ++i) {
     w.index = entries[i].index.v;
     results[i].index = w.index;
+    if (const auto* row = row_of(entries[i].bytes)) newest = std::max<uint64_t>(newest, row->level);
     if (!entries[i].bytes.empty()) state::apply_command(w, entries[i].bytes, results[i]);
     if (w.index % digest_interval != 0 || i + 1 == entries.size()) continue;
     w.put_common_indexes();
@@ -204,7 +208,9 @@ result<change_set> state_store::impl::apply(std::span<const log_command> entries
   }
   w.put_common_indexes();
   const auto fingerprint = save_digest(txn, *db, w.index, complete);
+  if (newest != db->level) state::put_number(txn, t.meta, "level", newest);
   txn.commit();
+  level = db->level = newest;
   db->sums = *txn.sums();
   db->complete = complete;
   if (complete) {

@@ -56,6 +56,7 @@ public:
   ~state_store(); // marks a clean stop after a sync
 
   raft_index applied_index() const;
+  unsigned command_level() const; // of the newest command that is applied; who reads less cannot open this state, nor take a copy
 
   // Applies consecutive entries in one write transaction; results[i] belongs to entries[i]. Never called by two threads
   // at once. An error (disk full, map full beyond growth) leaves the state as it was: the caller retries or stops.

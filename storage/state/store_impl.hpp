@@ -20,7 +20,7 @@ struct live_database {
   lmdb::content_sums sums;
   std::vector<unsigned> numbers; // of the counted tables, in the order of the digest
   bool complete = false;
-  uint64_t format = 0;
+  uint64_t format = 0, level = 1; // level: of the newest command in it
 };
 
 struct state_store::impl {
@@ -30,6 +30,7 @@ struct state_store::impl {
   std::mutex swapping;
   std::atomic<uint64_t> generation{0}; // counts replacements of db
   std::atomic<uint64_t> applied{0};
+  std::atomic<uint64_t> level{1}; // the live database's
   std::atomic<uint64_t> snapshot{0};
   lock_delays delays;
   std::mutex snapshotting; // one snapshot at a time
@@ -83,6 +84,7 @@ inline constexpr std::string_view arrived_suffix = ".arrived"; // of one that th
 inline constexpr std::string_view damaged_suffix = ".damaged"; // of one that is kept until there is another one
 // What a copy holds, read as a whole. An error when it is damaged, no state, or one of a newer version.
 result<verified_state> verify_copy(const std::string& file);
+error newer_commands(const std::string& what, uint64_t level); // the error of that
 inline constexpr uint64_t format_version = 1;
 
 } // namespace state

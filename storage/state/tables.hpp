@@ -12,7 +12,7 @@
 namespace actord::state {
 
 struct tables {
-  lmdb::table meta;              // "applied" → u64 and its check value; "format" → u64; digests (digest_record.hpp)
+  lmdb::table meta;              // "applied" → u64 and its check value; "format" → u64; digests (digest_record.hpp); "level" → u64
   lmdb::table index;             // lower(index name) → u64, index name as written: "kvs", "nodes", "service.web" …
   lmdb::table kvs;               // key → kv_record.hpp
   lmdb::table tombstones;        // key → u64, the index of the deletion
