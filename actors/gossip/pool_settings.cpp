@@ -1,5 +1,6 @@
 #include "actors/gossip/pool_settings.hpp"
 #include "actors/gossip/core/keyring.hpp"
+#include "storage/command/row.hpp"
 #include <algorithm>
 
 namespace actord::gossip {
@@ -22,6 +23,7 @@ members::agent_profile profile_of(const node_config& c) {
   p.bootstrap = c.bootstrap;
   p.expect = c.bootstrap_expect;
   p.protocol = c.protocol;
+  p.command_level = highest_command_level();
   if (c.serf_advertise_wan.port > 0) p.wan_join_port = static_cast<uint16_t>(c.serf_advertise_wan.port);
   return p;
 }

@@ -48,7 +48,7 @@ void flood(pointer self) {
 void tell_raft(const servers_state& s, pointer self) {
   if (!s.setup.raft) return;
   servers_found found;
-  for (const auto& [name, server] : s.servers) found.servers.push_back({server.id, server.name, server.rpc_address(), server.alive, server.left});
+  for (const auto& [name, server] : s.servers) found.servers.push_back({server.id, server.name, server.rpc_address(), server.alive, server.left, server.command_level});
   self->send(s.setup.raft, std::move(found));
 }
 

@@ -18,6 +18,7 @@ struct server_hello {
   std::string datacenter;
   int bootstrap_expect = 0;
   bool non_voter = false;
+  unsigned command_level = 1;                   // of the log's commands, up to which it reads them; 1: of before servers said so
   bool bootstrapped = false;                    // its log or its configuration is not empty
   std::map<server_id, std::string> known;       // servers it knows of and their addresses, itself included
   bool operator==(const server_hello&) const = default;

@@ -9,6 +9,7 @@ struct found_server {
   server_id id;
   std::string name, address; // "ip:port" of its server port
   bool alive = true, left = false; // neither: it failed
+  unsigned command_level = 1;      // as in server_hello
   bool operator==(const found_server&) const = default;
 };
 struct servers_found { // all of the own datacenter, each time that something changes

@@ -45,6 +45,7 @@ hello peers_state::own_hello(peer::purpose p) const {
   h.bootstrap_expect = static_cast<uint32_t>(std::max(0, s.bootstrap_expect));
   h.non_voter = s.non_voter;
   h.bootstrapped = s.bootstrapped;
+  h.command_level = s.command_level;
   h.known = s.known;
   return h;
 }

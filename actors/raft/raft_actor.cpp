@@ -29,6 +29,7 @@ void raft_state::start(raft_attach& a) {
   self_->delayed_send(self_, setup_.tick, raft_ticked{});
   tick_times_.emplace_back(core_->now_ticks(), clock_now());
   begin_catching_up();
+  note_levels();
   say_hello();
   want_peers();
   perform_effects();

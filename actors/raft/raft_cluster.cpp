@@ -34,6 +34,7 @@ void raft_state::said(peer_said& s) {
   if (s.reached && !seen.connected) comparisons_.met();
   const bool moved = seen.hello.address != s.hello.address;
   seen = {std::move(s.hello), s.reached || (seen.connected && !moved), clock_now(), seen.cannot_write};
+  note_levels();
   if (fresh) log::info("agent.server", "Found another server: server={} address={}", seen.hello.name, seen.hello.address);
   say_hello();
   want_peers();
@@ -70,6 +71,7 @@ void raft_state::found(servers_found& f) {
     next.push_back({server, known == found_.end() ? clock_now() : known->since});
   }
   found_ = std::move(next);
+  note_levels();
   if (!peers_) return;
   want_peers();
   perform_effects();
@@ -162,6 +164,7 @@ void raft_state::look_after_members() {
     if (!seen.connected || has_left(id)) continue;
     auto at = members.addresses.find(id);
     if (members.contains(id) && at != members.addresses.end() && at->second == seen.hello.address) continue;
+    if (!members.contains(id) && is_too_old(id, seen.hello)) continue;
     membership_change c;
     c.id = id;
     c.address = seen.hello.address;
@@ -367,6 +370,8 @@ leader_info raft_state::info() const {
   const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(clock_now().time_since_epoch() - nanos(heard));
   out.stats = {
       {"applied_index", number(applied)},
+      {"command_level", number(levels_.level())}, // ours: what all servers read, and each
+      {"command_levels", levels_.text()},
       {"commit_index", number(core_->commit_index().v)},
       {"fsm_pending", number(core_->commit_index().v - std::min(core_->commit_index().v, applied))},
       {"last_contact", core_->is_leader() ? "0" : heard == 0 ? "never" : number(static_cast<uint64_t>(since.count())) + "ms"},

@@ -194,6 +194,7 @@ void raft_state::lead_when_applied() {
 }
 
 void raft_state::note_members() {
+  note_levels();
   want_peers();
   say_hello();
 }

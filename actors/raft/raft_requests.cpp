@@ -55,6 +55,7 @@ void raft_state::submit(std::string command, origin o) {
     failed.failure = unwritable_.code != errc::none ? unwritable_ : stalled_;
     return finish(o, std::move(failed));
   }
+  if (core_->is_leader() && refused_as_unreadable(command, o)) return;
   if (core_->is_leader() && core_->is_transferring()) {
     hold(std::move(command), std::move(o)); // for the next leader, or for us when it does not come
   } else if (core_->is_leader() && answered_here(command, o)) {
@@ -184,6 +185,8 @@ void raft_state::give_up_on_others(const server_id& leader) {
 }
 
 void raft_state::forward(std::vector<held_command> batch) {
+  std::erase_if(batch, [&](held_command& c) { return refused_as_unreadable(c.command, c.who); });
+  if (batch.empty()) return;
   raft::question q;
   q.kind = static_cast<uint64_t>(raft::question_kind::propose);
   for (auto& c : batch) q.commands.push_back(c.command);

@@ -4,6 +4,7 @@
 #include "actors/interfaces/status.hpp"
 #include "actors/messages/peer_messages.hpp"
 #include "actors/messages/servers_messages.hpp"
+#include "actors/raft/core/command_levels.hpp"
 #include "actors/raft/core/raft_core.hpp"
 #include "actors/raft/core/state_comparison.hpp"
 #include "actors/raft/log_writer_actor.hpp"
@@ -157,6 +158,12 @@ private:
   clock::time_point clock_now() const { return self_->clock().now(); } // the actor system's: steady_clock, or a simulation's
   raft_index leased_index() const; // a read of this index sees all that was acknowledged; 0 without a lease
 
+  // raft_levels.cpp
+  raft::command_reader reader_of(const server_id& id) const;
+  void note_levels(); // after any change of who there is
+  bool refused_as_unreadable(std::string_view command, origin& o); // true: `o` was told
+  bool is_too_old(const server_id& id, const server_hello& hello);
+
   // raft_room.cpp
   void look_for_room(clock::time_point now);
   void ask_for_room();
@@ -245,6 +252,9 @@ private:
     clock::time_point since;
   };
   std::vector<server_found_at> found_; // by gossip
+  raft::command_levels levels_;
+  unsigned written_level_ = 1;   // of what this leader has proposed
+  std::set<server_id> too_old_;  // servers of which that was said in the log
   server_hello said_;
   std::vector<std::pair<server_id, std::string>> wanted_;
   clock::time_point looked_after_{};

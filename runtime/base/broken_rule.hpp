@@ -46,6 +46,8 @@ enum class rule : uint8_t {
   members_are_current,     // the leader compares the catalog with the members as they are
   journal_is_replayed,     // what the log's journal holds is part of the log
   journal_is_written,      // and is on the disk before anybody hears of it
+  oldest_reads_all,        // no command is written that a server of the cluster cannot read
+  old_stay_out,            // and no server is taken in that cannot read what was written
 };
 
 #ifdef ACTORD_BREAKABLE

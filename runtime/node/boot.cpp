@@ -28,6 +28,7 @@
 #include "runtime/node/tls_files.hpp"
 #include "runtime/telemetry/log_sinks.hpp"
 #include "runtime/telemetry/metrics.hpp"
+#include "storage/command/row.hpp"
 #include "storage/lmdb/environment.hpp"
 #include <caf/actor_registry.hpp>
 #include <caf/event_based_actor.hpp>
@@ -150,6 +151,7 @@ raft_setup setup_of(const node_config& c) {
   setup.hello.address = c.rpc_advertise.host_port();
   setup.hello.datacenter = c.datacenter;
   setup.hello.bootstrap_expect = c.bootstrap_expect;
+  setup.hello.command_level = highest_command_level();
   setup.hold = c.rpc_hold_timeout;
   setup.tick = raft_tick(c);
   setup.options.election_ticks = raft_patience_ticks;

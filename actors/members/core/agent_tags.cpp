@@ -49,6 +49,9 @@ bool names_host_and_port(std::string_view text) {
   return colon != text.npos && colon + 1 < text.size();
 }
 
+// Ours; Consul passes over a tag that it does not know.
+constexpr const char* level_tag = "actord_log";
+
 } // namespace
 
 tag_table agent_tags(const agent_profile& p, bool wan) {
@@ -62,6 +65,7 @@ tag_table agent_tags(const agent_profile& p, bool wan) {
   if (p.expect != 0) t["expect"] = std::to_string(p.expect);
   if (p.non_voter) t["nonvoter"] = "1";
   if (p.use_tls) t["use_tls"] = "1";
+  t[level_tag] = std::to_string(p.command_level);
   if (!wan && p.wan_join_port != 0) t["wan_join_port"] = std::to_string(p.wan_join_port);
   return t;
 }
@@ -94,6 +98,7 @@ std::optional<server_member> parse_server(const member& m) {
   if (!parse_optional(m.tags, "expect", s.expect) || !parse_optional(m.tags, "wan_join_port", s.wan_join_port) ||
       !parse_optional(m.tags, "raft_vsn", s.raft_version))
     return {};
+  if (unsigned level = 0; parse_number(tag(m.tags, level_tag), level) && level > 0) s.command_level = level;
   for (const auto& [name, value] : m.tags) {
     int ignored = 0;
     if (name.starts_with("ft_") && !parse_number(value, ignored)) return {};

@@ -16,6 +16,7 @@ struct agent_profile {
   int expect = 0;
   bool non_voter = false, use_tls = false;
   uint16_t wan_join_port = 0;       // of the gossip among datacenters; 0: none
+  unsigned command_level = 1;       // of the log's commands, up to which it reads them
 };
 tag_table agent_tags(const agent_profile& p, bool wan);
 
@@ -26,6 +27,7 @@ struct server_member {
   std::string ip;       // literal
   uint16_t rpc_port = 0, wan_join_port = 0;
   int version = 0, expect = 0, raft_version = 0;
+  unsigned command_level = 1; // 1 where its tags do not say it: of before servers did
   bool bootstrap = false, non_voter = false, use_tls = false, alive = false, left = false;
   std::string rpc_address() const; // "ip:port", IPv6 in brackets
   bool operator==(const server_member&) const = default;

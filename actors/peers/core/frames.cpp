@@ -9,7 +9,7 @@ namespace {
 // Field numbers: append only.
 enum hello_field : uint64_t {
   h_version_min = 1, h_version_max = 2, h_purpose = 3, h_id = 4, h_name = 5, h_address = 6, h_datacenter = 7,
-  h_bootstrap_expect = 8, h_non_voter = 9, h_bootstrapped = 10, h_known = 11,
+  h_bootstrap_expect = 8, h_non_voter = 9, h_bootstrapped = 10, h_known = 11, h_command_level = 12,
 };
 enum known_field : uint64_t { k_id = 1, k_address = 2 };
 enum numbered_field : uint64_t { n_id = 1, n_body = 2 };
@@ -58,6 +58,7 @@ std::string encode(const hello& h) {
   put_number(out, h_bootstrap_expect, h.bootstrap_expect);
   put_number(out, h_non_voter, h.non_voter ? 1 : 0);
   put_number(out, h_bootstrapped, h.bootstrapped ? 1 : 0);
+  put_number(out, h_command_level, h.command_level);
   size_t count = 0;
   for (const auto& [id, address] : h.known) {
     if (++count > max_known || out.size() + id.size() + address.size() + 32 > greeting_limit) break;
@@ -136,6 +137,7 @@ result<hello> decode_hello(std::string_view body) {
     case h_bootstrap_expect: h.bootstrap_expect = static_cast<uint32_t>(std::min<uint64_t>(f.value, 1 << 16)); break;
     case h_non_voter: h.non_voter = f.value != 0; break;
     case h_bootstrapped: h.bootstrapped = f.value != 0; break;
+    case h_command_level: h.command_level = static_cast<uint32_t>(std::clamp<uint64_t>(f.value, 1, UINT32_MAX)); break;
     case h_known: {
       if (h.known.size() >= max_known) break;
       field_walk k(f.bytes);

@@ -46,6 +46,7 @@ struct hello {
   std::string name, address, datacenter;
   uint32_t bootstrap_expect = 0;
   bool non_voter = false, bootstrapped = false;
+  uint32_t command_level = 1;
   std::map<server_id, std::string> known;
   bool operator==(const hello&) const = default;
 };

@@ -12,6 +12,7 @@ agent_profile server_profile() {
   p.id = "11111111-1111-1111-1111-111111111111";
   p.expect = 3;
   p.wan_join_port = 8302;
+  p.command_level = 2;
   return p;
 }
 
@@ -34,7 +35,7 @@ tag_table with(tag_table t, const std::string& name, const std::string& value) {
 TEST_CASE("a server's tags are those that Consul gives, among datacenters without the port to join by") {
   CHECK(agent_tags(server_profile(), false) ==
         tag_table{{"role", "consul"}, {"dc", "dc1"}, {"segment", ""}, {"id", "11111111-1111-1111-1111-111111111111"}, {"vsn", "2"}, {"vsn_min", "2"},
-                  {"vsn_max", "3"}, {"build", "1.8.7:"}, {"acls", "0"}, {"port", "8300"}, {"raft_vsn", "3"}, {"ft_fs", "1"}, {"expect", "3"}, {"wan_join_port", "8302"}});
+                  {"vsn_max", "3"}, {"build", "1.8.7:"}, {"acls", "0"}, {"port", "8300"}, {"raft_vsn", "3"}, {"ft_fs", "1"}, {"expect", "3"}, {"wan_join_port", "8302"}, {"actord_log", "2"}});
   CHECK_FALSE(agent_tags(server_profile(), true).contains("wan_join_port"));
 }
 
@@ -53,6 +54,18 @@ TEST_CASE("what a server says of itself is found in its tags") {
   CHECK(s->wan_join_port == 8302);
   CHECK(s->alive);
   CHECK_FALSE(s->bootstrap);
+}
+
+TEST_CASE("a server that does not say up to which level it reads the log's commands reads the first one") {
+  auto tags = agent_tags(server_profile(), false);
+  CHECK(parse_server(member_of(tags))->command_level == 2);
+  for (auto* text : {"", "0", "-1", "many", "99999999999999999999"}) {
+    CAPTURE(text);
+    REQUIRE(parse_server(member_of(with(tags, "actord_log", text))));
+    CHECK(parse_server(member_of(with(tags, "actord_log", text)))->command_level == 1);
+  }
+  tags.erase("actord_log");
+  CHECK(parse_server(member_of(tags))->command_level == 1);
 }
 
 TEST_CASE("a member whose tags are not all well formed is no server") {

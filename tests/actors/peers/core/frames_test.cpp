@@ -22,6 +22,7 @@ status read_pieces(frame_reader& reader, std::initializer_list<std::string_view>
 
 hello full_hello() {
   hello h;
+  h.command_level = 3;
   h.purpose = purpose::snapshot;
   h.id = "11111111-2222-3333-4444-555555555555";
   h.name = "n1";
