@@ -36,6 +36,7 @@ constexpr counted all_counts[] = {
     {&run_result::agent_strikes, "agents died right after an answer"}, {&run_result::agents_for_good, "for good"}, {&run_result::agents_left, "agents left"},
     {&run_result::meddled, "meddled with the catalog"}, {&run_result::calls, "calls"}, {&run_result::calls_lost, "calls lost"}, {&run_result::packets, "packets"},
     {&run_result::streams, "streams"}, {&run_result::found_failed, "members found failed"}, {&run_result::found_back, "members found back"},
+    {&run_result::upgrades, "servers upgraded"}, {&run_result::new_commands, "commands of the new version"}, {&run_result::too_new, "refused as too new"},
     {&run_result::snapshots, "snapshots sent"}, {&run_result::terms, "terms"}, {&run_result::undecided, "keys undecided", false},
 };
 
@@ -53,6 +54,7 @@ std::string describe(const run_result& r) {
 std::string replay_line(const run_options& o) {
   std::string line = fmt::format("sim --whole --seed {} --seconds {} --nodes {}", o.seed, o.seconds, o.nodes);
   if (o.agents > 0) line += fmt::format(" --agents {}", o.agents);
+  if (o.upgrades) line += " --upgrades";
   for (const auto& m : mutations())
     if ((o.broken != rule::none && m.broken == o.broken) || (o.core_broken != raft::mutation::none && m.core_broken == o.core_broken)) line += fmt::format(" --mutation {}", m.name);
   return line;
@@ -97,14 +99,14 @@ const std::vector<mutation_row>& mutations() {
       {rule::leader_ends_sessions, m::none, "ended-by-others", "who does not lead any more ends no session"},
       {rule::delayed_lock_waits, m::none, "no-lock-delay", "a key is not given before its lock delay is over", true},
       {rule::everybody_notes_delays, m::none, "delay-of-leader", "whoever leads next knows of a lock delay", true},
-      {rule::lock_waits_for_state, m::none, "lock-before-state", "a new leader that may not know of a delay lets locks wait", false, {}, 0, 63},
-      {rule::registration_synced, m::none, "registration-before-sync", "a registration is answered once the agent's journal is synced", false, "acknowledged", 3, 56},
+      {rule::lock_waits_for_state, m::none, "lock-before-state", "a new leader that may not know of a delay lets locks wait", false, {}, 0, false, 63},
+      {rule::registration_synced, m::none, "registration-before-sync", "a registration is answered once the agent's journal is synced", false, "acknowledged", 3, false, 56},
       {rule::ttl_state_kept, m::none, "ttl-state-forgotten", "a TTL check's state is kept over a restart of its agent", true, "TTL", 3},
       {rule::ttl_begins_anew, m::none, "ttl-goes-on", "an update gives a TTL check all of its time again", true, "TTL", 3},
       {rule::catalog_compared, m::none, "no-comparison", "an agent compares the catalog with what it has", true, "the catalog", 3},
       {rule::aliens_go, m::none, "aliens-stay", "what the catalog has of an agent that the agent has not is taken out", true, "which that has not", 3},
-      {rule::leaver_is_silent, m::none, "leaver-registers", "an agent that leaves tells the catalog nothing more", false, "has left", 3, 97},
-      {rule::join_tried_again, m::none, "join-once", "who cannot join tries again", false, "sees", 3, 71},
+      {rule::leaver_is_silent, m::none, "leaver-registers", "an agent that leaves tells the catalog nothing more", false, "has left", 3, false, 97},
+      {rule::join_tried_again, m::none, "join-once", "who cannot join tries again", false, "sees", 3, false, 71},
       {rule::accused_refutes, m::none, "no-refutation", "who is accused and alive says so", true, "sees", 3},
       {rule::suspects_die, m::none, "suspect-for-ever", "a suspect of whom nothing is heard is dead in the end", true, "sees", 3},
       {rule::leader_walks, m::none, "no-walk", "a new leader compares the catalog with all members", false, "the catalog", 3},
@@ -113,10 +115,12 @@ const std::vector<mutation_row>& mutations() {
       {rule::members_are_current, m::none, "stale-members", "the leader compares the catalog with the members as they are", false, "the catalog", 3},
       {rule::journal_is_replayed, m::none, "journal-not-replayed", "what the log's journal holds is part of the log", true},
       {rule::journal_is_written, m::none, "journal-not-written", "an entry is in the journal before it is acknowledged", true},
+      {rule::oldest_reads_all, m::none, "ignore-old-servers", "no command is written that a server of the cluster cannot read", true, "reads level", 0, true},
+      {rule::old_stay_out, m::none, "old-server-joins", "a server that cannot read what was written is not taken in", false, "reads level", 0, true},
       {rule::none, raft::recovering_votes, "recovering-votes", "who forgot entries votes for nobody (raft/core/recovery.hpp)"},
-      {rule::none, raft::leader_trusts_forgotten, "leader-trusts-forgotten", "what a follower forgot is sent again", false, {}, 0, 93},
-      {rule::none, m::lease_survives_transfer, "lease-survives-transfer", "a leader that orders a transfer has no lease any more", false, {}, 0, 490},
-      {rule::none, m::ack_before_sync, "ack-before-sync", "entries are durable before they are acknowledged", false, "durability", 0, 116},
+      {rule::none, raft::leader_trusts_forgotten, "leader-trusts-forgotten", "what a follower forgot is sent again", false, {}, 0, false, 93},
+      {rule::none, m::lease_survives_transfer, "lease-survives-transfer", "a leader that orders a transfer has no lease any more", false, {}, 0, false, 490},
+      {rule::none, m::ack_before_sync, "ack-before-sync", "entries are durable before they are acknowledged", false, "durability", 0, false, 116},
   };
   return table;
 }
@@ -155,6 +159,7 @@ campaign_result run_seeds(const run_options& first, uint64_t count, bool stop_at
 run_options broken_run(const mutation_row& row) {
   run_options o;
   o.agents = row.agents;
+  o.upgrades = row.upgrades;
   o.seed = row.from;
   o.broken = row.broken;
   o.core_broken = row.core_broken;
@@ -168,8 +173,9 @@ struct share { // of the gate
   size_t nodes;
   uint32_t agents;
   uint64_t fixed, fresh; // seeds
+  bool upgrades = false;
 };
-constexpr share shares[] = {{3, 0, 20, 120}, {5, 0, 20, 120}, {3, 3, 100, 0}}; // agents: none fresh, until 1,000 seeds of one build were clean
+constexpr share shares[] = {{3, 0, 20, 120}, {5, 0, 20, 120}, {3, 0, 20, 40, true}, {3, 3, 100, 0}}; // agents: none fresh, until 1,000 seeds of one build were clean
 
 int gate_failed(uint64_t runs, uint64_t failures) {
   fmt::print("{} passed, {} failed\n", runs - failures, failures);
@@ -189,6 +195,7 @@ int gate() {
       o.seed = base;
       o.nodes = s.nodes;
       o.agents = s.agents;
+      o.upgrades = s.upgrades;
       const auto r = run_seeds(o, base == 1 ? s.fixed : s.fresh, true);
       runs += r.runs;
       add_up(total, r.total);
@@ -248,6 +255,10 @@ int main_of(int argc, char** argv) {
       log::add_sink(log::level::debug, [](const log::record& r) { fmt::print("           {}", log::format_line(r)); });
       continue;
     }
+    if (flag == "--upgrades") {
+      o.upgrades = true;
+      continue;
+    }
     const char* value = i + 1 < argc ? argv[++i] : "";
     bool ok = false;
     if (flag == "--seed") ok = number(value, o.seed);
@@ -257,9 +268,9 @@ int main_of(int argc, char** argv) {
     if (flag == "--agents") ok = number(value, n) && n <= 3 && (o.agents = static_cast<uint32_t>(n), true);
     if (flag == "--mutation")
       for (const auto& m : mutations())
-        if (m.name == value) o.broken = m.broken, o.core_broken = m.core_broken, o.agents = std::max(o.agents, m.agents), ok = true;
+        if (m.name == value) o.broken = m.broken, o.core_broken = m.core_broken, o.agents = std::max(o.agents, m.agents), o.upgrades |= m.upgrades, ok = true;
     if (ok) continue;
-    fmt::print(stderr, "usage: sim --whole [--seed N] [--seeds COUNT] [--seconds S] [--nodes 3|5] [--agents 0..3] [--mutation NAME] [--trace] | --gate | --mutations\n");
+    fmt::print(stderr, "usage: sim --whole [--seed N] [--seeds COUNT] [--seconds S] [--nodes 3|5] [--agents 0..3] [--upgrades] [--mutation NAME] [--trace] | --gate | --mutations\n");
     return 2;
   }
   const auto start = std::chrono::steady_clock::now();

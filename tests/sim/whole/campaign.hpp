@@ -23,6 +23,7 @@ struct mutation_row {
   bool plain = false; // found by the first few seeds
   std::string_view found_as = {}; // what the failure must say; "": anything
   uint32_t agents = 0;            // client agents of the runs
+  bool upgrades = false;          // runs with upgrades
   uint64_t from = 1;              // the seed to begin with: where it was found last, so that the gate need not look at those before
 };
 run_options broken_run(const mutation_row& row);

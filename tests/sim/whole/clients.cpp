@@ -189,6 +189,10 @@ void world::allowed(node& at, const reads_allowed& r) {
 
 void world::settled(node& at, const proposals_done& d) {
   for (auto& outcome : d.outcomes) {
+    if (outcome.id >= first_new_command) {
+      new_command_settled(outcome.result);
+      continue;
+    }
     if (outcome.id >= first_meddling) continue;
     if (outcome.id >= first_remote_call) {
       call_settled(outcome.id - first_remote_call, outcome.result);

@@ -272,6 +272,7 @@ void world::mend_everything() {
     s.tempo.slow_disk = 0;
     s.tempo.stall = 0;
     if (!s.started || s.gone) continue;
+    if (options_.upgrades) upgrade(n);
     if (s.up) wake(n, now());
     else boot(n);
   }

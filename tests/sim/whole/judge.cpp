@@ -41,6 +41,8 @@ void world::audit(uint32_t slot) {
   if (!s.up) return;
   if (s.up->status->leader.load()) saw_leader(slot, raft_term{s.up->status->term.load()}); // a lone one sends to nobody
   if (s.up->state->is_damaged()) return fail(fmt::format("the state of {} is not what it wrote: {}", s.hello.name, s.up->state->damage()));
+  if (s.up->state->command_level() > s.hello.command_level)
+    return fail(fmt::format("{} has a command of level {} in its state and reads level {}", s.hello.name, s.up->state->command_level(), s.hello.command_level));
   // Of all tables, also of those that no client of the run reads.
   if (const auto d = s.up->state->digest(); d.value != 0) {
     const auto [at, first] = digests_.emplace(d.index.v, d.value);
@@ -93,6 +95,7 @@ void world::note_ack(uint32_t slot, const std::string& command, const apply_resu
 bool world::at_rest(std::string& why) {
   why.clear();
   if (writable_at_ == never && now() - mended_at_ > writable_within) fail("liveness: no write succeeded although everything was mended" + who_forgot());
+  if (options_.upgrades && !new_command_written_) return why = "no command of the new level is written", false;
   if (joining_ != most_servers) return why = "a server is being replaced", false;
   for (auto left : final_left_)
     if (left > 0) return why = "clients are not answered", false;

@@ -14,6 +14,7 @@ struct run_options {
   uint64_t seed = 1;
   size_t nodes = 3;
   uint32_t agents = 0;   // client agents; with any, servers and agents are a gossip pool
+  bool upgrades = false; // servers of the version before, which are upgraded one by one
   uint64_t seconds = 30; // virtual, of load and faults; then everything is mended
   rule broken = rule::none;
   raft::mutation core_broken = raft::mutation::none;
@@ -36,6 +37,7 @@ struct run_result : lock_counts {
   // Of client agents.
   uint64_t registrations = 0, removals = 0, beats = 0, expiries = 0, kept_states = 0, refused = 0, agents_died = 0, agent_strikes = 0, agents_for_good = 0,
            agents_left = 0, meddled = 0, calls = 0, calls_lost = 0, packets = 0, streams = 0, found_failed = 0, found_back = 0;
+  uint64_t upgrades = 0, new_commands = 0, too_new = 0; // servers; commands of the new level that were written, and that were refused
   uint64_t slowest_mend_ms = 0; // from the end of the last fault until a write was acknowledged
 };
 

@@ -1,4 +1,5 @@
 #include "tests/sim/whole/world.hpp"
+#include "storage/command/row.hpp"
 #include "storage/state/boot_mark.hpp"
 #include <cerrno>
 #include <csignal>
@@ -67,7 +68,7 @@ world::world(const run_options& o)
   r.max_apply_bytes = pick({50, 500, 4 << 20});
   r.max_unapplied = pick({2, 1 << 16, 1 << 16});
   r.max_uncommitted_bytes = pick({400, 64 << 20, 64 << 20});
-  if (has_agents()) r.max_uncommitted_bytes = std::max<size_t>(r.max_uncommitted_bytes, 8000); // a registration is larger than 400
+  if (has_agents() || o.upgrades) r.max_uncommitted_bytes = std::max<size_t>(r.max_uncommitted_bytes, 8000); // a registration and a query are larger than 400
   r.broken = o.core_broken;
   constexpr uint64_t journals[] = {0, 8 << 10, 64 << 10, 256 << 10};
   drawn_.log.journal_bytes = journals[o.seed % 4];
@@ -105,6 +106,8 @@ void world::add_server(const std::string& name, const std::string& address, int 
   s.hello.address = address;
   s.hello.datacenter = "dc1";
   s.hello.bootstrap_expect = expect;
+  s.hello.command_level = highest_command_level();
+  if (options_.upgrades) plan_upgrade(slot);
   s.folder = folder_ + "/" + std::to_string(slot);
   s.rate = 0.97 + 0.0001 * static_cast<double>(random_.below(600));
   s.clock = time_point(std::chrono::seconds(random_.between(1000, 1'000'000)));
@@ -129,7 +132,7 @@ void world::boot(uint32_t slot) {
   p.hello.bootstrapped = false;
   p.bootstrap = s.bootstraps;
   for (uint32_t other = 0; other < most_servers; ++other)
-    if (other != slot && servers_[other].started && !servers_[other].gone) p.found.push_back({servers_[other].hello.id, servers_[other].hello.name, servers_[other].hello.address, true});
+    if (other != slot && servers_[other].started && !servers_[other].gone) p.found.push_back({servers_[other].hello.id, servers_[other].hello.name, servers_[other].hello.address, true, false, servers_[other].hello.command_level});
   p.seed = random_();
   p.clock = local_time(s);
   p.gossip = gossip_config_;
@@ -317,6 +320,7 @@ run_result world::run() {
   for (uint32_t h = 0; h < holder_count; ++h) schedule(random_.between(500 * ms, 3 * second), "lock client", 0, [this, h] { start_lock_step(h); });
   schedule(3 * second + fault_every_, "fault", 0, [this] { inject_fault(); });
   schedule(second, "operator", 0, [this] { operate(); });
+  if (options_.upgrades) write_new_command();
   const uint64_t end = options_.seconds * second, rest_time = has_agents() ? rest_time_with_agents : rest_time_of_servers;
   while (next_event(end)) {}
   if (failure_.empty()) {

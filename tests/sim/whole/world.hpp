@@ -18,8 +18,8 @@
 namespace actord::sim::whole {
 
 constexpr uint64_t ms = 1000, second = 1000 * ms;
-// Numbers of what the front asks of Raft: up from 1 of operations, then of lock clients, of agents' calls, and of who meddles.
-constexpr uint64_t first_lock_call = uint64_t{1} << 40, first_remote_call = uint64_t{1} << 41, first_meddling = uint64_t{1} << 42;
+// Numbers of what the front asks of Raft: up from 1 of operations, then of lock clients, of agents' calls, of who meddles, of new commands.
+constexpr uint64_t first_lock_call = uint64_t{1} << 40, first_remote_call = uint64_t{1} << 41, first_meddling = uint64_t{1} << 42, first_new_command = uint64_t{1} << 43;
 constexpr uint32_t client_count = 6, holder_count = 3, lock_count = 2;
 
 struct event {
@@ -252,6 +252,12 @@ private:
   void told_by_agent(uint32_t slot, uint64_t life, uint64_t number, bool done);
   void meddle();
 
+  // upgrades.cpp
+  void plan_upgrade(uint32_t slot);
+  void upgrade(uint32_t slot);
+  void write_new_command();
+  void new_command_settled(const apply_result& r);
+
   // calls.cpp: calls of client agents
   void serve_call(uint64_t number, node& n);
   void answer_reads(uint64_t number, node& n);
@@ -324,6 +330,9 @@ private:
 
   std::vector<lock_client> holders_;
   std::deque<lock_call> lock_calls_; // number i at i - 1
+
+  uint64_t new_commands_ = 0;        // that were asked for
+  bool new_command_written_ = false; // since everything was mended
 
   uint64_t fault_every_ = 0;
   double strikes_ = 0; // share of acknowledged writes after which the power fails
