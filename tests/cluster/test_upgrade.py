@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Today's server on the data of each version that tests/versions keeps: it answers what the version did, goes on writing, and does so again after a
 restart. With --versions also on what the version itself writes now, which is built for that, and the version on what today's server wrote: after
-an orderly stop it goes on, after a kill its log says damage, and nothing is lost.   test_upgrade.py [--versions]"""
+an orderly stop it goes on, after a kill its log says damage, and nothing is lost; and three servers of it become today's.   test_upgrade.py [--versions]"""
 import os
 import shutil
 import signal
@@ -114,6 +114,38 @@ def taken_back_among_three(version, binary):
             eventually("it has all", 30, lambda n=written: len(server.json("GET", "/v1/kv/k?keys&stale")) == n)
 
 
+def level_by_level(binary):
+    """A version that reads less of the log's commands becomes today's, a server at a time: what it cannot read is written when it is gone."""
+    query = b'{"Name": "db", "Service": {"Service": "db"}}'
+    with Cluster(3) as cluster:
+        today = cluster.binary
+        for server in cluster.servers:
+            server.binary = binary
+        cluster.start()
+        for number, server in enumerate(cluster.servers):
+            server.kill(signal.SIGTERM)
+            server.binary = today
+            server.start()
+            cluster.wait_writable(30)
+            cluster.wait_caught_up(server, 60)
+            old = [f'server "{other.name}" reads level 1' for other in cluster.servers[number + 1:]]
+
+            def refused(asked):
+                status, _, body = asked.request("POST", "/v1/query", query)
+                text = body.decode()
+                assert status == 500 and "is not written before all servers can read it" in text and all(part in text for part in old), (status, text)
+                return "\tcommand_level = 1\n" in asked.cli("info")
+
+            for asked in cluster.servers[:number + 1] if old else []:
+                eventually(f"{asked.name}, upgraded, names the {len(old)} servers that are too old", 30, lambda a=asked: refused(a))
+        for asked in cluster.servers:
+            eventually(f"{asked.name} knows that all read it", 30, lambda a=asked: "\tcommand_level = 2\n" in a.cli("info"))
+            assert not asked.json("GET", "/v1/query"), "what was refused is there"
+        assert cluster.servers[0].request("POST", "/v1/query", query)[0] == 200
+        for server in cluster.servers:
+            eventually("every server has the query", 30, lambda s=server: [q["Name"] for q in s.json("GET", "/v1/query?stale")] == ["db"])
+
+
 def run():
     assert versions(), "tests/versions/golden holds no version"
     with open("/proc/sys/kernel/random/boot_id") as f:
@@ -126,6 +158,7 @@ def run():
             binary = program(version)
             taken_back(version, binary)
             taken_back_among_three(version, binary)
+            level_by_level(binary)
     print(f"  {len(versions())} versions")
 
 
