@@ -67,7 +67,8 @@ def main():
             print(subprocess.run(command, shell=True, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST).stdout, end="", flush=True)
         process.terminate()
         heard(process, manager, "STOPPING=1")
-        process.wait(LONGEST)
+        ended = process.wait(LONGEST)
+        assert str(ended) in ("0", *service["SuccessExitStatus"].split()), f"to be told to stop is a failure: {ended}"
     except BaseException:
         process.kill()
         print(open("/tmp/log", errors="replace").read()[-2000:])

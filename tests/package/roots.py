@@ -4,13 +4,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "support"))
 from patience import patience  # noqa: E402
 
-# What README's tour is typed with.
-TOOLS = ("curl", "bind9-dnsutils", "nginx-light", "python3", "iproute2")
+# What README's tour is typed with; and systemd, which runs in booted() alone.
+TOOLS = ("curl", "bind9-dnsutils", "nginx-light", "python3", "iproute2", "systemd-sysv")
+CGROUPS = "/sys/fs/cgroup"
 
 
 def run(*words, **options):
@@ -87,6 +89,9 @@ class Root:
         env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", **options.pop("env", {})}
         return run(*self.command(*words, **options), env=env)
 
+    def booted(self):
+        return Booted(self)
+
     def files(self):
         """Everything that lies in it, but for what apt and dpkg note of what they did."""
         notes = ("var/lib/dpkg", "var/lib/apt", "var/cache/apt", "var/cache/debconf", "var/log", "proc", "dev", "tmp", "run")
@@ -96,3 +101,70 @@ class Root:
             folders[:] = [f for f in folders if os.path.normpath(os.path.join(at, f)) not in notes]
             found.update(os.path.normpath(os.path.join(at, name)) for name in folders + files)
         return found | {name for name in ("var/log/consul-actord",) if os.path.exists(self / name)}
+
+
+class CannotBoot(Exception):
+    """This machine lets nobody start a systemd beside its own."""
+
+
+class Booted:
+    """A context: the root's systemd runs, with groups, mounts, processes, a host's name and a network of its own."""
+
+    def __init__(self, root):
+        self.root = root
+        # A hierarchy for systemd beside those of old, or one for all.
+        kinds = {"systemd": "-t cgroup -o none,name=systemd", "unified": "-t cgroup2"} if os.path.isdir(f"{CGROUPS}/systemd") else {"": "-t cgroup2"}
+        self.kinds = {name: how for name, how in kinds.items() if os.path.isdir(f"{CGROUPS}/{name}")}
+        self.groups = [os.path.join(CGROUPS, name, f"actord-roots-{os.getpid()}") for name in self.kinds]
+
+    def script(self):
+        at = self.root.path
+        steps = ["mount --make-rprivate /", f"mount --bind {at} {at}", f"mount -t proc proc {at}/proc", f"mount -t sysfs sysfs {at}/sys",
+                 f"mount -t tmpfs -o mode=755 tmpfs {at}{CGROUPS}"]
+        for name, how in self.kinds.items():
+            steps += [f"mkdir -p {at}{CGROUPS}/{name}", f"mount {how} cgroup {at}{CGROUPS}/{name}"]
+        steps += [f"mount -t tmpfs -o mode=755 tmpfs {at}/{name}" for name in ("run", "dev")]
+        steps += [f"touch {at}/dev/{name} && mount --bind /dev/{name} {at}/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty")]
+        steps += [f"mkdir {at}/dev/pts {at}/dev/shm && mount -t devpts devpts {at}/dev/pts && mount -t tmpfs tmpfs {at}/dev/shm",
+                  f"ln -s pts/ptmx {at}/dev/ptmx", f"ln -s /proc/self/fd {at}/dev/fd", "ip link set lo up", f"cd {at}", "pivot_root . mnt", "umount -l /mnt", "hostname fresh",
+                  "exec env -i container=lxc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --show-status=no"]
+        return "\n".join(steps)
+
+    def __enter__(self):
+        try:
+            for group in self.groups:
+                os.mkdir(group)
+        except OSError as e:
+            raise CannotBoot(str(e)) from None
+        enter = "".join(f"echo $$ >{group}/cgroup.procs; " for group in self.groups)
+        self.process = subprocess.Popen(["sh", "-ec", enter + 'exec unshare --mount --net --pid --cgroup --uts --ipc --fork --kill-child sh -ec "$0"', self.script()],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        until = time.monotonic() + patience(60)
+        while time.monotonic() < until and self.process.poll() is None:
+            if subprocess.run(self.words("systemctl", "is-system-running"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout in (b"running\n", b"degraded\n"):
+                return self
+            time.sleep(0.2)
+        self.__exit__()
+        raise CannotBoot(self.process.stdout.read()[-1000:])
+
+    def __exit__(self, *_):
+        self.process.kill()  # and with it, by the kernel, all that it started
+        self.process.wait()
+        until = time.monotonic() + patience(20)
+        for group in self.groups:
+            for where, _, _ in os.walk(group, topdown=False):
+                while os.path.isdir(where):
+                    try:
+                        os.rmdir(where)
+                    except OSError:  # somebody in it is still on the way out
+                        if time.monotonic() > until:
+                            raise
+                        time.sleep(0.1)
+
+    def words(self, *words):
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as f:
+            inside = f.read().split()
+        return ["nsenter", "-t", *inside[:1], "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", *map(str, words)]
+
+    def run(self, *words):
+        return run(*self.words(*words))
