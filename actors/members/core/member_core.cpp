@@ -153,6 +153,7 @@ void member_core::erase(const node_name& n) {
 // ---- what is asked for ------------------------------------------------------------------------------------------
 
 void member_core::announce_join(nanos now) {
+  if (phase_ != phase::alive) return; // it would take back our farewell, and we would count as failed (serf does not look)
   const join_intent i{clock_.time(), options_.self};
   take(now, i);
   out_.push_back(broadcast{lane::intents, encode(i)});

@@ -255,6 +255,17 @@ TEST_CASE("leaving tells the intent, then gossip, then waits, and each step has 
   CHECK(f.core.leave(10s).ok());
 }
 
+TEST_CASE("a join that succeeds while we leave does not take the farewell back") {
+  fixture f;
+  f.core.announce_join(0s);
+  REQUIRE(f.take<broadcast>().size() == 1);
+  REQUIRE(f.core.leave(0s).ok());
+  REQUIRE(f.take<broadcast>().size() == 1);
+  f.core.announce_join(0s);
+  CHECK(f.take<broadcast>().empty());
+  CHECK(f.status_of("me") == member_status::leaving);
+}
+
 TEST_CASE("whoever is alone leaves without telling") {
   fixture f;
   f.core.gone(0s, "other");
