@@ -102,10 +102,36 @@ void delete_node(writing& w, std::string_view name) {
   end_sessions_of_node(w, name);
 }
 
+namespace {
+
+// Of a service what says who shows it. The rest, which may be megabytes of tags, is skipped: a node may have thousands of services.
+struct proxied_name {
+  std::string destination_service_name;
+  template <class V, class Self> static void fields(V&& v, Self& s) { v("DestinationServiceName", s.destination_service_name); }
+};
+struct service_names {
+  std::string kind, service;
+  proxied_name proxy;
+  service_connect connect;
+  template <class V, class Self> static void fields(V&& v, Self& s) {
+    v("Kind", s.kind);
+    v("Service", s.service);
+    v("Proxy", s.proxy);
+    v("Connect", s.connect);
+  }
+};
+
+} // namespace
+
 void touch_services_of_node(writing& w, std::string_view name) {
   std::vector<node_service> services;
   lmdb::scan(w.txn, w.t.services, lmdb::key_of({lower(name)}), [&](std::string_view, std::string_view bytes) {
-    services.push_back(load_record<node_service>(bytes));
+    auto names = load_record<service_names>(bytes);
+    auto& s = services.emplace_back();
+    s.kind = std::move(names.kind);
+    s.service = std::move(names.service);
+    s.proxy.destination_service_name = std::move(names.proxy.destination_service_name);
+    s.connect = names.connect;
     return true;
   });
   for (auto& s : services) {
