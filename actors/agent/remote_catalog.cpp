@@ -5,6 +5,7 @@
 #include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/msgpack_codec.hpp"
+#include "storage/model/rpc_replies.hpp"
 #include <caf/event_based_actor.hpp>
 
 namespace actord::agent {
@@ -14,40 +15,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr nanos stale_limit = 2s; // MaxStaleDuration: older answers are not worth comparing with
-
-// Catalog.NodeServiceList says a list, Catalog.NodeServices of older servers a map.
-struct listed {
-  boxed<node_record> node;
-  list_of<node_service> services;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Node", s.node);
-    v("Services", s.services);
-  }
-};
-struct mapped {
-  boxed<node_record> node;
-  map_of<node_service> services;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Node", s.node);
-    v("Services", s.services);
-  }
-};
-template <class Services> struct services_reply {
-  Services found;
-  nanos last_contact{0};
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("NodeServices", s.found);
-    v("LastContact", s.last_contact);
-  }
-};
-struct checks_reply {
-  list_of<health_check> checks;
-  nanos last_contact{0};
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("HealthChecks", s.checks);
-    v("LastContact", s.last_contact);
-  }
-};
 
 rpc_call read_of_node(const char* method, const std::string& datacenter, const std::string& node, bool stale) {
   rpc_call c{method, {}, nanos(0), true};
@@ -60,20 +27,22 @@ rpc_call read_of_node(const char* method, const std::string& datacenter, const s
   return c;
 }
 
+// Catalog.NodeServiceList says a list, Catalog.NodeServices of older servers a map.
 bool unpack(const rpc_answer& a, bool list, catalog_picture& out, nanos& age) {
   if (list) {
-    services_reply<listed> r;
+    rpc::node_service_list_reply r;
     if (!from_msgpack(a.body, r)) return false;
     if (r.found.node) out.node = std::move(*r.found.node);
     out.services = std::move(r.found.services);
-    age = r.last_contact;
+    age = r.meta.last_contact;
     return true;
   }
-  services_reply<mapped> r;
+  rpc::node_services_reply r;
   if (!from_msgpack(a.body, r)) return false;
-  if (r.found.node) out.node = std::move(*r.found.node);
-  for (auto& [id, s] : r.found.services) out.services.push_back(std::move(s));
-  age = r.last_contact;
+  age = r.meta.last_contact;
+  if (!r.found) return true; // the node is not there
+  if (r.found->node) out.node = std::move(*r.found->node);
+  for (auto& [id, s] : r.found->services) out.services.push_back(std::move(s));
   return true;
 }
 
@@ -101,9 +70,9 @@ struct fetch : std::enable_shared_from_this<fetch> {
   void checks() {
     ask("Health.NodeChecks", [](fetch& f, const rpc_answer& a) {
       if (a.failure.code != errc::none) return f.then(a.failure);
-      checks_reply r;
+      rpc::checks_reply r;
       if (!from_msgpack(a.body, r)) return f.then(error{errc::corrupt, "a server's answer about this node's checks is malformed"});
-      if (f.stale && std::max(f.age, r.last_contact) > stale_limit) {
+      if (f.stale && std::max(f.age, r.meta.last_contact) > stale_limit) {
         f.stale = false;
         f.picture = {};
         return f.services();

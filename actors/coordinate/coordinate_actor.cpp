@@ -6,6 +6,7 @@
 #include "runtime/base/msgpack_codec.hpp"
 #include "runtime/base/prng.hpp"
 #include "storage/command/commands.hpp"
+#include "storage/model/rpc_requests.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -16,19 +17,6 @@ namespace actord {
 namespace {
 
 constexpr std::string_view subsystem = "agent.coordinate";
-
-// Coordinate.Update's argument in Consul's RPC.
-struct update_request {
-  std::string datacenter, node, segment, token;
-  coordinate_vector coord;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Datacenter", s.datacenter);
-    v("Node", s.node);
-    v("Segment", s.segment);
-    v("Coord", s.coord);
-    v("Token", s.token);
-  }
-};
 
 int number_tag(const members::member& m, const char* name) {
   auto at = m.tags.find(name);
@@ -73,7 +61,7 @@ struct coordinate_state {
   }
 
   template <class F> void tell(const coordinate_record& where, F done) {
-    update_request r{config.datacenter, where.node, where.segment, "", where.coord};
+    rpc::coordinate_update_request r{config.datacenter, where.node, where.segment, where.coord, ""};
     self->request(deps.rpc, caf::infinite, rpc_call{"Coordinate.Update", to_msgpack(r), nanos(0), false})
         .then([done](const rpc_answer& a) mutable { done(a.failure); }, [done](const caf::error&) mutable { done(error{errc::internal, "agent is stopping"}); });
   }

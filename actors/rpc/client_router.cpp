@@ -1,6 +1,8 @@
 #include "actors/rpc/client_router.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/command/table.hpp"
+#include "storage/model/rpc_replies.hpp"
+#include "storage/model/rpc_requests.hpp"
 #include "storage/state/read_view.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -13,57 +15,6 @@ namespace {
 
 constexpr size_t most_calls = 128; // under way at a time
 
-struct txn_reply {
-  struct one {
-    boxed<kv_entry> kv;
-    boxed<node_record> node;
-    boxed<node_service> service;
-    boxed<health_check> check;
-    template <class V, class Self> static void fields(V&& v, Self& s) {
-      v("KV", s.kv);
-      v("Node", s.node);
-      v("Service", s.service);
-      v("Check", s.check);
-    }
-  };
-  list_of<one> results;
-  list_of<txn_error> errors;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Results", s.results);
-    v("Errors", s.errors);
-  }
-};
-
-struct raft_server {
-  std::string id, node, address;
-  bool leader = false, voter = false;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("ID", s.id);
-    v("Node", s.node);
-    v("Address", s.address);
-    v("Leader", s.leader);
-    v("Voter", s.voter);
-  }
-};
-struct raft_configuration {
-  list_of<raft_server> servers;
-  uint64_t index = 0;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Servers", s.servers);
-    v("Index", s.index);
-  }
-};
-
-struct remove_peer {
-  std::string address, datacenter, id, token;
-  template <class V, class Self> static void fields(V&& v, Self& s) {
-    v("Address", s.address);
-    v("Datacenter", s.datacenter);
-    v("ID", s.id);
-    v("Token", s.token);
-  }
-};
-
 std::string read_arguments(const std::string& datacenter, bool stale) {
   std::string out;
   msgpack_writer w(out);
@@ -73,23 +24,8 @@ std::string read_arguments(const std::string& datacenter, bool stale) {
   return out;
 }
 
-std::string renewal_arguments(std::string_view id, const std::string& datacenter) {
-  std::string out;
-  msgpack_writer w(out);
-  w.map(3);
-  w.raw("Datacenter"), w.raw(datacenter);
-  w.raw("Session"), w.raw(id); // as agents before 1.7 call it
-  w.raw("SessionID"), w.raw(id);
-  return out;
-}
-
-struct renewal_reply {
-  list_of<session_record> sessions;
-  template <class V, class Self> static void fields(V&& v, Self& s) { v("Sessions", s.sessions); }
-};
-
 void take_configuration(const rpc_answer& a, leader_info& out) {
-  raft_configuration c;
+  rpc::raft_configuration_reply c;
   if (!from_msgpack(a.body, c)) return;
   out.configuration_index = c.index;
   out.servers.clear();
@@ -177,7 +113,7 @@ caf::result<apply_outcome> client_router_state::change(const membership_change& 
     refused.result.failure = {errc::unsupported, "a client agent cannot add servers"};
     return refused;
   }
-  remove_peer r{c.id.empty() ? c.address : "", datacenter, c.id, {}};
+  const rpc::raft_remove_request r{datacenter, c.id.empty() ? c.address : "", c.id, {}};
   auto promise = self->make_response_promise<apply_outcome>();
   self->request(rpc, caf::infinite, rpc_call{c.id.empty() ? "Operator.RaftRemovePeerByAddress" : "Operator.RaftRemovePeerByID", to_msgpack(r), nanos(0), false})
       .then([promise](rpc_answer& a) mutable {
@@ -287,7 +223,7 @@ void put_call(query_request& r, const std::string& datacenter, command_call& out
   out.call.arguments = to_msgpack(r);
 }
 void put_call(session_renewal& r, const std::string& datacenter, command_call& out) {
-  out.call.arguments = renewal_arguments(r.id, datacenter);
+  out.call.arguments = to_msgpack(rpc::session_request{datacenter, r.id, r.id, {}});
   out.subject = r.id;
 }
 
@@ -296,17 +232,17 @@ void take_id(const rpc_answer& a, apply_result& out) { out.body = msgpack_reader
 void take_reply(const session_request*, const command_call&, const rpc_answer& a, apply_result& out) { take_id(a, out); }
 void take_reply(const query_request*, const command_call&, const rpc_answer& a, apply_result& out) { take_id(a, out); }
 void take_reply(const session_renewal*, const command_call& c, const rpc_answer& a, apply_result& out) {
-  renewal_reply r;
+  rpc::sessions_reply r;
   if (!from_msgpack(a.body, r)) out.failure = {errc::corrupt, "a server's answer to a renewal is malformed"};
   out.value = !r.sessions.empty();
   out.body = out.value ? to_msgpack(r.sessions.front()) : c.subject;
 }
 void take_reply(const txn_request*, const command_call&, const rpc_answer& a, apply_result& out) {
-  txn_reply t;
+  rpc::txn_apply_reply t;
   out.txn = std::make_shared<txn_response>();
   if (!from_msgpack(a.body, t)) out.failure = {errc::corrupt, "a server's answer to a transaction is malformed"};
   for (auto& r : t.results) out.txn->results.push_back({std::move(r.kv), std::move(r.node), std::move(r.service), std::move(r.check)});
-  out.txn->errors.assign(t.errors.begin(), t.errors.end());
+  for (auto& e : t.errors) out.txn->errors.push_back({static_cast<uint64_t>(e.op_index), std::move(e.what)});
 }
 
 } // namespace
