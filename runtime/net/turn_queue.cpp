@@ -32,23 +32,27 @@ void turn_queue::call_in_next_iteration() {
   loop_.post([this] { serve(); });
 }
 
-// The first of the line whose turn it is, null: nobody waits.
-turn_taker* turn_queue::next() {
+// The first of the line whose turn it is, of the lines whose first has waited for so long; null: there is none.
+turn_taker* turn_queue::next(uint64_t asked_before) {
   for (size_t passed = 0; passed < line_count;) {
     const size_t at = (turn_ + passed) % line_count;
     const uint64_t bits = waiting_[at / 64] >> at % 64;
     const auto skipped = static_cast<size_t>(bits == 0 ? 64 - at % 64 : static_cast<size_t>(std::countr_zero(bits)));
     passed += skipped;
     if (bits == 0 || passed >= line_count) continue;
+    turn_taker* t = lines_[(at + skipped) % line_count].first;
+    ++passed;
+    if (t->asked_ > asked_before) continue;
     turn_ = (at + skipped + 1) % line_count;
-    return lines_[(at + skipped) % line_count].first;
+    return t;
   }
   return nullptr;
 }
 
 void turn_queue::serve() {
   const auto until = io_loop::clock::now() + budget;
-  while (turn_taker* t = next()) {
+  const uint64_t before = as_often_ ? UINT64_MAX : asked_;
+  while (turn_taker* t = next(before)) {
     withdraw(t);
     t->on_turn();
     if (io_loop::clock::now() >= until) break;

@@ -1,7 +1,7 @@
 // Turns for handlers of a loop that have more to do than one of its iterations has room for: whoever has used up his turn asks for
-// another. Those who wait are served for no longer than `budget` of an iteration together (one always), so that however many ask, who has an
-// event waits no longer for them than that; whoever asks again meanwhile is served again, behind the others. Sources (a client's household, say) are served in turn, each in the order of asking: who has very
-// many connections that ask holds up himself. In the loop's thread.
+// another. All who wait are served once per iteration (or as often as they ask, see below), and for no longer than `budget` together (one
+// always), so that however many ask, who has an event waits no longer for them than that. Sources (a client's household, say) are served in
+// turn, each in the order of asking: who has very many connections that ask holds up himself. In the loop's thread.
 //
 // Sources fall into 256 lines by their hash: two may share one.
 #pragma once
@@ -28,8 +28,10 @@ private:
 class turn_queue {
 public:
   static constexpr nanos budget = std::chrono::microseconds(250);
-  explicit turn_queue(io_loop& loop) : loop_(loop) {} // outlives the loop's run()
-  // on_turn() is called in a later iteration, or once more in this one when it asks from there. Asking twice is asking once. Whoever dies withdraws before.
+  // With `as_often` whoever asks from on_turn() is served again in the same iteration, behind the others, while the budget lasts: for many
+  // small calls over few connections, whose answers then leave together. The queue outlives the loop's run().
+  explicit turn_queue(io_loop& loop, bool as_often = false) : loop_(loop), as_often_(as_often) {}
+  // on_turn() is called in a later iteration. Asking twice is asking once. Whoever dies withdraws before.
   void again(turn_taker* t);
   void withdraw(turn_taker* t);
 
@@ -39,11 +41,12 @@ private:
     turn_taker *first = nullptr, *last = nullptr;
   };
   static size_t line_of(const turn_taker& t) { return t.source_ >> 56; }
-  turn_taker* next();
+  turn_taker* next(uint64_t asked_before);
   void call_in_next_iteration();
   void serve();
 
   io_loop& loop_;
+  const bool as_often_;
   std::array<line, line_count> lines_{};
   std::array<uint64_t, line_count / 64> waiting_{}; // a bit per line that is not empty
   size_t turn_ = 0;     // the line after the one that was served last
