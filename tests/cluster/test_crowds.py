@@ -36,10 +36,15 @@ def crowd(agent, what, port, first):
     crowds = [children.fork(connecting, (port, stop, 2 + n, first, made[n])) for n in range(2)]
     for c in crowds:
         c.start()
-    most, until = 0, time.monotonic() + SECONDS
+    most, asked, until = 0, 0, time.monotonic() + SECONDS
     while time.monotonic() < until:
         most = max(most, descriptors(agent))
-        assert agent.request("PUT", "/v1/kv/beside", body=b"x", timeout=30)[0] == 200
+        asked += 1
+        value = f"{what} {asked}".encode()
+        status, _, answer = agent.request("PUT", "/v1/kv/beside", body=value, timeout=30)
+        assert status == 200 and answer.strip() == b"true", (status, answer)
+        status, _, found = agent.request("GET", "/v1/kv/beside?raw", timeout=30)
+        assert status == 200 and found == value, (status, found)
         time.sleep(0.02)
     stop.set()
     for c in crowds:
