@@ -63,6 +63,10 @@ def run():
         crowd(agent, "gossip of servers", agent.ports["serf_wan"], b"\xff")
         crowd(agent, "HTTP", agent.ports["http"], b"GET")
         crowd(agent, "DNS", agent.ports["dns"], b"\0")
+        _, _, written = agent.request("GET", "/v1/kv/beside?raw")
+        agent.kill()
+        agent.start()
+        assert agent.request("GET", "/v1/kv/beside?raw")[2] == written, "what was written beside the crowds is gone"
 
 
 if __name__ == "__main__":
