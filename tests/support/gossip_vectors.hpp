@@ -3,6 +3,7 @@
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/json_writer.hpp"
 #include "tests/support/hex.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -18,7 +19,7 @@ struct gossip_vector {
 };
 
 inline std::vector<gossip_vector> gossip_vectors() {
-  std::ifstream file(ACTORD_TESTS_DIR "/actors/gossip/fixtures/gossip-vectors.json");
+  std::ifstream file(actord::test::tests_folder() + "/actors/gossip/fixtures/gossip-vectors.json");
   std::stringstream text;
   text << file.rdbuf();
   std::vector<gossip_vector> out;

@@ -2,6 +2,7 @@
 #pragma once
 #include "runtime/base/json_codec.hpp"
 #include "tests/support/hex.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -14,7 +15,7 @@ struct rpc_vector {
 };
 
 inline std::vector<rpc_vector> rpc_vectors() {
-  std::ifstream file(ACTORD_TESTS_DIR "/actors/rpc/fixtures/rpc-vectors.json");
+  std::ifstream file(actord::test::tests_folder() + "/actors/rpc/fixtures/rpc-vectors.json");
   std::stringstream text;
   text << file.rdbuf();
   std::vector<rpc_vector> out;

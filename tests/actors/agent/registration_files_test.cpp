@@ -1,5 +1,6 @@
 // The agent's files against those that a real Consul 1.8.7 wrote (fixtures/), and its journal against cuts.
 #include "actors/agent/registration_files.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <algorithm>
 #include <cstring>
 #include <doctest/doctest.h>
@@ -41,7 +42,7 @@ local_state make_state(bool scripts = true) {
   return local_state(o, prng(1));
 }
 
-const fs::path fixtures = fs::path(ACTORD_TESTS_DIR) / "actors/agent/fixtures";
+const fs::path fixtures = fs::path(actord::test::tests_folder()) / "actors/agent/fixtures";
 constexpr int64_t when = 1795257000; // before the recorded state of "mem" expires
 
 restored_files restore_all(const std::string& data_dir, local_state& state, int64_t unix_now, const pending_files& pending = {}) {

@@ -2,6 +2,7 @@
 #include "api/endpoints/carry_out.hpp"
 #include "api/endpoints/table.hpp"
 #include "memory_view.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <doctest/doctest.h>
 #include <fstream>
 #include <set>
@@ -149,7 +150,7 @@ template <class Endpoint, class Args> auto rows_of(const Endpoint& e, const Args
 
 TEST_CASE("every endpoint of the table is in the list that is only appended to, and no other") {
   std::set<std::string> listed_names, names;
-  std::ifstream file(std::string(ACTORD_TESTS_DIR) + "/golden/endpoints.list");
+  std::ifstream file(actord::test::tests_folder() + "/golden/endpoints.list");
   for (std::string line; std::getline(file, line);) CHECK(listed_names.insert(line).second);
   ep::reads::each([&]<const auto& E>() { CHECK(names.insert(std::string(E.name)).second); });
   CHECK(names == listed_names);

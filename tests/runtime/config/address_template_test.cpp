@@ -2,6 +2,7 @@
 #include "runtime/config/address_template/ip_prefix.hpp"
 #include "runtime/config/address_template/syntax.hpp"
 #include "runtime/config/steps.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <chrono>
 #include <doctest/doctest.h>
 #include <fstream>
@@ -39,7 +40,7 @@ struct recorded_host {
 
 const std::vector<recorded_host>& recordings() {
   static const auto all = [] {
-    std::ifstream in(ACTORD_TESTS_DIR "/runtime/config/recorded_templates.txt");
+    std::ifstream in(actord::test::tests_folder() + "/runtime/config/recorded_templates.txt");
     std::vector<recorded_host> out;
     std::string line;
     while (std::getline(in, line)) {

@@ -1,5 +1,6 @@
 // A setting either does something or says that it does nothing: every row of the table against what the sources read.
 #include "runtime/config/field_table.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
@@ -11,7 +12,7 @@ using namespace actord;
 
 namespace {
 
-const std::filesystem::path root = std::filesystem::path(ACTORD_TESTS_DIR).parent_path();
+const std::filesystem::path root = std::filesystem::path(actord::test::tests_folder()).parent_path();
 
 std::string text_of(const std::filesystem::path& path) {
   std::ifstream in(path);

@@ -4,6 +4,7 @@
 #include "runtime/config/loader.hpp"
 #include "runtime/config/node_id.hpp"
 #include "runtime/config/steps.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -404,7 +405,7 @@ TEST_CASE("DebugConfig of -dev is that of Consul 1.8.7, without what is not ther
   auto c = must({"-dev", "-node=vm", "-node-id=facc91dd-2054-ee86-1d4e-22eb915da25c", "-data-dir=/data", "-http-port=38500", "-dns-port=38600",
                  "-server-port=38300", "-serf-lan-port=38301", "-serf-wan-port=38302", "-grpc-port=38502"});
   auto ours = parse_json_value(debug_config_json(c));
-  std::ifstream in(ACTORD_TESTS_DIR "/runtime/config/debug_config_dev.json");
+  std::ifstream in(actord::test::tests_folder() + "/runtime/config/debug_config_dev.json");
   std::stringstream text;
   text << in.rdbuf();
   auto theirs = parse_json_value(text.str());

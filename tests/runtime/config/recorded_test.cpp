@@ -1,5 +1,6 @@
 // Replays what the real Consul said about a few hundred small files.
 #include "runtime/config/loader.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -16,7 +17,7 @@ struct recording {
 };
 
 std::vector<recording> recordings() {
-  std::ifstream in(ACTORD_TESTS_DIR "/runtime/config/recorded_validations.txt");
+  std::ifstream in(actord::test::tests_folder() + "/runtime/config/recorded_validations.txt");
   std::vector<recording> out;
   std::string line;
   bool printed = false;

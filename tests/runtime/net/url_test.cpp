@@ -2,6 +2,7 @@
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/quote.hpp"
 #include "runtime/net/url.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <doctest/doctest.h>
 #include <fstream>
 
@@ -36,7 +37,7 @@ std::string asked(const std::string& text) {
 } // namespace
 
 TEST_CASE("URLs go out as Go escapes them, and are refused with its texts") {
-  std::ifstream in(ACTORD_TESTS_DIR "/runtime/net/recorded_urls.txt");
+  std::ifstream in(actord::test::tests_folder() + "/runtime/net/recorded_urls.txt");
   std::string line, url;
   int seen = 0;
   while (std::getline(in, line)) {

@@ -4,6 +4,7 @@
 #include "runtime/base/quote.hpp"
 #include "storage/command/operation.hpp"
 #include "storage/command/table.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <doctest/doctest.h>
 #include <fstream>
 #include <set>
@@ -129,7 +130,7 @@ std::vector<std::pair<std::string, std::string>> samples() {
 } // namespace
 
 TEST_CASE("commands of every released version decode to what they meant") {
-  std::ifstream in(ACTORD_TESTS_DIR "/golden/commands/commands.txt");
+  std::ifstream in(actord::test::tests_folder() + "/golden/commands/commands.txt");
   std::string line;
   size_t n = 0;
   std::map<std::string, std::string> current;

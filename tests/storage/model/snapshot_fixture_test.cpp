@@ -14,6 +14,7 @@
 #include "storage/model/prepared_query.hpp"
 #include "storage/model/session.hpp"
 #include "storage/model/snapshot_records.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <cstring>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -26,7 +27,7 @@ using namespace actord;
 
 namespace {
 
-std::string fixture(const char* name) { return std::string(ACTORD_TESTS_DIR "/storage/model/fixtures/") + name; }
+std::string fixture(const char* name) { return actord::test::tests_folder() + "/storage/model/fixtures/" + name; }
 
 rapidjson::Document parse_json(const std::string& text) {
   rapidjson::Document d;

@@ -6,6 +6,7 @@
 //   step                 delivers the oldest message, deliver: all of them, drop: loses all that are under way
 //   cut s... | heal      messages of these servers are lost | are no more
 #include "tests/actors/raft/core/cluster.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
@@ -158,7 +159,7 @@ std::string play(const std::string& script) {
 
 TEST_CASE("every conversation goes as it was written down") {
   size_t played = 0;
-  for (const auto& file : std::filesystem::directory_iterator(std::string(ACTORD_TESTS_DIR) + "/scripts/raft")) {
+  for (const auto& file : std::filesystem::directory_iterator(actord::test::tests_folder() + "/scripts/raft")) {
     if (file.path().extension() != ".txt") continue;
     std::ifstream in(file.path());
     const std::string script{std::istreambuf_iterator<char>(in), {}};

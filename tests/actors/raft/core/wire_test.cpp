@@ -1,6 +1,7 @@
 #include "actors/raft/core/wire.hpp"
 #include "runtime/base/prng.hpp"
 #include "tests/actors/raft/core/cluster.hpp"
+#include "tests/support/tests_folder.hpp"
 #include <doctest/doctest.h>
 #include <fstream>
 #include <sstream>
@@ -58,7 +59,7 @@ message sample_snapshot() {
   return m;
 }
 std::string golden(const std::string& name) {
-  std::ifstream file(std::string(ACTORD_TESTS_DIR) + "/golden/raft_wire/" + name);
+  std::ifstream file(actord::test::tests_folder() + "/golden/raft_wire/" + name);
   std::string text;
   std::getline(file, text);
   return text;
@@ -104,7 +105,7 @@ TEST_CASE("what is encoded is decoded, whatever the values") {
 }
 
 TEST_CASE("bytes of every version that was released still decode, and the present one still writes its own") {
-  std::ifstream file(std::string(ACTORD_TESTS_DIR) + "/golden/raft_wire/append_v1.hex");
+  std::ifstream file(actord::test::tests_folder() + "/golden/raft_wire/append_v1.hex");
   std::string text;
   REQUIRE(std::getline(file, text));
   auto m = decode(unhex(text));
