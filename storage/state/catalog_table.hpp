@@ -47,7 +47,7 @@ template <class Record> void put_record(writing& w, const lmdb::table& t, std::s
 }
 template <class Record> Record load_record(std::string_view bytes) {
   Record r;
-  if (!decode_record(bytes, r)) lmdb::raise_corrupt("a catalog record");
+  if (bounded_read::may_load(bytes.size()) && !decode_record(bytes, r)) lmdb::raise_corrupt("a catalog record");
   return r;
 }
 template <class Record> std::optional<Record> find_record(const lmdb::transaction& txn, const lmdb::table& t, std::string_view key) {
@@ -58,12 +58,14 @@ template <class Record> std::optional<Record> find_record(const lmdb::transactio
 // What an index names is there: a record that is not has been lost.
 template <class Record> Record load_indexed(const lmdb::transaction& txn, const lmdb::table& t, std::string_view key) {
   auto r = find_record<Record>(txn, t, key);
-  if (!r) lmdb::raise_corrupt("a record that an index names");
-  return std::move(*r);
+  if (r) return std::move(*r);
+  if (!bounded_read::stopped()) lmdb::raise_corrupt("a record that an index names"); // else the key may be of what was not decoded
+  return {};
 }
-// The parts of all keys under a prefix that follow it: [lower(node), lower(id)] of a service's instances, for example.
+// The parts of the keys under a prefix that follow it: [lower(node), lower(id)] of a service's instances, for example. Each is taken for a
+// record that is read next, so a bounded read that would read too many stops here, with none.
 template <size_t N>
-std::vector<std::array<std::string, N>> keys_under(const lmdb::transaction& txn, const lmdb::table& t, std::string_view prefix) {
+std::vector<std::array<std::string, N>> keys_under(const lmdb::transaction& txn, const lmdb::table& t, std::string_view prefix, size_t most = ~size_t{0}) {
   std::vector<std::array<std::string, N>> out;
   lmdb::scan(txn, t, prefix, [&](std::string_view key, std::string_view) {
     key.remove_prefix(prefix.size());
@@ -71,8 +73,9 @@ std::vector<std::array<std::string, N>> keys_under(const lmdb::transaction& txn,
     for (auto& p : parts)
       if (!lmdb::take_part(key, p)) lmdb::raise_corrupt("a key of an index");
     out.push_back(std::move(parts));
-    return !bounded_read::stops_at(out.size(), 0);
+    return out.size() < most && !bounded_read::stops_at_records(out.size());
   });
+  if (bounded_read::stopped()) out.clear();
   return out;
 }
 

@@ -80,8 +80,10 @@ void delete_check(writing& w, std::string_view node, std::string_view id) {
 std::vector<health_check> checks_of_instance(const lmdb::transaction& txn, const tables& t, std::string_view node, std::string_view service_id) {
   std::vector<health_check> out;
   auto home = lower(node);
-  for (auto& [id] : keys_under<1>(txn, t.node_service_checks, lmdb::key_of({home, lower(service_id)})))
+  for (auto& [id] : keys_under<1>(txn, t.node_service_checks, lmdb::key_of({home, lower(service_id)}))) {
     out.push_back(load_indexed<health_check>(txn, t.checks, lmdb::key_of({home, id})));
+    if (bounded_read::stopped()) break;
+  }
   return out;
 }
 

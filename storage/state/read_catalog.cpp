@@ -109,14 +109,15 @@ tags_by_service all_services(const lmdb::transaction& txn, const tables& t) {
   tags_by_service out;
   auto* last = static_cast<tags_by_service::value_type*>(nullptr);
   std::string part, tag;
-  size_t rows = 0;
+  size_t rows = 0, bytes = 0;
   lmdb::scan(txn, t.tags, {}, [&](std::string_view key, std::string_view) {
+    bytes += key.size();
     bool whole = lmdb::take_part(key, part);
     if (whole && (!last || last->first != part)) last = &*out.try_emplace(part).first;
     whole = whole && lmdb::take_part(key, part) && (part.empty() || lmdb::take_part(key, tag));
     if (!whole) lmdb::raise_corrupt("a key of an index");
     if (!part.empty()) last->second.push_back(tag);
-    return !bounded_read::stops_at(++rows, 0);
+    return !bounded_read::stops_at(++rows, bytes);
   });
   return out;
 }
@@ -125,8 +126,8 @@ tags_by_service services_on(const lmdb::transaction& txn, const tables& t, const
   tags_by_service out;
   size_t records = 0;
   for (auto& n : all_nodes(txn, t)) {
-    if (!only(n)) continue;
     if (bounded_read::stopped()) break;
+    if (!only(n)) continue;
     lmdb::scan(txn, t.services, lmdb::key_of({lower(n.node)}), [&](std::string_view, std::string_view bytes) {
       auto s = load_record<node_service>(bytes);
       auto& tags = out[s.service];
@@ -164,13 +165,19 @@ struct node_cache {
   struct found {
     node_record node;
     std::vector<health_check> checks;
+    size_t bytes = 0;
   };
   std::map<std::string, found, std::less<>> nodes{};
 
   const found& get(const std::string& name) {
     auto [at, fresh] = nodes.try_emplace(name);
-    if (fresh) at->second = {load_indexed<node_record>(txn, t.nodes, name), with_checks ? checks_of_instance(txn, t, name, "") : std::vector<health_check>{}};
-    return at->second;
+    auto& it = at->second;
+    if (fresh) {
+      const auto before = bounded_read::loaded();
+      it = {load_indexed<node_record>(txn, t.nodes, name), with_checks ? checks_of_instance(txn, t, name, "") : std::vector<health_check>{}};
+      it.bytes = bounded_read::loaded() - before;
+    } else (void)bounded_read::may_load(it.bytes); // each instance has a copy
+    return it;
   }
 };
 
@@ -186,6 +193,7 @@ std::vector<check_service_node> read_view::service_instances(std::string_view se
     size_t records = 0;
     for (auto& [node, id] : keys_under<2>(txn, connect ? t.connect : t.service_instances, lmdb::key_of({lower(service)}))) {
       auto& home = cache.get(node);
+      if (bounded_read::stopped()) break;
       auto instance = load_indexed<node_service>(txn, t.services, lmdb::key_of({node, id}));
       if (connect && with_checks && instance.service != last_name) {
         last_name = instance.service;
@@ -249,7 +257,7 @@ std::vector<health_check> read_view::checks_in_state(std::string_view wanted, qu
 
 std::optional<node_record> read_view::node_by_address(std::string_view address) const {
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<node_record> {
-    auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "n"}));
+    auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "n"}), 1);
     if (keys.empty()) return std::nullopt;
     return load_indexed<node_record>(txn, t.nodes, keys.front()[0]);
   });
@@ -257,7 +265,7 @@ std::optional<node_record> read_view::node_by_address(std::string_view address) 
 
 std::optional<service_node> read_view::service_by_address(std::string_view address) const {
   return guarded(impl_, [&](auto& txn, auto& t) -> std::optional<service_node> {
-    auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "s"}));
+    auto keys = keys_under<2>(txn, t.addresses, lmdb::key_of({address, "s"}), 1);
     if (keys.empty()) return std::nullopt;
     auto& [node, id] = keys.front();
     return flattened(load_indexed<node_record>(txn, t.nodes, node), load_indexed<node_service>(txn, t.services, lmdb::key_of({node, id})));

@@ -53,6 +53,7 @@ void read_view::kv_list(std::string_view prefix, query_meta& meta, const std::fu
   guarded(impl_, [&](auto& txn, auto& t) {
     kv_entry entry;
     walk(txn, t, prefix, meta, [&](std::string_view key, const state::kv_view& e) {
+      if (!bounded_read::may_load(key.size() + e.value.size())) return false;
       state::to_entry(key, e, entry);
       return f(entry);
     });

@@ -15,7 +15,7 @@
 
 namespace actord {
 
-// Which reads took long the last time, by a hash of what was asked; 0 never does. Direct mapped: one that is forgotten is tried once more.
+// Which reads took long the last time, by a hash of what was asked, however its asker spelled that; 0 never does. Direct mapped: one that is forgotten is tried once more.
 class long_memory {
 public:
   bool takes_long(uint64_t what) const { return what != 0 && kept_[what % kept_.size()].what == what; }
@@ -51,16 +51,21 @@ public:
   // For who reads rows: whether this thread's read is one, whether it is to stop after so many of a key's weight, or of a whole record's, and
   // whether it has stopped: then nothing that it found is looked at.
   static bool on() { return here() != nullptr && here()->on_; }
-  static bool stops_at(size_t rows, size_t bytes) { return on() && (rows > 2000 || bytes > (512 << 10)) && (here()->gave_up_ = true); }
+  static bool stops_at(size_t rows, size_t bytes) { return on() && here()->stop(rows, bytes); }
   static bool stops_at_records(size_t records) { return stops_at(records * 4, 0); }
   static bool stopped() { return on() && here()->gave_up_; }
+  // Whether a record of so many bytes is to be decoded, or copied, as well: few records may be much. After false anything may stand for it.
+  static bool may_load(size_t bytes) { return !on() || !here()->stop(0, here()->loaded_ += bytes); }
+  static size_t loaded() { return on() ? here()->loaded_ : 0; } // bytes so far
 
 private:
+  bool stop(size_t rows, size_t bytes) { return gave_up_ = gave_up_ || rows > 2000 || bytes > (512 << 10); }
   static bounded_read*& here() {
     thread_local bounded_read* of_thread = nullptr;
     return of_thread;
   }
   bool on_, gave_up_ = false;
+  size_t loaded_ = 0;
   bounded_read* outer_;
 };
 

@@ -60,7 +60,7 @@ status read_kv_op(const lmdb::transaction& txn, const tables& t, const txn_kv_op
       kv_view e;
       if (!decode_kv(bytes, e)) lmdb::raise_corrupt("a key/value entry");
       results.add(entry_of(k, e));
-      return !results.full();
+      return !results.full() && !bounded_read::stops_at(results.rows(), results.bytes());
     });
     return {};
   }
