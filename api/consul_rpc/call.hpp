@@ -92,7 +92,8 @@ public:
   // Bytes of memory, about: the arguments are kept decoded as well, and who waits for a change stands in the watch actor's tables.
   size_t held() const { return bytes_of_waiting + 2 * arguments.size(); }
 
-  void read(const rpc::read_options& o, look_fn f);
+  // `subject` (endpoints::subject_of): with the method, what is remembered of how long such a read takes.
+  void read(const rpc::read_options& o, look_fn f, uint64_t subject = 0);
   // Hands a command (encode_command) to Raft; `then` turns the result of one that was not refused into the answer.
   void propose(std::string command, applied_fn then);
 
@@ -107,6 +108,7 @@ private:
   // Of a read:
   look_fn look_;
   rpc::read_options options_;
+  uint64_t subject_ = 0;
   uint64_t watch_ = 0, waiting_ = 0, asked_ = 0; // numbers in the front's tables; 0: not there
   net::timer_id deadline_ = 0;
   bool last_ = false; // the time to wait is over: answer whatever there is

@@ -259,12 +259,7 @@ struct front::glance {
 };
 
 namespace {
-// By what stands first in the arguments: the datacenter and what is asked for; what the asker knows already comes behind.
-uint64_t what_takes(const call& c) {
-  constexpr size_t telling = 64;
-  if (c.method == "KVS.Get") return 0;
-  return text_hash{}(c.method) ^ text_hash{}(std::string_view(c.arguments).substr(0, telling));
-}
+uint64_t what_takes(std::string_view method, uint64_t subject) { return method == "KVS.Get" ? 0 : text_hash{}(method) ^ subject; }
 } // namespace
 
 front::glance front::take_look(const call& c, reader& views, bool watch, uint64_t what, bool bounded) const {
@@ -294,7 +289,7 @@ void front::look_again(const std::shared_ptr<call>& c) {
   auto who = c->asker_.lock();
   if (!who) return abandon(*c);
   const bool watch = c->options_.min_query_index > 0 && !c->last_;
-  const uint64_t what = parts_.elsewhere ? what_takes(*c) : 0;
+  const uint64_t what = parts_.elsewhere ? what_takes(c->method, c->subject_) : 0;
   const bool is_long = long_ones_.takes_long(what) || (what != 0 && is_laborious(c->options_.filter));
   if (!who->has_room(is_long)) return who->hold(c, is_long);
   if (is_long && look_elsewhere(c, watch, what)) return;
@@ -388,8 +383,9 @@ void call::answer_with(std::string body) { finish({{}, std::move(body)}); }
 void call::fail(std::string text) { finish({std::move(text), {}}); }
 void call::malformed(std::string text) { finish({std::move(text), {}, true}); }
 
-void call::read(const rpc::read_options& o, look_fn f) {
+void call::read(const rpc::read_options& o, look_fn f, uint64_t subject) {
   options_ = o;
+  subject_ = subject;
   look_ = std::move(f);
   front_.read(shared_from_this());
 }

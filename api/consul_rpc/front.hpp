@@ -105,7 +105,7 @@ private:
   net::portions<std::shared_ptr<call>> due_; // to be looked at again
   dispatch::writes<pending_write> writes_;
   std::vector<uint64_t> unwatched_;
-  long_memory long_ones_; // by method and arguments
+  long_memory long_ones_; // by method and subject
   uint64_t next_ = 1;
   size_t held_ = 0; // what connections make us hold
   struct server_connection {

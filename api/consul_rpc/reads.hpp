@@ -2,6 +2,7 @@
 #pragma once
 #include "api/consul_rpc/call.hpp"
 #include "api/endpoints/carry_out.hpp"
+#include "api/endpoints/subject.hpp"
 #include "storage/state/read_view_long.hpp"
 
 namespace actord::consul_rpc {
@@ -76,7 +77,8 @@ template <const auto& Endpoint> void reads(call& c) {
   if (!c.decode(args) || !c.is_local(args.datacenter)) return;
   auto options = args.options;
   if (!Endpoint.waits) options.min_query_index = 0;
-  c.read(options, [args = std::move(args)](look& at, const std::function<bool()>& wanted) { return look_at(Endpoint, args, at, wanted); });
+  const uint64_t subject = endpoints::subject_of(args);
+  c.read(options, [args = std::move(args)](look& at, const std::function<bool()>& wanted) { return look_at(Endpoint, args, at, wanted); }, subject);
 }
 
 } // namespace actord::consul_rpc

@@ -7,8 +7,8 @@
 #pragma once
 #include "api/dispatch/forward.hpp"
 #include "api/endpoints/carry_out.hpp"
+#include "api/endpoints/subject.hpp"
 #include "api/http/handler.hpp"
-#include "runtime/base/text_hash.hpp"
 #include "storage/state/read_view_long.hpp"
 
 namespace actord::http {
@@ -112,13 +112,7 @@ public:
   uint64_t index(const read_view& view) const override { return Endpoint.index(args_, view); }
   uint64_t what() const override {
     if (Endpoint.name == "KVS.Get") return 0;
-    std::string_view subject;
-    if constexpr (requires { args_.service; }) subject = args_.service;
-    else if constexpr (requires { args_.node; }) subject = args_.node;
-    else if constexpr (requires { args_.key; }) subject = args_.key;
-    else if constexpr (requires { args_.prefix; }) subject = args_.prefix;
-    else if constexpr (requires { args_.state; }) subject = args_.state;
-    return text_hash{}(subject) ^ reinterpret_cast<uintptr_t>(&Endpoint);
+    return endpoints::subject_of(args_) ^ reinterpret_cast<uintptr_t>(&Endpoint);
   }
   status run(endpoints::look& at, response& out) const override {
     if constexpr (kind::is_rows) {
