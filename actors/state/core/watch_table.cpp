@@ -5,7 +5,13 @@
 namespace actord {
 namespace {
 // Enough for the time a message spends between two threads, at tens of thousands of changes per second.
-constexpr size_t most_recent_topics = 65536;
+constexpr size_t most_recent_bytes = 8 << 20;
+
+size_t bytes_of(const change_set& changes) {
+  size_t bytes = sizeof(change_set);
+  for (const auto& t : changes.topics) bytes += sizeof(topic) + t.key.size();
+  return bytes;
+}
 } // namespace
 
 bool watch_table::touches(const topic& changed, const topic& wanted) {
@@ -15,9 +21,9 @@ bool watch_table::touches(const topic& changed, const topic& wanted) {
 
 bool watch_table::changed_since(const std::vector<topic>& topics, raft_index seen) const {
   if (seen < known_from_) return true;
-  for (auto set = recent_.rbegin(); set != recent_.rend() && (*set)->index > seen; ++set) {
-    if ((*set)->everything) return true;
-    for (auto& changed : (*set)->topics)
+  for (auto recent = recent_.rbegin(); recent != recent_.rend() && recent->set->index > seen; ++recent) {
+    if (recent->set->everything) return true;
+    for (auto& changed : recent->set->topics)
       for (auto& wanted : topics)
         if (touches(changed, wanted)) return true;
   }
@@ -70,10 +76,12 @@ void watch_table::remove(watch_id id) {
 void watch_table::skip_to(raft_index index) {
   if (index <= known_from_) return;
   known_from_ = index;
-  while (!recent_.empty() && recent_.front()->index <= index) {
-    recent_topics_ -= recent_.front()->topics.size();
-    recent_.pop_front();
-  }
+  while (!recent_.empty() && recent_.front().set->index <= index) forget_first();
+}
+
+void watch_table::forget_first() {
+  recent_bytes_ -= recent_.front().bytes;
+  recent_.pop_front();
 }
 
 void watch_table::take(places::iterator at, std::vector<watch_id>& fired) {
@@ -112,12 +120,12 @@ void watch_table::publish(std::shared_ptr<const change_set> changes, std::vector
   } else if (!watches_.empty()) {
     for (auto& t : changes->topics) collect(t, fired);
   }
-  recent_topics_ += changes->topics.size();
-  recent_.push_back(std::move(changes));
-  while (recent_topics_ > most_recent_topics && recent_.size() > 1) {
-    known_from_ = recent_.front()->index;
-    recent_topics_ -= recent_.front()->topics.size();
-    recent_.pop_front();
+  const auto bytes = bytes_of(*changes);
+  recent_bytes_ += bytes;
+  recent_.push_back({std::move(changes), bytes});
+  while (recent_bytes_ > most_recent_bytes) {
+    known_from_ = recent_.front().set->index;
+    forget_first();
   }
 }
 

@@ -28,6 +28,7 @@ public:
   // Appends the watches that are due to `fired` and forgets them.
   void publish(std::shared_ptr<const change_set> changes, std::vector<watch_id>& fired);
   size_t size() const { return watches_.size(); }
+  size_t remembered_bytes() const { return recent_bytes_; }
 
 private:
   // A topic without a text of its own, whose hash is known.
@@ -67,8 +68,13 @@ private:
   std::unordered_map<watch_id, std::vector<topic>> watches_; // each topic once
   places by_topic_;
   std::map<size_t, size_t> prefix_lengths_; // length → distinct prefixes of it that are waited for
-  std::deque<std::shared_ptr<const change_set>> recent_;
-  size_t recent_topics_ = 0;
+  struct remembered {
+    std::shared_ptr<const change_set> set;
+    size_t bytes; // with its names, which whoever writes chooses
+  };
+  void forget_first();
+  std::deque<remembered> recent_;
+  size_t recent_bytes_ = 0;
   raft_index known_from_; // changes after this index are in recent_
   watch_id next_ = 1;
 };

@@ -112,3 +112,19 @@ TEST_CASE("the table and a dumb list of watches wake the same watchers") {
     }
   }
 }
+
+TEST_CASE("what is remembered of changes is bounded by bytes, however long their names are") {
+  watch_table t;
+  const std::string name(1 << 20, 'n');
+  for (uint64_t index = 1; index <= 40; ++index) publish(t, index, {key(name + std::to_string(index))});
+  CHECK(t.remembered_bytes() <= size_t{8} << 20);
+  CHECK(t.add({key("other")}, raft_index{1}) == 0); // cannot be known any more
+  CHECK(t.add({key("other")}, raft_index{39}) != 0);
+  CHECK(t.add({key(name + "40")}, raft_index{39}) == 0);
+  publish(t, 41, {key(std::string(16 << 20, 'n'))}); // more than all of it
+  CHECK(t.remembered_bytes() == 0);
+  CHECK(t.add({key("other")}, raft_index{40}) == 0);
+  CHECK(t.add({key("other")}, raft_index{41}) != 0);
+  for (uint64_t index = 42; index <= 20'000; ++index) publish(t, index, {key("short")});
+  CHECK(t.add({key("other")}, raft_index{42}) != 0);
+}
