@@ -11,7 +11,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr size_t max_query_bytes = 128 << 10; // Go has no bound but that of the head
+// Go has no bound but that of the head. Names stand in paths: keys of the state, of indexes, of those who wait, all made for short ones.
+constexpr size_t max_query_bytes = 128 << 10, max_path_bytes = 32 << 10;
 
 constexpr std::array<bool, 256> token_table = [] {
   std::array<bool, 256> t{};
@@ -223,7 +224,7 @@ bool parse_request_line(std::string_view line, request& r, refusal& why) {
     return false;
   if (!parse_target(r)) return false;
   if (version[5] != '1') return why.text = ": unsupported protocol version", false;
-  if (r.raw_query.size() > max_query_bytes) return why = {414, ""}, false;
+  if (r.raw_query.size() > max_query_bytes || r.target.size() - r.raw_query.size() > max_path_bytes) return why = {414, ""}, false;
   r.minor_version = version[7] - '0';
   r.method_verb = verb_of(r.method);
   return true;

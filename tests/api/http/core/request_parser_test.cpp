@@ -99,7 +99,8 @@ TEST_CASE("a Host and an absolute URI are read as Go reads them") {
   CHECK(refusal_of("GET /a HTTP/1.1\r\nHost: a\r\n: a\r\n\r\n") == "400");
 }
 
-TEST_CASE("a query string is bounded, in bytes and in parameters") {
+TEST_CASE("paths and query strings are bounded, in bytes and in parameters") {
+  CHECK(refusal_of("GET /" + std::string(32 << 10, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n") == "414");
   CHECK(refusal_of("GET /a?x=" + std::string(128 << 10, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n") == "414");
   const auto params = [](size_t n) {
     std::string query;
