@@ -100,6 +100,7 @@ status open_storage(node& n, string_list& warnings) {
   if (!id) return id.err();
   n.config.node_id = *id;
   if (!n.config.server) return {};
+  if (auto s = refuse_foreign_log(path + "/raft"); !s) return s;
   for (const char* part : {"/raft", "/state"})
     if (auto s = make_folder(path + part); !s) return s;
   guard_databases(path + "/state", log_fault_mark(path));
@@ -161,9 +162,12 @@ raft_setup setup_of(const node_config& c) {
 
 status spawn_core(node& n, const std::shared_ptr<write_times>& writes) {
   auto setup = setup_of(n.config);
-  setup.recovery_mark = recovery_mark(n.folder->path());
+  auto mark = recovery_mark(n.folder->path());
+  const auto incomplete = is_incomplete(n.folder->path());
+  if (!mark || !incomplete) return error{errc::internal, "Failed to look at what the Raft log and the state say of themselves: " + (mark ? incomplete.err() : mark.err()).text};
+  setup.recovery_mark = std::move(*mark);
   if (!setup.recovery_mark.empty()) setup.options.members = {}; // the cluster is there already
-  if (is_incomplete(n.folder->path())) setup.state_is_whole = [path = n.folder->path()] { note_complete(path); };
+  if (*incomplete) setup.state_is_whole = [path = n.folder->path()] { note_complete(path); };
   const auto scrub = spawn_scrub_actor(*n.system, *n.state);
   n.beside_raft.emplace_back("scrub", scrub);
   setup.look_for_damage = [scrub] { caf::anon_send(scrub, scrub_now{}); };

@@ -112,9 +112,11 @@ void note_log_fault(const std::string& data_dir, const std::string& what) {
   if (auto s = replace_file(log_fault_mark(data_dir), what + "\n"); !s) log::err(subsystem, "cannot mark the log as damaged: error=\"{}\"", s.err().text);
 }
 
-std::string recovery_mark(const std::string& data_dir) {
+result<std::string> recovery_mark(const std::string& data_dir) {
   auto mark = mark_of(data_dir + "/raft");
-  return ::access(mark.c_str(), F_OK) == 0 || errno != ENOENT ? mark : std::string();
+  const auto there = is_file(mark);
+  if (!there) return there.err();
+  return *there ? mark : std::string();
 }
 
 status mark_recovering(const std::string& data_dir, const std::string& why) {

@@ -20,8 +20,8 @@ void withdraw_consent(const std::string& data_dir);
 // The file by which a process that met such a fault tells the next one, and how it does while it can.
 std::string log_fault_mark(const std::string& data_dir);
 void note_log_fault(const std::string& data_dir, const std::string& what);
-// The file that says that this server's log is not whole again yet; "" when it is.
-std::string recovery_mark(const std::string& data_dir);
+// The file that says that this server's log is not whole again yet; "" when it is. An error: nobody can tell.
+result<std::string> recovery_mark(const std::string& data_dir);
 status mark_recovering(const std::string& data_dir, const std::string& why);
 
 } // namespace actord

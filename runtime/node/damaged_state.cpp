@@ -61,7 +61,7 @@ status accept(const std::string& data_dir, log_store& log) {
 } // namespace
 
 bool is_alone(const node_config& config, const std::string& data_dir, const std::vector<stored_log_record>& members) {
-  if (!recovery_mark(data_dir).empty()) return false; // it was not, and its log is empty since
+  if (auto mark = recovery_mark(data_dir); !mark || !mark->empty()) return false; // it was not, and its log is empty since; or nobody can tell
   if (members.empty()) return config.bootstrap || config.dev_mode;
   auto newest = raft::decode_membership(members.back().payload);
   return newest && newest->voters.size() == 1 && newest->is_voter(config.node_id);
@@ -100,7 +100,7 @@ status note_incomplete(const std::string& data_dir, const std::string& why) {
   return replace_file(mark_of(data_dir), "The state of this server could not be used. Other servers bring it; this file is removed then.\n" + why + "\n");
 }
 
-bool is_incomplete(const std::string& data_dir) { return ::access(mark_of(data_dir).c_str(), F_OK) == 0 || errno != ENOENT; }
+result<bool> is_incomplete(const std::string& data_dir) { return is_file(mark_of(data_dir)); }
 
 void note_complete(const std::string& data_dir) {
   const auto mark = mark_of(data_dir);

@@ -18,7 +18,7 @@ result<std::unique_ptr<state_store>> open_state(const node_config& config, const
 bool is_alone(const node_config& config, const std::string& data_dir, const std::vector<stored_log_record>& members);
 
 status note_incomplete(const std::string& data_dir, const std::string& why);
-bool is_incomplete(const std::string& data_dir);
+result<bool> is_incomplete(const std::string& data_dir);
 void note_complete(const std::string& data_dir); // what was kept until then goes
 
 } // namespace actord

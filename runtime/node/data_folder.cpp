@@ -89,4 +89,14 @@ data_folder::~data_folder() {
   if (temporary_) fs::remove_all(path_, ec);
 }
 
+status refuse_foreign_log(const std::string& folder) {
+  const auto ours = is_file(folder + "/data.mdb");
+  if (!ours) return ours.err();
+  const auto theirs = is_file(folder + "/raft.db");
+  if (!theirs) return theirs.err();
+  if (*ours || !*theirs) return {};
+  return error{errc::internal, fmt::format("{0}/raft.db is the Raft log of a HashiCorp Consul server, which this program does not read: started on it, this server would have none of its keys, sessions and "
+                                           "services. Let it join the others with an empty -data-dir instead; to begin with nothing in this one, move the folder {0} away first", folder)};
+}
+
 } // namespace actord

@@ -23,4 +23,8 @@ private:
   bool temporary_;
 };
 
+// Of a server, `folder` being data_dir/raft: a data directory of HashiCorp's program is no empty one. What its log and its snapshots hold would be
+// missing without a word.
+status refuse_foreign_log(const std::string& folder);
+
 } // namespace actord

@@ -85,9 +85,9 @@ actord::status node::spawn(surroundings& w) {
   setup.hold = plan.hold;
   setup.tick = plan.tick;
   setup.seed = plan.seed;
-  setup.recovery_mark = recovery_mark(plan.folder);
+  setup.recovery_mark = *recovery_mark(plan.folder);
   if (!setup.recovery_mark.empty()) setup.options.members = {};
-  if (is_incomplete(plan.folder)) setup.state_is_whole = [path = plan.folder] { note_complete(path); };
+  if (*is_incomplete(plan.folder)) setup.state_is_whole = [path = plan.folder] { note_complete(path); };
   setup.detached_writer = false;
   desk_ = std::make_shared<leader_desk>(*state);
   setup.answers = [desk = desk_](std::string_view command, std::chrono::steady_clock::time_point now, bool current, apply_result& out) {
