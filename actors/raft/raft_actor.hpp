@@ -14,6 +14,7 @@
 #include "actors/raft/core/types.hpp"
 #include "runtime/base/duration.hpp"
 #include "storage/command/apply_result.hpp"
+#include <atomic>
 #include <caf/actor_system.hpp>
 #include <chrono>
 #include <functional>
@@ -36,6 +37,7 @@ struct raft_setup {
   std::string recovery_mark; // the file that says that the log was damaged (core/recovery.hpp); removed once it is whole; "": it is
   std::function<void()> state_is_whole;  // called once this server has what the leader had; null: its state is whole
   std::function<void()> look_for_damage; // in the state, now; null: nobody looks
+  std::shared_ptr<std::atomic<bool>> snapshot_doubt; // as in snapshot_policy
   std::shared_ptr<write_times> writes; // where to note how long they take; null: nowhere
   bool detached_writer = true; // false under the test scheduler
 };

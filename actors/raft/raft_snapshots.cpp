@@ -6,6 +6,7 @@
 #include "storage/state/store.hpp"
 #include <caf/send.hpp>
 #include <algorithm>
+#include <bit>
 #include <unistd.h>
 
 namespace actord {
@@ -72,6 +73,8 @@ void raft_state::retry_snapshots(clock::time_point now) {
     auto* p = core_->is_leader() ? core_->progress_of(to) : nullptr;
     const bool over = !p || (t.at.v > 0 && p->match >= t.at);
     const bool told = t.wanted && (over || now >= t.again_at);
+    // Of one that is damaged the receiver says nothing, and does not take it.
+    if (told && !over && std::has_single_bit(t.count) && setup_.snapshot_doubt) *setup_.snapshot_doubt = true;
     if (told) core_->snapshot_sent(to, t.at, false); // which asks for it anew when it is still needed
     if (told) t.wanted = false;
     if (over) it = snapshot_tries_.erase(it);

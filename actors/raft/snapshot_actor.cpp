@@ -23,6 +23,7 @@ namespace actord {
 namespace {
 
 constexpr uint64_t first_rate = 16 << 20, highest_rate = 64 << 20; // bytes per second; nobody waits for more
+constexpr nanos doubt_interval = std::chrono::seconds(1); // at which it is asked whether somebody doubts the newest snapshot
 constexpr int64_t idle_us = 1'000'000; // of a log without writes: nobody is disturbed
 constexpr int64_t longest_wait_us = 20'000; // until a copy looks at the log's writes again
 constexpr nanos least_back_off = std::chrono::seconds(5), most_back_off = std::chrono::minutes(5);
@@ -43,6 +44,7 @@ struct snapshot_state {
   uint64_t grown() const { return appended ? log->bytes_appended() - *appended : log->bytes_since_cut(); }
 
   std::chrono::steady_clock::time_point look_at{}; // when the newest snapshot is read through next
+  std::chrono::steady_clock::time_point due{};     // when the log is looked at next
 
   std::chrono::steady_clock::time_point try_at{}; // after one could not be written
   nanos back_off{0};
@@ -90,10 +92,15 @@ struct snapshot_state {
     };
   }
 
-  void arm() { self->delayed_send(self, policy.interval, snapshot_tick{}); }
+  void arm() { self->delayed_send(self, policy.doubt ? std::min(policy.interval, doubt_interval) : policy.interval, snapshot_tick{}); }
 
   void tick() {
     arm();
+    const bool doubted = policy.doubt && policy.doubt->exchange(false);
+    const auto now = self->clock().now();
+    if (doubted) look_at = now;
+    if (!doubted && now < due) return;
+    due = now + policy.interval - policy.interval / 8; // a tick may come early
     if (log->is_gone()) return; // a state without its log would be in the way of the next start
     calm.look(now_us(), log->write_times());
     const bool lost = is_lost();
@@ -124,6 +131,7 @@ snapshot_handle::behavior_type snapshot_behavior(snapshot_state::pointer self, s
   self->state.log = log;
   self->state.raft = std::move(raft);
   self->state.policy = policy;
+  self->state.due = self->clock().now() + policy.interval - policy.interval / 8;
   self->state.paced = detached;
   self->state.arm();
   return {[self, detached, gives_way = false](snapshot_tick) mutable {

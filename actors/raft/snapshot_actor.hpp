@@ -4,7 +4,9 @@
 #pragma once
 #include "actors/interfaces/raft.hpp"
 #include "runtime/base/duration.hpp"
+#include <atomic>
 #include <caf/actor_system.hpp>
+#include <memory>
 
 namespace actord {
 
@@ -16,6 +18,7 @@ struct snapshot_policy {
   uint64_t threshold = 16384;        // entries since the last snapshot
   uint64_t trailing = 10240;         // entries left in the log behind a snapshot, for followers
   uint64_t least_bytes = 16U << 20;  // and the log holds at least this much, so that a small log is never rewritten for nothing
+  std::shared_ptr<std::atomic<bool>> doubt; // set by who sent the newest snapshot without success: it is read through soon; null: nobody sends
 };
 
 snapshot_handle spawn_snapshot_actor(caf::actor_system& system, state_store& store, log_store& log, raft_handle raft, snapshot_policy policy, bool detached = true);

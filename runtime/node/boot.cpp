@@ -170,6 +170,8 @@ status spawn_core(node& n, const std::shared_ptr<write_times>& writes) {
   if (*incomplete) setup.state_is_whole = [path = n.folder->path()] { note_complete(path); };
   const auto scrub = spawn_scrub_actor(*n.system, *n.state);
   n.beside_raft.emplace_back("scrub", scrub);
+  snapshot_policy policy;
+  policy.doubt = setup.snapshot_doubt = std::make_shared<std::atomic<bool>>(false);
   setup.look_for_damage = [scrub] { caf::anon_send(scrub, scrub_now{}); };
   peers_setup ps;
   ps.bind = {n.config.rpc_bind.host, static_cast<uint16_t>(n.config.rpc_bind.port)};
@@ -193,7 +195,6 @@ status spawn_core(node& n, const std::shared_ptr<write_times>& writes) {
   }
   n.watch = spawn_watch_actor(*n.system, n.status);
   n.writer = spawn_state_actor(*n.system, *n.state, n.raft, n.watch, n.status, writes);
-  snapshot_policy policy;
   policy.interval = n.config.raft_snapshot_interval;
   policy.threshold = static_cast<uint64_t>(n.config.raft_snapshot_threshold);
   policy.trailing = static_cast<uint64_t>(n.config.raft_trailing_logs);

@@ -5,11 +5,13 @@ import argparse
 import base64
 import os
 import random
+import shutil
 import signal
 import struct
 import time
 
 from agent import Agent, eventually, main
+from cluster import Cluster
 
 PAGE = 4096
 KEYS = 300
@@ -140,6 +142,32 @@ def nothing_left(agent):
     assert before == {name: open(os.path.join(state, name), "rb").read() for name in names}
 
 
+def snapshot_damaged(cluster):
+    """A bit of the leader's snapshot file flips, and a server whose disk was replaced needs it: it is written anew instead of sent again and again."""
+    cluster.start()
+    leader = cluster.wait_leader()
+    for n in range(BULK // 2):
+        status, _, body = leader.request("PUT", f"/v1/kv/bulk/{n}", body="x" * 400_000)
+        assert (status, body.strip()) == (200, b"true"), (status, body)
+    state = os.path.join(leader.data_dir, "state")
+
+    def newest():
+        names = [name for name in os.listdir(state) if name.startswith("snapshot-") and name.endswith(".mdb")]
+        return max(names, key=lambda name: os.path.getmtime(os.path.join(state, name)), default=None)
+
+    eventually("the leader has a snapshot", 60, newest)
+    with open(os.path.join(state, newest()), "r+b") as f:
+        f.seek(os.path.getsize(f.name) // 2)
+        bit = f.read(1)[0] ^ 1
+        f.seek(-1, 1)
+        f.write(bytes([bit]))
+    victim = next(s for s in cluster.servers if s is not leader)
+    victim.kill()
+    shutil.rmtree(victim.data_dir)
+    victim.start()
+    eventually("the new server has everything", 60, lambda: len(victim.json("GET", "/v1/kv/bulk/?keys&stale")) == BULK // 2)
+
+
 def run(seed):
     rng = random.Random(seed)
     print(f"seed {seed}", flush=True)
@@ -151,6 +179,8 @@ def run(seed):
         while_it_runs(agent)
     with Agent(extra=SNAPSHOTS) as agent:
         nothing_left(agent)
+    with Cluster(3, extra=SNAPSHOTS + ["-hcl", "raft_trailing_logs = 1"]) as cluster:
+        snapshot_damaged(cluster)
 
 
 if __name__ == "__main__":
