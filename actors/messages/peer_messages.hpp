@@ -21,6 +21,7 @@ struct server_hello {
   unsigned command_level = 1;                   // of the log's commands, up to which it reads them; 1: of before servers said so
   bool bootstrapped = false;                    // its log or its configuration is not empty
   std::map<server_id, std::string> known;       // servers it knows of and their addresses, itself included
+  std::vector<server_id> members;               // of the configuration in force there; a server of before this was said says none
   bool operator==(const server_hello&) const = default;
 };
 

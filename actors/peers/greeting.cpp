@@ -11,7 +11,7 @@ constexpr size_t question_overhead = 512; // bytes
 constexpr size_t accepted_per_server = 4; // while one is being replaced by the next, and those a restart left behind
 
 server_hello in_process(const hello& h) {
-  return {h.id, h.name, h.address, h.datacenter, static_cast<int>(h.bootstrap_expect), h.non_voter, h.command_level, h.bootstrapped, h.known};
+  return {h.id, h.name, h.address, h.datacenter, static_cast<int>(h.bootstrap_expect), h.non_voter, h.command_level, h.bootstrapped, h.known, h.members};
 }
 
 } // namespace

@@ -47,6 +47,7 @@ hello peers_state::own_hello(peer::purpose p) const {
   h.bootstrapped = s.bootstrapped;
   h.command_level = s.command_level;
   h.known = s.known;
+  h.members = s.members;
   return h;
 }
 

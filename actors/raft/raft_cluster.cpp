@@ -1,6 +1,7 @@
 // Who the servers are: hellos, forming a cluster (bootstrap_expect), and changes of its configuration.
 #include "actors/raft/disk_reader.hpp"
 #include "actors/raft/raft_state.hpp"
+#include "runtime/base/broken_rule.hpp"
 #include "runtime/base/log.hpp"
 #include <algorithm>
 
@@ -8,6 +9,7 @@ namespace actord {
 
 namespace {
 constexpr auto look_interval = std::chrono::seconds(1);
+constexpr auto foreign_interval = std::chrono::minutes(1); // between two lines about the same one
 constexpr auto aside_interval = std::chrono::seconds(10); // between two hand-overs of the same server
 constexpr unsigned max_late_ticks = 10;                   // a late one counts two, one in time takes one away
 constexpr auto remembered = std::chrono::seconds(60); // servers outside of the configuration, after their connection went
@@ -16,6 +18,7 @@ constexpr size_t max_strangers = 64;                  // who say hello and have 
 
 void raft_state::messages(peer_messages& m) {
   for (auto& one : m.messages) {
+    if (is_foreign(one.from)) continue;
     if (one.from == core_->leader()) status_->leader_heard.store(std::chrono::duration_cast<nanos>(clock_now().time_since_epoch()).count(), std::memory_order_relaxed);
     core_->step(std::move(one));
   }
@@ -33,8 +36,11 @@ void raft_state::said(peer_said& s) {
   const bool fresh = s.reached && !seen.connected && !core_->members().contains(s.hello.id);
   if (s.reached && !seen.connected) comparisons_.met();
   const bool moved = seen.hello.address != s.hello.address;
-  seen = {std::move(s.hello), s.reached || (seen.connected && !moved), clock_now(), seen.cannot_write};
+  seen.connected = s.reached || (seen.connected && !moved);
+  seen.hello = std::move(s.hello);
+  seen.since = clock_now();
   note_levels();
+  note_clusters();
   if (fresh) log::info("agent.server", "Found another server: server={} address={}", seen.hello.name, seen.hello.address);
   say_hello();
   want_peers();
@@ -58,6 +64,8 @@ void raft_state::say_hello() {
   for (auto& [id, seen] : seen_)
     if (seen.connected) h.known[id] = seen.hello.address;
   for (auto& [id, address] : core_->members().addresses) h.known.try_emplace(id, address);
+  h.members = core_->members().voters;
+  h.members.insert(h.members.end(), core_->members().learners.begin(), core_->members().learners.end());
   if (h == said_) return;
   said_ = h;
   self_->send(peers_, peers_say{std::move(h)});
@@ -86,6 +94,28 @@ bool raft_state::has_left(const server_id& id) const {
     left = true;
   }
   return left;
+}
+
+void raft_state::note_clusters() {
+  const auto& ours = core_->members();
+  for (auto& [id, seen] : seen_) seen.foreign = raft::is_of_another_cluster(ours, seen.hello.members) && !broken(rule::clusters_stay_apart);
+}
+
+bool raft_state::is_foreign(const server_id& id) const {
+  const auto seen = seen_.find(id);
+  return seen != seen_.end() && seen->second.foreign;
+}
+
+void raft_state::tell_of_foreign(server_seen& seen, clock::time_point now) {
+  if (seen.foreign_told != clock::time_point{} && now - seen.foreign_told < foreign_interval) return;
+  seen.foreign_told = now;
+  const auto& h = seen.hello;
+  if (h.members.size() == 1 && core_->members().voters.size() == 1 && !setup_.options.members.empty())
+    log::err("agent.server", "Two nodes are in bootstrap mode. Only one node should be in bootstrap mode, not adding Raft peer.: node_to_add={} other={}", h.name, setup_.hello.name);
+  log::warn("agent.server",
+            "a server has the log of another cluster and is not added to this one; to move it here stop it, remove raft/ and state/ from its data_dir, which loses what only it has, and "
+            "start it without -bootstrap-expect: server={} address={}",
+            h.name, h.address);
 }
 
 // Connections go to the servers of the configuration, to those that were met lately, to those that they know, and to those that
@@ -162,6 +192,10 @@ void raft_state::look_after_members() {
   }
   for (auto& [id, seen] : seen_) {
     if (!seen.connected || has_left(id)) continue;
+    if (seen.foreign) {
+      tell_of_foreign(seen, now);
+      continue;
+    }
     auto at = members.addresses.find(id);
     if (members.contains(id) && at != members.addresses.end() && at->second == seen.hello.address) continue;
     if (!members.contains(id) && is_too_old(id, seen.hello)) continue;

@@ -195,6 +195,7 @@ void raft_state::lead_when_applied() {
 
 void raft_state::note_members() {
   note_levels();
+  note_clusters();
   want_peers();
   say_hello();
 }

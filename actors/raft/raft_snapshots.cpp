@@ -83,7 +83,7 @@ void raft_state::retry_snapshots(clock::time_point now) {
 }
 
 void raft_state::snapshot_arrived(actord::snapshot_arrived& s) {
-  if (install_ || s.install.log_index <= core_->commit_index()) return (void)::unlink(s.path.c_str());
+  if (install_ || s.install.log_index <= core_->commit_index() || is_foreign(s.install.from)) return (void)::unlink(s.path.c_str());
   // In its place before the log says so: after a crash in between the log's place is what the state is rebuilt to.
   auto adopted = states_->adopt_snapshot(s.path);
   if (!adopted) {

@@ -90,6 +90,7 @@ private:
     size_t missing;
     raft::answer reply;
   };
+  struct server_seen;
   struct waiting_read { // waits until this much is applied
     raft_index index;
     uint64_t id;
@@ -183,6 +184,9 @@ private:
   void say_hello();
   void want_peers();
   bool has_left(const server_id& id) const;
+  void note_clusters(); // after any change of who belongs to ours, or to another's
+  bool is_foreign(const server_id& id) const;
+  void tell_of_foreign(server_seen& seen, clock::time_point now);
   void maybe_bootstrap();
   void look_after_members();
   result<raft::membership> changed(const membership_change& c) const;
@@ -245,6 +249,8 @@ private:
     bool connected = false;
     clock::time_point since;
     bool cannot_write = false; // its log, as it said when it was last asked
+    bool foreign = false;      // its log is another cluster's
+    clock::time_point foreign_told{};
   };
   std::map<server_id, server_seen> seen_;
   struct server_found_at {

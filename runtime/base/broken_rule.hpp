@@ -48,6 +48,7 @@ enum class rule : uint8_t {
   journal_is_written,      // and is on the disk before anybody hears of it
   oldest_reads_all,        // no command is written that a server of the cluster cannot read
   old_stay_out,            // and no server is taken in that cannot read what was written
+  clusters_stay_apart,     // nor one that has the log of another cluster, and such a one is not listened to
 };
 
 #ifdef ACTORD_BREAKABLE

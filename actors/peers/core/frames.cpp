@@ -9,7 +9,7 @@ namespace {
 // Field numbers: append only.
 enum hello_field : uint64_t {
   h_version_min = 1, h_version_max = 2, h_purpose = 3, h_id = 4, h_name = 5, h_address = 6, h_datacenter = 7,
-  h_bootstrap_expect = 8, h_non_voter = 9, h_bootstrapped = 10, h_known = 11, h_command_level = 12,
+  h_bootstrap_expect = 8, h_non_voter = 9, h_bootstrapped = 10, h_known = 11, h_command_level = 12, h_member = 13,
 };
 enum known_field : uint64_t { k_id = 1, k_address = 2 };
 enum numbered_field : uint64_t { n_id = 1, n_body = 2 };
@@ -19,7 +19,7 @@ enum ack_field : uint64_t { a_offset = 1, a_done = 2 };
 enum refused_field : uint64_t { r_text = 1 };
 enum messages_field : uint64_t { m_message = 1 };
 
-constexpr size_t max_name = 1024, max_known = 1024, max_refusal = 300, header = 5;
+constexpr size_t max_name = 1024, max_known = 1024, max_members = 256, max_refusal = 300, header = 5;
 
 std::string open_frame(frame_kind kind, size_t body = 0) {
   std::string out;
@@ -59,6 +59,7 @@ std::string encode(const hello& h) {
   put_number(out, h_non_voter, h.non_voter ? 1 : 0);
   put_number(out, h_bootstrapped, h.bootstrapped ? 1 : 0);
   put_number(out, h_command_level, h.command_level);
+  for (size_t i = 0; i < std::min(h.members.size(), max_members); ++i) put_bytes(out, h_member, h.members[i]);
   size_t count = 0;
   for (const auto& [id, address] : h.known) {
     if (++count > max_known || out.size() + id.size() + address.size() + 32 > greeting_limit) break;
@@ -138,6 +139,9 @@ result<hello> decode_hello(std::string_view body) {
     case h_non_voter: h.non_voter = f.value != 0; break;
     case h_bootstrapped: h.bootstrapped = f.value != 0; break;
     case h_command_level: h.command_level = static_cast<uint32_t>(std::clamp<uint64_t>(f.value, 1, UINT32_MAX)); break;
+    case h_member:
+      if (!f.bytes.empty() && h.members.size() < max_members) h.members.push_back(printable(f.bytes, max_name));
+      break;
     case h_known: {
       if (h.known.size() >= max_known) break;
       field_walk k(f.bytes);

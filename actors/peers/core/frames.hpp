@@ -48,6 +48,7 @@ struct hello {
   bool non_voter = false, bootstrapped = false;
   uint32_t command_level = 1;
   std::map<server_id, std::string> known;
+  std::vector<server_id> members;
   bool operator==(const hello&) const = default;
 };
 struct numbered { // a question or an answer

@@ -41,6 +41,10 @@ size_t voters_changed(const membership& from, const membership& to) {
   return static_cast<size_t>(lost(from, to) + lost(to, from));
 }
 
+bool is_of_another_cluster(const membership& ours, const std::vector<server_id>& theirs) {
+  return !ours.empty() && !theirs.empty() && std::none_of(theirs.begin(), theirs.end(), [&](const server_id& id) { return ours.contains(id); });
+}
+
 bool is_sound(const membership& m) {
   std::set<std::string_view> named;
   for (const auto* group : {&m.voters, &m.learners}) {

@@ -40,6 +40,10 @@ private:
 // have a server in common (thesis 4.1).
 size_t voters_changed(const membership& from, const membership& to);
 
+// Has a server whose configuration names `theirs` a log of another cluster than ours? Two configurations of one cluster have a server in
+// common, unless all were replaced while it was away. Whoever has none yet, or has lost it, belongs to nobody.
+bool is_of_another_cluster(const membership& ours, const std::vector<server_id>& theirs);
+
 // Is every server named, and named once, and is there a voter?
 bool is_sound(const membership& m);
 

@@ -31,6 +31,7 @@ hello full_hello() {
   h.bootstrap_expect = 3;
   h.non_voter = h.bootstrapped = true;
   h.known = {{"a", "10.0.0.1:8300"}, {"b", ""}};
+  h.members = {"a", "c"};
   return h;
 }
 

@@ -43,6 +43,16 @@ void beat(test_cluster& c, const server_id& leader, int times = 3) {
 
 } // namespace
 
+TEST_CASE("configurations that name no server in common are of two clusters") {
+  raft::membership ours;
+  ours.voters = {"a", "b"};
+  ours.learners = {"c"};
+  CHECK(raft::is_of_another_cluster(ours, {"x", "y"}));
+  CHECK_FALSE(raft::is_of_another_cluster(ours, {"x", "c"})); // taken in there, or all others replaced here
+  CHECK_FALSE(raft::is_of_another_cluster(ours, {}));         // new, or its log is lost
+  CHECK_FALSE(raft::is_of_another_cluster({}, {"x"}));
+}
+
 TEST_CASE("the bootstrap configuration becomes part of the log as the first entry of the first leader's term") {
   test_cluster c(3);
   c.elect("s1");
