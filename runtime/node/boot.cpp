@@ -165,8 +165,7 @@ status spawn_core(node& n, const std::shared_ptr<write_times>& writes) {
   auto mark = recovery_mark(n.folder->path());
   const auto incomplete = is_incomplete(n.folder->path());
   if (!mark || !incomplete) return error{errc::internal, "Failed to look at what the Raft log and the state say of themselves: " + (mark ? incomplete.err() : mark.err()).text};
-  setup.recovery_mark = std::move(*mark);
-  if (!setup.recovery_mark.empty()) setup.options.members = {}; // the cluster is there already
+  if (setup.recovery_mark = std::move(*mark); !setup.recovery_mark.empty()) setup.options.members = {}; // the cluster is there already
   if (*incomplete) setup.state_is_whole = [path = n.folder->path()] { note_complete(path); };
   const auto scrub = spawn_scrub_actor(*n.system, *n.state);
   n.beside_raft.emplace_back("scrub", scrub);
