@@ -44,7 +44,7 @@ front::front(net::io_loop& loop, front_parts parts)
       env_{parts_.config, self_, parts_.router, parts_.watch, *parts_.status, parts_.autopilot, parts_.cluster},
       local_(std::make_shared<local_desk>()), views_(parts_.store), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
       currency_(self_, parts_.router), due_(loop, [this](const std::shared_ptr<call>& c) { if (!c->over_) look_again(c); }),
-      writes_(self_, parts_.router, parts_.config.rpc_hold_timeout, true, [](pending_write& w, const apply_result& r) {
+      writes_(self_, {parts_.router, {}}, parts_.config.rpc_hold_timeout, [](pending_write& w, const apply_result& r) {
         if (w.who->over()) return;
         if (r.failure.code != errc::none) w.who->fail(r.failure.text);
         else w.then(*w.who, r);

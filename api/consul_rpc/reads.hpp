@@ -13,7 +13,7 @@ void append_reply(std::string& out, std::string_view field, std::string_view hea
 std::string list_head(size_t count, bool or_empty);
 
 // False when a transaction has more operations than client agents let through (answered). Counted before anything is made of them.
-bool has_few_operations(call& c); // methods/kv.cpp
+bool has_few_operations(call& c); // methods/state.cpp
 
 // Rows as msgpack. What would not be sent yet is not encoded: has_all() is false then, and if it has come to be wanted meanwhile the
 // endpoint is run again.

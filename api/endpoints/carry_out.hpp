@@ -1,7 +1,8 @@
-// Carries out a read on a view: permission, the endpoint, what the token may see, the filter.
+// Carries out a read on a view: permission, the endpoint, what the token may see, the filter. Of a change, what comes before it is proposed.
 #pragma once
 #include "api/endpoints/endpoint.hpp"
 #include "api/http/core/filter.hpp"
+#include "storage/command/commands.hpp"
 
 namespace actord::endpoints {
 
@@ -45,6 +46,15 @@ template <class Args, class Answer> status carry_out(const read_endpoint<Args, A
   auto done = e.run(args, at, to);
   if (done.ok()) e.sees(at.who, to);
   return done;
+}
+
+// The change as a command, unless the draft says that it is answered.
+template <class Args, class Answer>
+result<std::string> command_of(const write_endpoint<Args, Answer>& e, Args& args, draft& d, Answer& answer) {
+  if (!e.may(d.who, args)) return permission_denied();
+  if (auto fine = e.prepare(args, d, answer); !fine) return fine.err();
+  if (d.answered) return std::string();
+  return e.encode ? e.encode(args) : encode_command(e.command, args);
 }
 
 } // namespace actord::endpoints

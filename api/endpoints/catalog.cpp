@@ -1,6 +1,7 @@
 #include "api/endpoints/catalog.hpp"
 #include "api/endpoints/selection.hpp"
 #include "api/http/core/filter.hpp"
+#include "storage/command/registration_rules.hpp"
 #include "storage/model/service_rows.hpp"
 #include <algorithm>
 
@@ -118,6 +119,17 @@ void see_list(const authorizer& who, rpc::service_list_of_node& to) {
   std::erase_if(to.services, [&](auto& s) { return !sees_service(who, s); });
 }
 
+bool may_register(const authorizer& who, const register_request& r) {
+  return who.allows(access::write, resource::node, r.node) && (!r.service || who.allows(access::write, resource::service, r.service->service));
+}
+// Whose service it is tells the state only.
+bool may_deregister(const authorizer& who, const deregister_request& r) { return who.allows(access::write, resource::node, r.node); }
+
+status refused_for(std::string fault) { return fault.empty() ? status() : error(errc::internal, std::move(fault)); }
+status check_registration(register_request& r, draft& d, rpc::nothing&) { return refused_for(prepare_registration(r, d.datacenter)); }
+status check_deregistration(deregister_request& r, draft& d, rpc::nothing&) { return refused_for(prepare_deregistration(r, d.datacenter)); }
+status tell_nothing(const apply_result&, rpc::nothing&) { return {}; }
+
 // There are no gateways here, and never were.
 status no_gateways(const rpc::service_request&, look&, rows<std::string>&) { return {}; }
 
@@ -128,24 +140,29 @@ uint64_t instances_index(const rpc::service_request& q, const read_view& view) {
 } // namespace
 
 constinit const read_endpoint<every, rows<node_record>> list_nodes{
-    .name = "Catalog.ListNodes", .field = "Nodes", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = sees_node,
+    .name = "Catalog.ListNodes", .field = "Nodes", .may = anybody_may<every>, .sees = sees_node,
     .run = find_nodes, .index = nodes_index, .filters = true};
 constinit const read_endpoint<every, map_of<string_slice>> list_services{
-    .name = "Catalog.ListServices", .field = "Services", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = see_services,
+    .name = "Catalog.ListServices", .field = "Services", .may = anybody_may<every>, .sees = see_services,
     .run = find_services, .index = services_index};
 constinit const read_endpoint<every, rows<rpc::named_service>> service_list{
-    .name = "Catalog.ServiceList", .field = "Services", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = sees_name, .run = find_names};
+    .name = "Catalog.ServiceList", .field = "Services", .may = anybody_may<every>, .sees = sees_name, .run = find_names};
 constinit const read_endpoint<rpc::service_request, rows<service_node>> service_nodes{
-    .name = "Catalog.ServiceNodes", .field = "ServiceNodes", .forward = forward_rule::any_server, .may = anybody_may<rpc::service_request>,
+    .name = "Catalog.ServiceNodes", .field = "ServiceNodes", .may = anybody_may<rpc::service_request>,
     .sees = sees_service_node, .run = find_instances, .index = instances_index, .filters = true};
 constinit const read_endpoint<rpc::node_request, boxed<rpc::services_of_node>> node_services{
-    .name = "Catalog.NodeServices", .field = "NodeServices", .forward = forward_rule::any_server, .may = anybody_may<rpc::node_request>,
+    .name = "Catalog.NodeServices", .field = "NodeServices", .may = anybody_may<rpc::node_request>,
     .sees = see_map, .run = find_map};
 constinit const read_endpoint<rpc::node_request, rpc::service_list_of_node> node_service_list{
-    .name = "Catalog.NodeServiceList", .field = "NodeServices", .forward = forward_rule::any_server, .may = anybody_may<rpc::node_request>,
+    .name = "Catalog.NodeServiceList", .field = "NodeServices", .may = anybody_may<rpc::node_request>,
     .sees = see_list, .run = find_list};
 constinit const read_endpoint<rpc::service_request, rows<std::string>> gateway_services{
-    .name = "Catalog.GatewayServices", .field = "Services", .forward = forward_rule::any_server, .may = anybody_may<rpc::service_request>,
+    .name = "Catalog.GatewayServices", .field = "Services", .may = anybody_may<rpc::service_request>,
     .sees = sees_key, .run = no_gateways};
+
+constinit const write_endpoint<register_request, rpc::nothing> register_node{
+    .name = "Catalog.Register", .command = command_kind::catalog_register, .may = may_register, .prepare = check_registration, .tell = tell_nothing};
+constinit const write_endpoint<deregister_request, rpc::nothing> deregister{
+    .name = "Catalog.Deregister", .command = command_kind::catalog_deregister, .may = may_deregister, .prepare = check_deregistration, .tell = tell_nothing};
 
 } // namespace actord::endpoints::catalog

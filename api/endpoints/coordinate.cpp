@@ -19,10 +19,10 @@ status find_of_node(const rpc::node_request& q, look& at, rows<coordinate_record
 } // namespace
 
 constinit const read_endpoint<rpc::datacenter_request, rows<coordinate_record>> list_nodes{
-    .name = "Coordinate.ListNodes", .field = "Coordinates", .forward = forward_rule::any_server, .may = anybody_may<rpc::datacenter_request>,
+    .name = "Coordinate.ListNodes", .field = "Coordinates", .may = anybody_may<rpc::datacenter_request>,
     .sees = sees_coordinate, .run = find_all};
 constinit const read_endpoint<rpc::node_request, rows<coordinate_record>> of_node{
-    .name = "Coordinate.Node", .field = "Coordinates", .forward = forward_rule::any_server, .may = anybody_may<rpc::node_request>,
+    .name = "Coordinate.Node", .field = "Coordinates", .may = anybody_may<rpc::node_request>,
     .sees = sees_coordinate, .run = find_of_node};
 
 } // namespace actord::endpoints::coordinates

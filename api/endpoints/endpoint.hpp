@@ -2,24 +2,19 @@
 // endpoint but how its arguments and its answer are written down, which is for those who call it (HTTP, RPC):
 //
 //   constinit const read_endpoint<rpc::node_request, rows<health_check>> node_checks{
-//       .name = "Health.NodeChecks", .field = "HealthChecks", .forward = forward_rule::any_server,
-//       .may = anybody_may<rpc::node_request>, .sees = sees_check, .run = find_checks, .filters = true};
+//       .name = "Health.NodeChecks", .field = "HealthChecks", .may = anybody_may<rpc::node_request>, .sees = sees_check,
+//       .run = find_checks, .filters = true};
 //
 // An endpoint that does not say who may call it, and what is shown to whom, does not compile.
 #pragma once
 #include "api/endpoints/authorizer.hpp"
 #include "runtime/base/error.hpp"
+#include "storage/command/apply_result.hpp"
+#include "storage/command/row.hpp"
 #include "storage/model/rpc_fields.hpp"
 #include "storage/state/read_view.hpp"
 
 namespace actord::endpoints {
-
-// Who carries a call out.
-enum class forward_rule : uint8_t {
-  here,       // the agent that was asked
-  any_server, // a server, once its state is as current as the call wants it; a client agent asks one
-  leader,     // the server that leads
-};
 
 // A function that has to be named.
 template <class F> class required {
@@ -64,7 +59,8 @@ struct look {
   const authorizer& who; // for parts of a row
 };
 
-// Args is a record of storage/model/rpc_requests.hpp, with the options of a read; Answer is rows<Row>, or one record.
+// Carried out by a server whose state is as current as the call wants it; a client agent asks one. Args is a record of
+// storage/model/rpc_requests.hpp, with the options of a read; Answer is rows<Row>, or one record.
 template <class Args, class Answer> struct read_endpoint {
   using arguments = Args;
   using answer = Answer;
@@ -72,7 +68,6 @@ template <class Args, class Answer> struct read_endpoint {
 
   std::string_view name;       // the RPC method's
   std::string_view field = {}; // what the answer is called in its reply; "": it is the reply itself
-  forward_rule forward;
   required<bool (*)(const authorizer&, const Args&)> may;
   required<typename kind::sees> sees;
   required<status (*)(const Args&, look&, Answer&)> run; // an error is Consul's text
@@ -80,6 +75,32 @@ template <class Args, class Answer> struct read_endpoint {
   uint64_t (*index)(const Args&, const read_view&) = nullptr;
   bool filters = false; // the options' Filter selects rows
   bool waits = true;    // false: its reply has no index, and there is nothing to wait for
+};
+
+// A change before it is proposed.
+struct draft {
+  const authorizer& who;
+  std::string_view datacenter; // of the server
+  nanos least_session_ttl;
+  result<std::string> (*fresh_id)();
+  bool answered = false; // the answer is known: nothing is proposed
+};
+
+// A change of the state: what is looked at before it is proposed, the command that it becomes, and what its outcome says. Carried out by
+// a server, which has the command written by way of the leader; a client agent asks one. Args is the record of the RPC call, and, unless
+// `encode` makes another one of it, that of the command.
+template <class Args, class Answer> struct write_endpoint {
+  using arguments = Args;
+  using answer = Answer;
+
+  std::string_view name; // the RPC method's
+  command_kind command;
+  required<bool (*)(const authorizer&, const Args&)> may;
+  required<status (*)(Args&, draft&, Answer&)> prepare; // checks and fills in; an error is Consul's text
+  required<status (*)(const apply_result&, Answer&)> tell;
+  std::string (*encode)(const Args&) = nullptr;
+  // Whether the answer says if it was done: of other changes Consul's servers answer what an Answer is by itself. Null: it always says something.
+  bool (*conditional)(const Args&) = nullptr;
 };
 
 } // namespace actord::endpoints

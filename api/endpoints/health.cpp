@@ -57,16 +57,16 @@ uint64_t instances_index(const rpc::service_request& q, const read_view& view) {
 } // namespace
 
 constinit const read_endpoint<rpc::node_request, rows<health_check>> node_checks{
-    .name = "Health.NodeChecks", .field = "HealthChecks", .forward = forward_rule::any_server, .may = anybody_may<rpc::node_request>,
+    .name = "Health.NodeChecks", .field = "HealthChecks", .may = anybody_may<rpc::node_request>,
     .sees = sees_check, .run = of_node, .filters = true};
 constinit const read_endpoint<rpc::service_request, rows<health_check>> service_checks{
-    .name = "Health.ServiceChecks", .field = "HealthChecks", .forward = forward_rule::any_server, .may = anybody_may<rpc::service_request>,
+    .name = "Health.ServiceChecks", .field = "HealthChecks", .may = anybody_may<rpc::service_request>,
     .sees = sees_check, .run = of_service, .filters = true};
 constinit const read_endpoint<rpc::check_state_request, rows<health_check>> checks_in_state{
-    .name = "Health.ChecksInState", .field = "HealthChecks", .forward = forward_rule::any_server, .may = anybody_may<rpc::check_state_request>,
+    .name = "Health.ChecksInState", .field = "HealthChecks", .may = anybody_may<rpc::check_state_request>,
     .sees = sees_check, .run = in_state, .index = checks_index, .filters = true};
 constinit const read_endpoint<rpc::service_request, rows<check_service_node>> service_nodes{
-    .name = "Health.ServiceNodes", .field = "Nodes", .forward = forward_rule::any_server, .may = anybody_may<rpc::service_request>,
+    .name = "Health.ServiceNodes", .field = "Nodes", .may = anybody_may<rpc::service_request>,
     .sees = sees_instance, .run = instances, .index = instances_index, .filters = true};
 
 } // namespace actord::endpoints::health

@@ -68,15 +68,15 @@ status no_gateways(const rpc::service_request&, look& at, rows<std::string>&) {
 } // namespace
 
 constinit const read_endpoint<rpc::node_request, rows<rpc::node_dump>> node_info{
-    .name = "Internal.NodeInfo", .field = "Dump", .forward = forward_rule::any_server, .may = anybody_may<rpc::node_request>, .sees = sees_dump, .run = one_node};
+    .name = "Internal.NodeInfo", .field = "Dump", .may = anybody_may<rpc::node_request>, .sees = sees_dump, .run = one_node};
 constinit const read_endpoint<rpc::datacenter_request, rows<rpc::node_dump>> node_dump{
-    .name = "Internal.NodeDump", .field = "Dump", .forward = forward_rule::any_server, .may = anybody_may<rpc::datacenter_request>, .sees = sees_dump,
+    .name = "Internal.NodeDump", .field = "Dump", .may = anybody_may<rpc::datacenter_request>, .sees = sees_dump,
     .run = all_nodes, .filters = true};
 constinit const read_endpoint<rpc::service_dump_request, rows<check_service_node>> service_dump{
-    .name = "Internal.ServiceDump", .field = "Nodes", .forward = forward_rule::any_server, .may = anybody_may<rpc::service_dump_request>,
+    .name = "Internal.ServiceDump", .field = "Nodes", .may = anybody_may<rpc::service_dump_request>,
     .sees = sees_instance, .run = all_instances, .filters = true};
 constinit const read_endpoint<rpc::service_request, rows<std::string>> gateway_service_dump{
-    .name = "Internal.GatewayServiceDump", .field = "Dump", .forward = forward_rule::any_server, .may = anybody_may<rpc::service_request>,
+    .name = "Internal.GatewayServiceDump", .field = "Dump", .may = anybody_may<rpc::service_request>,
     .sees = sees_key, .run = no_gateways};
 
 } // namespace actord::endpoints::internal

@@ -1,6 +1,7 @@
 #include "api/endpoints/kv.hpp"
 #include "storage/command/registration_rules.hpp"
 #include "storage/state/read_view_long.hpp"
+#include <algorithm>
 
 namespace actord::endpoints::kv {
 namespace {
@@ -32,14 +33,31 @@ status find_keys(const rpc::key_list_request& q, look& at, rows<std::string>& to
 bool may_list(const authorizer& who, const rpc::key_list_request& q) { return who.allows(access::list, resource::key, q.prefix); }
 bool may_list_tree(const authorizer& who, const rpc::key_request& q) { return who.allows(access::list, resource::key, q.key); }
 
+bool may_change(const authorizer& who, const kv_request& r) { return who.allows(access::write, resource::key, r.entry.key); } // or all below it
+status check(kv_request& r, draft&, bool&) {
+  if (r.entry.key.empty() && r.op != kv_delete_tree) return error(errc::internal, "Must provide key");
+  return {};
+}
+bool is_conditional(const kv_request& r) { return r.op == kv_cas || r.op == kv_delete_cas || r.op == kv_lock || r.op == kv_unlock; }
+status tell_done(const apply_result& r, bool& to) { return to = r.value, status(); }
+
+// The hot one: without the detour of an encoder that has to put names in order.
+std::string encode(const kv_request& r) {
+  const auto& e = r.entry;
+  const bool usual = e.lock_index == 0 && e.create_index == 0 && r.token.empty();
+  return usual ? encode_kv_command(r.op, e.key, e.value, e.flags, e.modify_index, e.session) : encode_command(command_kind::kv, r);
+}
+
 } // namespace
 
 constinit const read_endpoint<rpc::key_request, rows<kv_entry>> get{
-    .name = "KVS.Get", .field = "Entries", .forward = forward_rule::any_server, .may = may_read_key<rpc::key_request>, .sees = sees_entry, .run = find};
+    .name = "KVS.Get", .field = "Entries", .may = may_read_key<rpc::key_request>, .sees = sees_entry, .run = find};
 constinit const read_endpoint<rpc::key_request, rows<kv_entry>> list{
-    .name = "KVS.List", .field = "Entries", .forward = forward_rule::any_server, .may = may_list_tree, .sees = sees_entry, .run = find_tree};
+    .name = "KVS.List", .field = "Entries", .may = may_list_tree, .sees = sees_entry, .run = find_tree};
 constinit const read_endpoint<rpc::key_list_request, rows<std::string>> list_keys{
-    .name = "KVS.ListKeys", .field = "Keys", .forward = forward_rule::any_server, .may = may_list, .sees = sees_key, .run = find_keys};
+    .name = "KVS.ListKeys", .field = "Keys", .may = may_list, .sees = sees_key, .run = find_keys};
+constinit const write_endpoint<kv_request, bool> apply{.name = "KVS.Apply", .command = command_kind::kv, .may = may_change, .prepare = check,
+                                                       .tell = tell_done, .encode = encode, .conditional = is_conditional};
 
 } // namespace actord::endpoints::kv
 
@@ -76,9 +94,30 @@ void see_results(const authorizer& who, rpc::txn_read_reply& to) {
   });
 }
 
+bool may_change(const authorizer& who, const txn_request& t) {
+  return std::all_of(t.ops.begin(), t.ops.end(), [&](const txn_op& op) {
+    const auto may = [&](std::string_view verb, resource r, std::string_view name) {
+      return who.allows(verb == kv_get || verb.starts_with("check-") ? access::read : verb == kv_get_tree ? access::list : access::write, r, name);
+    };
+    return (!op.kv || may(op.kv->verb, resource::key, op.kv->entry.key)) && (!op.node || may(op.node->verb, resource::node, op.node->node.node)) &&
+           (!op.service || may(op.service->verb, resource::service, op.service->service.service)) &&
+           (!op.check || may(op.check->verb, resource::node, op.check->check.node));
+  });
+}
+status check(txn_request& t, draft& d, rpc::txn_apply_reply& to) {
+  txn_response refused;
+  refused.errors = prepare_transaction(t);
+  d.answered = !refused.errors.empty();
+  if (d.answered) to = shape(refused);
+  return {};
+}
+status tell_results(const apply_result& r, rpc::txn_apply_reply& to) { return to = shape(r.txn ? *r.txn : txn_response{}), status(); }
+
 } // namespace
 
 constinit const read_endpoint<request, rpc::txn_read_reply> read{
-    .name = "Txn.Read", .forward = forward_rule::any_server, .may = anybody_may<request>, .sees = see_results, .run = carry_out_reads, .waits = false};
+    .name = "Txn.Read", .may = anybody_may<request>, .sees = see_results, .run = carry_out_reads, .waits = false};
+constinit const write_endpoint<txn_request, rpc::txn_apply_reply> apply{
+    .name = "Txn.Apply", .command = command_kind::txn, .may = may_change, .prepare = check, .tell = tell_results};
 
 } // namespace actord::endpoints::txn

@@ -15,13 +15,13 @@ template <class List> void see_all(const authorizer&, List&) {} // there is noth
 } // namespace
 
 constinit const read_endpoint<every, string_slice> list_intentions{
-    .name = "Intention.List", .field = "Intentions", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = see_all<string_slice>,
+    .name = "Intention.List", .field = "Intentions", .may = anybody_may<every>, .sees = see_all<string_slice>,
     .run = find_empty<string_slice>};
 constinit const read_endpoint<every, string_slice> list_federation_states{
-    .name = "FederationState.List", .field = "States", .forward = forward_rule::any_server, .may = anybody_may<every>, .sees = see_all<string_slice>,
+    .name = "FederationState.List", .field = "States", .may = anybody_may<every>, .sees = see_all<string_slice>,
     .run = find_none<string_slice>};
 constinit const read_endpoint<every, string_table> list_mesh_gateways{
-    .name = "FederationState.ListMeshGateways", .field = "DatacenterNodes", .forward = forward_rule::any_server, .may = anybody_may<every>,
+    .name = "FederationState.ListMeshGateways", .field = "DatacenterNodes", .may = anybody_may<every>,
     .sees = see_all<string_table>, .run = find_empty<string_table>};
 
 } // namespace actord::endpoints::mesh

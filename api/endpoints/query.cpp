@@ -1,6 +1,7 @@
 #include "api/endpoints/query.hpp"
 #include "api/endpoints/selection.hpp"
 #include "runtime/base/prng.hpp"
+#include "storage/command/query_rules.hpp"
 #include <algorithm>
 #include <random>
 
@@ -133,17 +134,37 @@ void sees_explained(const authorizer& who, rpc::query_explain_reply& a) {
   if (!sees_query(who, a.query)) a.query = {};
 }
 
+// Whose query it is that is deleted tells the state only.
+bool may_change(const authorizer& who, const query_request& r) { return who.allows(access::write, resource::query, r.query ? r.query->name : std::string()); }
+
+status check(query_request& r, draft& d, std::string&) {
+  const auto refuse = [](std::string text) -> status { return error(errc::internal, std::move(text)); };
+  if (!r.query) r.query.emplace();
+  if (r.op != query_create && r.op != query_update && r.op != query_delete) return refuse("Unknown prepared query operation: " + r.op);
+  if (r.op == query_delete) return {};
+  if (r.op == query_create && !r.query->id.empty()) return refuse("ID must be empty when creating a new prepared query");
+  if (auto fine = check_query(*r.query); !fine) return refuse("Invalid prepared query: " + fine.err().text);
+  if (r.op == query_update) return {};
+  auto id = d.fresh_id();
+  if (!id) return id.err();
+  r.query->id = *id;
+  return {};
+}
+status tell_id(const apply_result& r, std::string& to) { return to = r.body, status(); }
+
 } // namespace
 
 constinit const read_endpoint<rpc::datacenter_request, rows<prepared_query>> list{
-    .name = "PreparedQuery.List", .field = "Queries", .forward = forward_rule::any_server, .may = anybody_may<rpc::datacenter_request>, .sees = sees_query, .run = list_all};
+    .name = "PreparedQuery.List", .field = "Queries", .may = anybody_may<rpc::datacenter_request>, .sees = sees_query, .run = list_all};
 constinit const read_endpoint<rpc::query_get_request, rows<prepared_query>> get{
-    .name = "PreparedQuery.Get", .field = "Queries", .forward = forward_rule::any_server, .may = anybody_may<rpc::query_get_request>, .sees = sees_query, .run = find};
+    .name = "PreparedQuery.Get", .field = "Queries", .may = anybody_may<rpc::query_get_request>, .sees = sees_query, .run = find};
 constinit const read_endpoint<rpc::query_execute_request, rpc::query_execute_reply> execute{
-    .name = "PreparedQuery.Execute", .forward = forward_rule::any_server, .may = anybody_may<rpc::query_execute_request>, .sees = sees_found, .run = run, .waits = false};
+    .name = "PreparedQuery.Execute", .may = anybody_may<rpc::query_execute_request>, .sees = sees_found, .run = run, .waits = false};
 constinit const read_endpoint<rpc::query_execute_request, rpc::query_explain_reply> explain{
-    .name = "PreparedQuery.Explain", .forward = forward_rule::any_server, .may = anybody_may<rpc::query_execute_request>, .sees = sees_explained, .run = tell, .waits = false};
+    .name = "PreparedQuery.Explain", .may = anybody_may<rpc::query_execute_request>, .sees = sees_explained, .run = tell, .waits = false};
 constinit const read_endpoint<rpc::query_execute_remote_request, rpc::query_execute_reply> execute_remote{
-    .name = "PreparedQuery.ExecuteRemote", .forward = forward_rule::any_server, .may = anybody_may<rpc::query_execute_remote_request>, .sees = sees_found, .run = run_remote, .waits = false};
+    .name = "PreparedQuery.ExecuteRemote", .may = anybody_may<rpc::query_execute_remote_request>, .sees = sees_found, .run = run_remote, .waits = false};
+constinit const write_endpoint<query_request, std::string> apply{
+    .name = "PreparedQuery.Apply", .command = command_kind::prepared_query, .may = may_change, .prepare = check, .tell = tell_id};
 
 } // namespace actord::endpoints::query

@@ -1,6 +1,7 @@
 // PreparedQuery.*: the queries themselves, what a name stands for, and the instances that it finds.
 #pragma once
 #include "api/endpoints/endpoint.hpp"
+#include "storage/command/commands.hpp"
 #include "storage/model/rpc_queries.hpp"
 #include "storage/model/rpc_requests.hpp"
 
@@ -14,5 +15,7 @@ extern const read_endpoint<rpc::query_execute_request, rpc::query_execute_reply>
 extern const read_endpoint<rpc::query_execute_request, rpc::query_explain_reply> explain;
 // A query that failed over to this datacenter: it is in the arguments, and who asked sorts the answer.
 extern const read_endpoint<rpc::query_execute_remote_request, rpc::query_execute_reply> execute_remote;
+
+extern const write_endpoint<query_request, std::string> apply; // the id
 
 } // namespace actord::endpoints::query

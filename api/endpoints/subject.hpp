@@ -18,6 +18,7 @@ template <class Args> uint64_t subject_of(const Args& a) {
   else if constexpr (requires { a.key; }) return text_hash{}(a.key);
   else if constexpr (requires { a.prefix; }) return text_hash{}(a.prefix);
   else if constexpr (requires { a.state; }) return text_hash{}(a.state);
+  else if constexpr (requires { a.ops; }) return a.ops.empty() || !a.ops.front().kv ? 0 : text_hash{}(a.ops.front().kv->entry.key); // a transaction
   else return 0;
 }
 

@@ -1,4 +1,4 @@
-// THE table of endpoints that read the state. What follows from it: the methods that RPC answers (api/consul_rpc/methods/reads.cpp),
+// THE table of endpoints that read or change the state. What follows from it: the methods that RPC answers (api/consul_rpc/methods/state.cpp),
 // and tests/golden/endpoints.list, to which a line is appended for each (tests/api/endpoints).
 #pragma once
 #include "api/endpoints/catalog.hpp"
@@ -26,5 +26,8 @@ using reads = table<catalog::gateway_services, catalog::list_nodes, catalog::lis
                     mesh::list_intentions, mesh::list_mesh_gateways, operation::autopilot_configuration, query::execute, query::execute_remote,
                     query::explain, query::get, query::list, session::get,
                     session::list, session::of_node, txn::read>;
+
+using changes = table<catalog::deregister, catalog::register_node, kv::apply, operation::set_autopilot_configuration, query::apply, session::apply,
+                      session::renew, txn::apply>;
 
 } // namespace actord::endpoints

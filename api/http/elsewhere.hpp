@@ -5,8 +5,6 @@
 namespace actord::http {
 
 // Answers by `f`, in another thread when one can be had. It holds what it needs.
-void answer_elsewhere(const environment& env, deferred to, std::function<void(const read_view&, response&)> f);
-// The same of what needs no state.
 void make_elsewhere(const environment& env, deferred to, std::function<void(response&)> f);
 
 } // namespace actord::http

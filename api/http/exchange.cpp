@@ -17,9 +17,9 @@ bool exchange::options(query_options& o, const answer_style& s) {
 
 void exchange::read(const bound_read& r, const query_options& o) { env.owner.read_state(*this, conn_, r, o); }
 
-void exchange::propose(std::string command, applied_fn then) {
+void exchange::propose(std::string bytes, const write_row& row, std::string_view of) {
   conn_.facts().tell_index = !req.params.empty() && req.has_param("at_least");
-  env.owner.propose(conn_, std::move(command), then);
+  env.owner.propose(conn_, std::move(bytes), row, of);
 }
 
 deferred exchange::defer() {

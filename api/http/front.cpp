@@ -4,7 +4,6 @@
 #include "runtime/base/log.hpp"
 #include "runtime/net/heaviest.hpp"
 #include "runtime/net/household.hpp"
-#include "storage/command/commands.hpp"
 #include <caf/behavior.hpp>
 #include <caf/send.hpp>
 #include <algorithm>
@@ -38,7 +37,7 @@ front::front(net::io_loop& loop, front_parts parts)
       env_{parts_.rules->config, parts_.system, loop,  self_,  parts_.router, parts_.watch,
            parts_.agent,         parts_.board,  *parts_.status, views_, *this, parts_.autopilot, parts_.cluster},
       groups_(*this, loop), cache_(parts_.cache_bytes), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
-      writes_(self_, parts_.router, parts_.rules->config.rpc_hold_timeout, parts_.store != nullptr, [this](pending_write& w, const apply_result& r) { written(w, r); },
+      writes_(self_, {parts_.router, parts_.store ? rpc_handle() : parts_.cluster.rpc}, parts_.rules->config.rpc_hold_timeout, [this](pending_write& w, const apply_result& r) { written(w, r); },
               [](pending_write& w) { return still_waiting(w.who, w.serial) != nullptr; }),
       currency_(self_, parts_.router), allowed_(loop, [this](const pending_read& p) { read_allowed(p); }) {
   loop_.at_iteration_end([this] { end_of_iteration(); });
@@ -250,10 +249,10 @@ void front::dispatch(connection& c, request& r, response& out) {
 
 // ---- writes -----------------------------------------------------------------------------------------------------
 
-void front::propose(connection& c, std::string command, applied_fn then) {
+void front::propose(connection& c, std::string bytes, const write_row& row, std::string_view of) {
   c.set_busy();
-  if (command.size() > long_body) c.hold_elsewhere(command.size());
-  writes_.propose(std::move(command), {c.weak_from_this(), c.serial(), then}, [&c] { return c.source(); });
+  if (bytes.size() > long_body) c.hold_elsewhere(bytes.size());
+  writes_.propose(std::move(bytes), {c.weak_from_this(), c.serial(), &row, std::string(of)}, [&c] { return c.source(); }, *row.method);
 }
 
 // All writes of the iteration leave as one message, and so do the watches that nobody waits for any more.
@@ -276,10 +275,15 @@ void front::written(const pending_write& w, const apply_result& r) {
   if (say_elsewhere(w, r, tell_index)) return;
   response_.clear();
   if (r.failure.code != errc::none) response_.fail(r.failure);
-  else if (w.then) w.then(r, response_);
-  else response_.json(r.value ? "true" : "false");
-  if (tell_index) response_.header("X-Consul-Index", std::to_string(r.index));
+  else show_written(w, r, tell_index, response_);
   c->send(response_);
+}
+
+// In any thread.
+void front::show_written(const pending_write& w, const apply_result& r, bool tell_index, response& out) const {
+  if (parts_.store) w.row->applied(r, w.of, out);
+  else w.row->replied(r.body, w.of, out);
+  if (tell_index) out.header("X-Consul-Index", std::to_string(r.index));
 }
 
 void front::expire_writes() {

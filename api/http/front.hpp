@@ -96,8 +96,7 @@ public:
 
   // ---- for exchanges ----
   void read_state(exchange& x, connection& c, const bound_read& r, const query_options& o);
-  void propose(connection& c, std::string command, applied_fn then);
-  void look_elsewhere(deferred to, std::function<void(const read_view&, response&)> f);
+  void propose(connection& c, std::string bytes, const write_row& row, std::string_view of);
   void make_elsewhere(deferred to, std::function<void(reader&, response&)> f);
   void body_elsewhere(exchange& x, body_work work); // of the request at hand
   const server_rules& rules() const { return *parts_.rules; }
@@ -117,7 +116,8 @@ private:
   struct pending_write {
     std::weak_ptr<connection> who;
     uint64_t serial;
-    applied_fn then;
+    const write_row* row;
+    std::string of;
   };
   struct pending_read { // waited until the state here was known to be current
     std::weak_ptr<connection> who;
@@ -156,6 +156,7 @@ private:
   struct body_read;
   void body_read_done(body_read& b);
   void read_done(long_read& r);
+  void show_written(const pending_write& w, const apply_result& r, bool tell_index, response& out) const;
   bool say_elsewhere(const pending_write& w, const apply_result& r, bool tell_index);
   void formed(const std::shared_ptr<encoded_answer>& a, bool pretty, bool zipped, encoded_answer::form f);
   void send_formed();

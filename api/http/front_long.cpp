@@ -135,19 +135,6 @@ void front::read_done(long_read& r) {
   c->send_shared(*r.answer, meta);
 }
 
-namespace {
-void answer_of(const read_view& view, const std::function<void(const read_view&, response&)>& f, response& out) {
-  f(view, out);
-  if (!view.failed()) return;
-  out.clear();
-  out.text(500, view.failure().text);
-}
-} // namespace
-
-void front::look_elsewhere(deferred to, std::function<void(const read_view&, response&)> f) {
-  make_elsewhere(std::move(to), [f = std::move(f)](reader& views, response& out) { answer_of(views.open(), f, out); });
-}
-
 void front::make_elsewhere(deferred to, std::function<void(reader&, response&)> f) {
   auto job = [this, f, to](reader& views) {
     auto found = std::make_shared<response>();
@@ -275,25 +262,21 @@ void front::send_formed() {
 
 // What a written transaction read may be 64 values of half a megabyte.
 bool front::say_elsewhere(const pending_write& w, const apply_result& r, bool tell_index) {
-  if (!parts_.elsewhere || !w.then || !r.txn || r.failure.code != errc::none) return false;
+  if (!parts_.elsewhere || r.failure.code != errc::none) return false;
   constexpr size_t said_here = 256 << 10;
-  size_t bytes = 0;
-  for (const auto& one : r.txn->results) bytes += one.kv ? one.kv->value.size() : 0;
+  size_t bytes = r.body.size();
+  if (r.txn)
+    for (const auto& one : r.txn->results) bytes += one.kv ? one.kv->value.size() : 0;
   if (bytes <= said_here) return false;
   const auto asker = w.who.lock();
-  return parts_.elsewhere->submit(asker ? asker->source() : 0, [this, who = w.who, serial = w.serial, then = w.then, r, tell_index](reader&) {
+  return parts_.elsewhere->submit(asker ? asker->source() : 0, [this, w, r, tell_index](reader&) {
     auto out = std::make_shared<response>();
-    then(r, *out);
-    if (tell_index) out->header("X-Consul-Index", std::to_string(r.index));
-    loop_.post([this, who, serial, out] {
+    show_written(w, r, tell_index, *out);
+    loop_.post([this, who = w.who, serial = w.serial, out] {
       if (ended_) return;
       if (const auto c = still_waiting(who, serial)) c->send(*out);
     });
   });
-}
-
-void answer_elsewhere(const environment& env, deferred to, std::function<void(const read_view&, response&)> f) {
-  env.owner.look_elsewhere(std::move(to), std::move(f));
 }
 
 void make_elsewhere(const environment& env, deferred to, std::function<void(response&)> f) {

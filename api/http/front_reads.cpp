@@ -19,6 +19,7 @@ meta_headers front::meta_of(const answer_style& s, consistency mode, uint64_t in
   const auto told = dispatch::meta_of(*parts_.status, stale, stale ? dispatch::steady_nanos() : 0);
   meta_headers m;
   m.present = !s.plain;
+  m.with_index = s.tells_index;
   m.index = index;
   m.known_leader = told.known_leader;
   m.last_contact_ms = static_cast<uint64_t>(told.last_contact.count()) / 1000000;
@@ -123,7 +124,7 @@ void front::answer_from_state(connection& c, const bound_read& r, const read_ter
     return c.send_shared(*s.ready, meta_of(r.style, o.mode, s.index));
   }
   if (s.refused.code != errc::none) return refuse_run(r, s.refused, out);
-  if (blocking && s.index <= o.min_index) return groups_.park(key_, r, s.index, topics_, s.seen, o.min_index, c, wait_of(o));
+  if (blocking && s.index <= o.min_index && out.meta.with_index) return groups_.park(key_, r, s.index, topics_, s.seen, o.min_index, c, wait_of(o));
   const bool tells = out.meta.with_index; // of the state
   out.meta = meta_of(r.style, o.mode, s.index);
   out.meta.present = out.meta.present && tells;

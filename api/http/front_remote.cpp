@@ -105,6 +105,7 @@ void front::show_reply(const remote_read& r, response& out) {
   if (!r.read->show(r.answer.body, out, told)) // what does not decode was not answered: it must not look as if there were nothing
     return refuse(style, "rpc error making call: the answer to " + std::string(r.read->method) + " does not decode", out);
   out.meta.present = !style.plain && out.meta.with_index;
+  out.meta.with_index = style.tells_index;
   out.meta.index = told.index;
   out.meta.known_leader = told.known_leader;
   out.meta.last_contact_ms = static_cast<uint64_t>(std::max<int64_t>(told.last_contact.count(), 0)) / 1000000;

@@ -1,6 +1,5 @@
 // What a handler of an HTTP path gets and returns. Handlers run in a loop's thread and never block: they answer from the
-// state (exchange::read), hand a command to Raft (exchange::propose), or answer later (exchange::defer), say after an
-// actor replied.
+// state (exchange::read), change it (`write`, api/http/write.hpp), or answer later (exchange::defer), say after an actor replied.
 //
 //   void agent_join(exchange& x) {                       // a row of a table of routes points here
 //     if (x.req.tail.empty()) return x.out.text(400, "Missing address");
@@ -61,11 +60,16 @@ struct answer_style {
   bool honours_cached = false;   // ?cached: X-Cache
   bool meta_on_error = false;    // Consul's deferred setMeta: index 1 and no known leader on errors (catalog, health)
   bool plain = false;            // operator/: no X-Consul headers, no waiting
+  bool tells_index = true;
 };
 class bound_read; // an endpoint that reads, with its arguments: api/http/read.hpp
 
-// Turns the result of a command into the answer. Null: `true`, or the failure.
-using applied_fn = void (*)(const apply_result&, response&);
+// How a change is answered (api/http/write.hpp). `of`: what was changed, where the handler said it.
+struct write_row {
+  const std::string_view* method; // of RPC
+  void (*applied)(const apply_result&, std::string_view of, response&);
+  void (*replied)(std::string_view reply, std::string_view of, response&); // by a server, to a client agent
+};
 
 // A request that is answered later. Copyable; used in the loop's thread only. Does nothing when the client has gone.
 class deferred {
@@ -98,8 +102,8 @@ public:
   bool options(query_options& o, const answer_style& s);
   // Answers from the state, waiting when the request asks for that.
   void read(const bound_read& r, const query_options& o);
-  // Hands a command (encode_command) to Raft and answers when it was applied.
-  void propose(std::string command, applied_fn then = nullptr);
+  // Hands a command to Raft and answers when it was applied; on a client agent, the arguments of a call to a server.
+  void propose(std::string bytes, const write_row& row, std::string_view of);
   deferred defer();
 
   exchange(const request& r, const environment& e, response& o, connection& c) : req(r), env(e), out(o), conn_(c) {}

@@ -1,4 +1,4 @@
-#include "api/http/read.hpp"
+#include "api/http/write.hpp"
 
 namespace actord::http {
 
@@ -18,6 +18,14 @@ void fill_source(const environment& env, const query_options& o, rpc::query_sour
   if (o.near.empty()) return;
   source.datacenter = datacenter;
   source.node = o.near == "_agent" ? std::string_view(env.config.node_name) : o.near;
+}
+
+void show_id(const std::string& id, std::string_view, response& out) {
+  auto w = out.begin_json();
+  w.begin_object();
+  w.plain_key("ID");
+  w.string(id);
+  w.end_object();
 }
 
 } // namespace actord::http

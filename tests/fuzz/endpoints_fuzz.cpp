@@ -1,6 +1,7 @@
-// Any bytes as the arguments of each endpoint that reads, and as a server's reply to it: never a crash, and bounded memory. The first byte
+// Any bytes as the arguments of each endpoint, and as a server's reply to it: never a crash, and bounded memory. The first byte
 // chooses the endpoint.
 #include "api/dispatch/forward.hpp"
+#include "api/endpoints/carry_out.hpp"
 #include "api/endpoints/table.hpp"
 
 using namespace actord;
@@ -15,10 +16,11 @@ template <class Row> struct counted final : endpoints::rows<Row> {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (size == 0) return 0;
   const std::string_view body(reinterpret_cast<const char*>(bytes) + 1, size - 1);
+  const size_t chosen = bytes[0] % (endpoints::reads::size + endpoints::changes::size);
   size_t number = 0;
   endpoints::reads::each([&]<const auto& E>() {
     using endpoint = std::remove_cvref_t<decltype(E)>;
-    if (number++ != bytes[0] % endpoints::reads::size) return;
+    if (number++ != chosen) return;
     typename endpoint::arguments arguments;
     if (from_msgpack(body, arguments)) (void)to_msgpack(arguments);
     rpc::reply_meta meta;
@@ -29,6 +31,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       typename endpoint::answer to;
       (void)dispatch::take_reply(E, body, to, meta);
     }
+  });
+  endpoints::changes::each([&]<const auto& E>() {
+    using endpoint = std::remove_cvref_t<decltype(E)>;
+    if (number++ != chosen) return;
+    typename endpoint::arguments arguments;
+    typename endpoint::answer answer{};
+    endpoints::draft draft{endpoints::everything_allowed(), "dc1", nanos(0), [] { return result<std::string>("id"); }};
+    if (from_msgpack(body, arguments)) (void)endpoints::command_of(E, arguments, draft, answer);
+    (void)from_msgpack(body, answer);
   });
   return 0;
 }

@@ -1,8 +1,7 @@
-// Operator.*: the Raft configuration, and autopilot.
+// Operator.*: the Raft configuration, and what autopilot thinks of the servers.
 #include "actors/autopilot/autopilot_board.hpp"
 #include "actors/members/pool_server.hpp"
 #include "api/consul_rpc/methods.hpp"
-#include "storage/command/commands.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"
 
@@ -45,14 +44,6 @@ void remove_peer(call& c, bool by_id) {
 void remove_peer_by_id(call& c) { remove_peer(c, true); }
 void remove_peer_by_address(call& c) { remove_peer(c, false); }
 
-void set_autopilot_configuration(call& c) {
-  autopilot_request r;
-  if (!c.decode(r) || !c.is_local(r.datacenter)) return;
-  const bool conditional = r.cas;
-  c.propose(encode_command(command_kind::autopilot_set, r), conditional ? applied_fn([](call& who, const apply_result& done) { who.reply(done.value); })
-                                                                       : applied_fn([](call& who, const apply_result&) { who.reply(false); }));
-}
-
 void server_health(call& c) {
   rpc::datacenter_request r;
   if (!c.decode(r) || !c.is_local(r.datacenter)) return;
@@ -84,7 +75,6 @@ void server_health(call& c) {
 
 std::span<const method> operator_methods() {
   static constexpr method rows[] = {
-      {"Operator.AutopilotSetConfiguration", set_autopilot_configuration},
       {"Operator.RaftGetConfiguration", raft_configuration},
       {"Operator.RaftRemovePeerByAddress", remove_peer_by_address},
       {"Operator.RaftRemovePeerByID", remove_peer_by_id},

@@ -1,8 +1,8 @@
-// /v1/catalog/register and deregister: what Consul checks before it proposes; the rest is the state's.
+// /v1/catalog/register and deregister.
+#include "api/endpoints/catalog.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
-#include "storage/command/registration_rules.hpp"
+#include "api/http/write.hpp"
 
 namespace actord::http {
 namespace {
@@ -16,52 +16,34 @@ struct deregister_body : deregister_request {
   }
 };
 
-struct change {
+template <const auto& Endpoint> struct taken {
   status decoded;
-  std::string datacenter, fault, command;
+  checked_change<Endpoint> change;
 };
 
-// The body as a command, or what is wrong with it.
-template <class Body, class Record> auto command_of(const exchange& x, std::string (*prepare)(Record&, std::string_view), command_kind kind) {
-  return [prepare, kind, meant = std::string(x.req.param("dc")), &here = x.env.config.datacenter](std::string_view text) {
+template <const auto& Endpoint, class Body> void take(exchange& x) {
+  auto read = [&env = x.env, meant = std::string(x.req.param("dc")), token = std::string(parse_token(x.req))](std::string_view text) {
     Body body;
-    change c;
-    c.decoded = decode_body(text, body);
-    if (!c.decoded) return c;
-    Record& r = body;
+    taken<Endpoint> t;
+    t.decoded = decode_body(text, body);
+    if (!t.decoded) return t;
+    arguments_for<Endpoint>& r = body;
     if (r.datacenter.empty()) r.datacenter = meant;
-    c.fault = prepare(r, here);
-    c.datacenter = r.datacenter;
-    if (c.fault.empty()) c.command = encode_command(kind, r);
-    return c;
+    if (!env.views.has_store()) r.token = token;
+    t.change = check<Endpoint>(env, std::move(r));
+    return t;
   };
-}
-
-void say_true(const apply_result&, response& out) { out.json("true"); }
-
-// Any server knows the datacenters, the rest is the leader's.
-std::string refused(const exchange& x, std::string_view datacenter, std::string_view fault) {
-  return datacenter == x.env.config.datacenter ? as_leader(x.env, fault) : as_server(x.env, fault);
-}
-
-void propose_change(exchange& x, change& c) {
-  if (!c.decoded) {
-    std::string text = "Request decode failed: " + c.decoded.err().text;
+  with_body(x, std::move(read), [](exchange& y, taken<Endpoint>& t) {
+    if (t.decoded) return propose<Endpoint, show_true<rpc::nothing>>(y, t.change);
+    std::string text = "Request decode failed: " + t.decoded.err().text;
     if (text.ends_with("unknown field \"Namespace\"")) text += " - Namespaces are a Consul Enterprise feature";
-    return x.out.text(400, text);
-  }
-  if (!c.fault.empty()) return x.out.text(500, refused(x, c.datacenter, c.fault));
-  x.propose(std::move(c.command), say_true);
+    y.out.text(400, text);
+  });
 }
 
 } // namespace
 
-void catalog_register(exchange& x) {
-  with_body(x, command_of<register_request, register_request>(x, prepare_registration, command_kind::catalog_register), propose_change);
-}
-
-void catalog_deregister(exchange& x) {
-  with_body(x, command_of<deregister_body, deregister_request>(x, prepare_deregistration, command_kind::catalog_deregister), propose_change);
-}
+void catalog_register(exchange& x) { take<endpoints::catalog::register_node, register_request>(x); }
+void catalog_deregister(exchange& x) { take<endpoints::catalog::deregister, deregister_body>(x); }
 
 } // namespace actord::http

@@ -94,12 +94,6 @@ void coordinate_node(exchange& x) {
   if (!enabled(x)) return;
   if (x.req.tail.empty()) return x.out.empty(404);
   const auto segment = wanted_segment(x.req);
-  if (x.env.config.server && !x.env.status.catching_up.load(std::memory_order_relaxed)) { // Consul's 404 tells nothing of the state, and is not waited for
-    query_meta ignored;
-    auto view = x.env.views.open();
-    const auto rows = view.coordinates(x.req.tail, ignored);
-    if (std::none_of(rows.begin(), rows.end(), segment) && !view.failed()) return x.out.empty(404);
-  }
   query_options o;
   if (!x.options(o)) return;
   auto q = arguments_of<rpc::node_request>(x, o);

@@ -1,9 +1,7 @@
 // /v1/kv/: one key, a prefix, its keys; set, cas, lock, delete.
 #include "api/endpoints/kv.hpp"
-#include "api/http/handlers/refusal.hpp"
-#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
-#include "storage/command/commands.hpp"
+#include "api/http/write.hpp"
 #include <algorithm>
 #include <charconv>
 
@@ -102,40 +100,30 @@ bool number_param(exchange& x, std::string_view name, uint64_t& out) {
   return false;
 }
 
-bool own_datacenter(exchange& x, const query_options& o) {
-  if (o.datacenter.empty() || o.datacenter == x.env.config.datacenter) return true;
-  x.out.text(500, as_server(x.env, "No path to datacenter"));
-  return false;
-}
-
 void put(exchange& x, const query_options& o) {
   if (x.req.tail.empty()) return x.out.text(400, "Missing key name");
   if (conflicting(x, {"cas", "acquire", "release"})) return;
-  uint64_t flags = 0, cas = 0;
-  if (!number_param(x, "flags", flags) || !number_param(x, "cas", cas)) return;
-  if (!own_datacenter(x, o)) return;
-  std::string_view op = kv_set, session;
-  if (x.req.has_param("cas")) op = kv_cas;
-  if (x.req.has_param("acquire")) {
-    op = kv_lock;
-    session = x.req.param("acquire");
-  }
-  if (x.req.has_param("release")) {
-    op = kv_unlock;
-    session = x.req.param("release");
-  }
-  x.propose(encode_kv_command(op, x.req.tail, x.req.body, flags, cas, session));
+  auto r = arguments_of<kv_request>(x, o);
+  auto& e = r.entry;
+  if (!number_param(x, "flags", e.flags) || !number_param(x, "cas", e.modify_index)) return;
+  r.op = kv_set;
+  if (x.req.has_param("cas")) r.op = kv_cas;
+  if (x.req.has_param("acquire")) r.op = kv_lock, e.session = x.req.param("acquire");
+  if (x.req.has_param("release")) r.op = kv_unlock, e.session = x.req.param("release");
+  e.key = x.req.tail;
+  e.value = x.req.body;
+  write<endpoints::kv::apply, show_done>(x, std::move(r));
 }
 
 void del(exchange& x, const query_options& o) {
   if (conflicting(x, {"recurse", "cas"})) return;
   bool recurse = x.req.has_param("recurse");
   if (!recurse && x.req.tail.empty()) return x.out.text(400, "Missing key name");
-  uint64_t cas = 0;
-  if (!number_param(x, "cas", cas)) return;
-  if (!own_datacenter(x, o)) return;
-  std::string_view op = recurse ? kv_delete_tree : x.req.has_param("cas") ? kv_delete_cas : kv_delete;
-  x.propose(encode_kv_command(op, x.req.tail, {}, 0, cas));
+  auto r = arguments_of<kv_request>(x, o);
+  if (!number_param(x, "cas", r.entry.modify_index)) return;
+  r.op = recurse ? kv_delete_tree : x.req.has_param("cas") ? kv_delete_cas : kv_delete;
+  r.entry.key = x.req.tail;
+  write<endpoints::kv::apply, show_done>(x, std::move(r));
 }
 
 } // namespace

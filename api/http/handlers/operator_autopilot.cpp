@@ -4,10 +4,8 @@
 #include "actors/messages/rpc_messages.hpp"
 #include "api/endpoints/operation.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/handlers/refusal.hpp"
-#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
-#include "storage/command/commands.hpp"
+#include "api/http/write.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include <algorithm>
 #include <charconv>
@@ -21,11 +19,6 @@ struct as_json {
   void write(response& out, const autopilot_config& c) const { out.json_of(c); }
 };
 
-void say_done(const apply_result& r, response& out) {
-  if (r.failure.code != errc::none) return out.fail(r.failure);
-  out.json(r.value ? "true" : "false");
-}
-
 // Go names the type of the client library in what it says of a field.
 std::string as_go_says(std::string text) {
   if (auto at = text.find("struct field ."); at != text.npos) text.insert(at + 13, "AutopilotConfiguration");
@@ -37,9 +30,8 @@ void take_config(exchange& x, decoded_body<autopilot_config>& d) {
   query_options o;
   if (!x.options(o)) return;
   if (!d.outcome) return x.out.text(400, "Bad request: Error parsing autopilot config: " + as_go_says(d.outcome.err().text));
-  autopilot_request r;
+  auto r = arguments_of<autopilot_request>(x, o);
   r.config = std::move(d.record);
-  r.datacenter = x.env.config.datacenter;
   if (x.req.has_param("cas")) {
     std::string_view text = x.req.param("cas");
     auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), r.config.modify_index);
@@ -50,8 +42,7 @@ void take_config(exchange& x, decoded_body<autopilot_config>& d) {
     }
     r.cas = true;
   }
-  if (!o.datacenter.empty() && o.datacenter != r.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
-  x.propose(encode_command(command_kind::autopilot_set, r), say_done);
+  write<endpoints::operation::set_autopilot_configuration, show_done>(x, std::move(r));
 }
 
 void put_config(exchange& x) { with_record<autopilot_config>(x, take_config); }

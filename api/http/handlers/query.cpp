@@ -1,11 +1,8 @@
 // /v1/query: prepared queries, and what they find.
 #include "api/endpoints/query.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/handlers/writes.hpp"
-#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
-#include "runtime/config/loader.hpp"
-#include "storage/command/commands.hpp"
+#include "api/http/write.hpp"
 #include "storage/command/query_rules.hpp"
 #include <charconv>
 
@@ -30,43 +27,33 @@ template <class Answer> struct with_meta {
   }
 };
 
-void say_nothing(const apply_result&, response& out) { out.empty(200); }
-
-void propose(exchange& x, std::string_view op, prepared_query q, applied_fn then) {
-  query_request r;
-  r.datacenter = x.env.config.datacenter;
+query_request request_of(const exchange& x, const query_options& o, std::string_view op, prepared_query q) {
+  auto r = arguments_of<query_request>(x, o);
   r.op = op;
   r.query.emplace() = std::move(q);
-  x.propose(encode_command(command_kind::prepared_query, r), then);
+  return r;
 }
 
-void refuse(exchange& x, const std::string& why) { x.out.text(500, as_leader(x.env, why)); }
-
 void create(exchange& x, decoded_body<prepared_query>& d) {
+  query_options o;
   if (!d.outcome) return x.out.text(400, "Request decode failed: " + d.outcome.err().text);
-  if (!may_write(x)) return;
-  auto& q = d.record;
-  if (!q.id.empty()) return refuse(x, "ID must be empty when creating a new prepared query");
-  if (auto s = check_query(q); !s) return refuse(x, "Invalid prepared query: " + s.err().text);
-  auto id = fresh_uuid();
-  if (!id) return x.out.fail(id.err());
-  q.id = *id;
-  propose(x, query_create, std::move(q), say_id);
+  if (x.options(o)) write<endpoints::query::apply, show_id>(x, request_of(x, o, query_create, std::move(d.record)));
 }
 
 void update(exchange& x, decoded_body<prepared_query>& d) {
+  query_options o;
   if (!d.outcome) return x.out.text(400, "Request decode failed: " + d.outcome.err().text);
-  if (!may_write(x)) return;
+  if (!x.options(o)) return;
   d.record.id = x.req.tail; // whatever the body says
-  if (auto s = check_query(d.record); !s) return refuse(x, "Invalid prepared query: " + s.err().text);
-  propose(x, query_update, std::move(d.record), say_nothing);
+  write<endpoints::query::apply, show_nothing<std::string>>(x, request_of(x, o, query_update, std::move(d.record)));
 }
 
 void remove(exchange& x) {
-  if (!may_write(x)) return;
+  query_options o;
+  if (!x.options(o)) return;
   prepared_query q;
   q.id = x.req.tail;
-  propose(x, query_delete, std::move(q), say_nothing);
+  write<endpoints::query::apply, show_nothing<std::string>>(x, request_of(x, o, query_delete, std::move(q)));
 }
 
 void show(exchange& x) {

@@ -1,12 +1,8 @@
-// /v1/session/: create, destroy, renew; one, those of a node, all. What Consul checks before it proposes is checked here.
+// /v1/session/: create, destroy, renew; one, those of a node, all.
 #include "api/endpoints/session.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/handlers/writes.hpp"
-#include "api/http/read.hpp"
 #include "api/http/routes.hpp"
-#include "runtime/config/loader.hpp"
-#include "storage/command/commands.hpp"
-#include "storage/command/session_rules.hpp"
+#include "api/http/write.hpp"
 
 namespace actord::http {
 namespace {
@@ -69,15 +65,16 @@ status decode_session(std::string_view text, session_body& body) {
 }
 
 struct new_session {
-  status decoded, fine, named;
-  std::string command;
+  status decoded;
+  checked_change<endpoints::session::apply> change;
 };
 
-new_session session_of(std::string_view text, const node_config& config) {
+// `r`: a request of everything but the session.
+new_session session_of(std::string_view text, const environment& env, session_request r) {
   new_session out;
   session_body body;
   auto& s = body.session;
-  s.node = config.node_name;
+  s.node = env.config.node_name;
   s.node_checks = {std::string(serf_check)};
   s.checks = {std::string(serf_check)};
   s.lock_delay = std::chrono::seconds(15);
@@ -85,25 +82,15 @@ new_session session_of(std::string_view text, const node_config& config) {
   if (!text.empty()) out.decoded = decode_session(text, body);
   if (!out.decoded) return out;
   settle_checks(s);
-  out.fine = check_new_session(s, config.session_ttl_min);
-  if (!out.fine) return out;
-  auto id = fresh_uuid();
-  if (!id) return out.named = id.err(), out;
-  s.id = *id;
-  out.command = encode_command(command_kind::session, session_request{config.datacenter, std::string(session_create), s, ""});
+  r.op = session_create;
+  r.session = std::move(s);
+  out.change = check<endpoints::session::apply>(env, std::move(r));
   return out;
 }
 
-void say_true(const apply_result&, response& out) { out.json("true"); }
-
-void renewed(const apply_result& r, response& out) {
-  session_record s;
-  if (!r.value) return out.text(404, "Session id '" + r.body + "' not found");
-  if (!from_msgpack(r.body, s)) return out.text(500, "the leader's answer could not be read");
-  auto w = out.begin_json();
-  w.begin_array();
-  json_encode(w, s);
-  w.end_array();
+void show_renewed(const rpc::sessions_reply& r, std::string_view id, response& out) {
+  if (r.sessions.empty()) return out.text(404, "Session id '" + std::string(id) + "' not found");
+  out.json_of(r.sessions);
 }
 
 constexpr answer_style told{.send_consistency = false, .honours_cached = false, .meta_on_error = true, .plain = false};
@@ -112,28 +99,33 @@ using sessions = json_list<session_record>;
 } // namespace
 
 void session_create_endpoint(exchange& x) {
-  with_body(x, [&config = x.env.config](std::string_view body) { return session_of(body, config); }, [](exchange& y, new_session& n) {
+  query_options o;
+  response bad; // what is wrong with the options is said when the body is fine
+  (void)parse_query_options(x.req, o, bad);
+  with_body(x, [&env = x.env, r = arguments_of<session_request>(x, o)](std::string_view body) { return session_of(body, env, r); }, [](exchange& y, new_session& n) {
     if (!n.decoded) return y.out.text(400, "Request decode failed: " + n.decoded.err().text);
-    if (!may_write(y)) return;
-    if (!n.fine) return y.out.fail({n.fine.err().code, as_leader(y.env, n.fine.err().text)});
-    if (!n.named) return y.out.fail(n.named.err());
-    y.propose(std::move(n.command), say_id);
+    query_options fine;
+    if (y.options(fine)) propose<endpoints::session::apply, show_id>(y, n.change);
   });
 }
 
 void session_destroy_endpoint(exchange& x) {
   if (x.req.tail.empty()) return x.out.text(400, "Missing session");
-  if (!may_write(x)) return;
-  session_request r;
-  r.datacenter = x.env.config.datacenter;
+  query_options o;
+  if (!x.options(o)) return;
+  auto r = arguments_of<session_request>(x, o);
   r.op = session_destroy;
   r.session.id = x.req.tail;
-  x.propose(encode_command(command_kind::session, r), say_true);
+  write<endpoints::session::apply, show_true<std::string>>(x, std::move(r));
 }
 
 void session_renew_endpoint(exchange& x) {
   if (x.req.tail.empty()) return x.out.text(400, "Missing session");
-  if (may_write(x)) x.propose(encode_command(command_kind::session_renew, session_renewal{std::string(x.req.tail)}), renewed);
+  query_options o;
+  if (!x.options(o)) return;
+  auto q = arguments_of<rpc::session_request>(x, o);
+  q.session = q.session_id = x.req.tail; // in both spellings
+  write<endpoints::session::renew, show_renewed>(x, std::move(q), x.req.tail);
 }
 
 void session_info(exchange& x) {

@@ -1,13 +1,9 @@
-// /v1/txn: operations in the API's form to a command, or, when all of them only read, to an answer from the state.
-#include "api/dispatch/currency.hpp"
+// /v1/txn: operations in the API's form to a change, or, when all of them only read, to a read.
+#include "api/endpoints/kv.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/elsewhere.hpp"
-#include "api/http/handlers/refusal.hpp"
 #include "api/http/routes.hpp"
+#include "api/http/write.hpp"
 #include "runtime/base/json_lists.hpp"
-#include "storage/command/registration_rules.hpp"
-#include "storage/state/read_view.hpp"
-#include "storage/state/read_view_long.hpp"
 #include <algorithm>
 
 namespace actord::http {
@@ -68,10 +64,8 @@ struct api_op {
 struct prepared_txn {
   int refused = 0; // the answer's status, with `why`
   std::string why;
-  txn_request t;
-  txn_response faults;
-  bool read_only = false;
-  std::string command; // of one that writes
+  std::optional<rpc::txn_read_request<txn_op>> reads; // nothing else
+  checked_change<endpoints::txn::apply> change;
 };
 
 prepared_txn refuse(int status, std::string why) {
@@ -108,7 +102,7 @@ prepared_txn too_many(size_t ops) {
   return refuse(413, "Transaction contains too many operations (" + std::to_string(ops) + " > " + std::to_string(max_ops) + ")");
 }
 
-prepared_txn prepare(std::string_view body, const node_config& config) {
+prepared_txn prepare(std::string_view body, const environment& env, txn_request t) {
   if (body.size() > long_body) // so many that reading them would be work
     if (const size_t n = count_json_lists(body).outermost; n > max_ops) return too_many(n);
   list_of<api_op> ops;
@@ -116,22 +110,20 @@ prepared_txn prepare(std::string_view body, const node_config& config) {
   const status decoded = doc ? json_decode(doc->root(), ops) : status(doc.err());
   if (!decoded) return refuse(400, "Failed to parse body: " + decoded.err().text);
   if (ops.size() > max_ops) return too_many(ops.size());
-  prepared_txn p;
-  const auto limit = static_cast<size_t>(std::max<int64_t>(config.kv_max_value_size, 0));
+  const auto limit = static_cast<size_t>(std::max<int64_t>(env.config.kv_max_value_size, 0));
   for (auto& op : ops) {
     if (op.kv && op.kv->value.size() > limit)
       return refuse(413, "Value for key \"" + op.kv->key + "\" is too large (" + std::to_string(op.kv->value.size()) + " > " + std::to_string(limit) + " bytes)");
-    txn_op t;
-    if (convert(op, config.datacenter, t)) p.t.ops.push_back(std::move(t));
+    txn_op one;
+    if (convert(op, env.config.datacenter, one)) t.ops.push_back(std::move(one));
   }
-  p.t.datacenter = config.datacenter;
-  p.faults.errors = prepare_transaction(p.t);
-  p.read_only = is_read_only(p.t);
-  if (p.faults.errors.empty() && !p.read_only) p.command = encode_command(command_kind::txn, p.t);
+  prepared_txn p;
+  if (is_read_only(t)) p.reads.emplace().ops = std::move(t.ops);
+  else p.change = check<endpoints::txn::apply>(env, std::move(t));
   return p;
 }
 
-void write_result(json_writer& w, const txn_result& r) {
+void write_result(json_writer& w, const rpc::txn_result_record& r) {
   w.begin_object();
   if (r.kv) w.plain_key("KV"), json_encode(w, *r.kv);
   if (r.node) w.plain_key("Node"), json_encode(w, *r.node);
@@ -140,7 +132,7 @@ void write_result(json_writer& w, const txn_result& r) {
   w.end_object();
 }
 
-void write_response(const txn_response& t, bool read_only, response& out) {
+void write_response(const rpc::txn_apply_reply& t, bool read_only, response& out) {
   auto w = out.begin_json();
   w.begin_object();
   w.plain_key("Results");
@@ -165,50 +157,30 @@ void write_response(const txn_response& t, bool read_only, response& out) {
   if (!t.errors.empty()) out.status = 409;
 }
 
-void written(const apply_result& r, response& out) {
-  txn_response none;
-  write_response(r.txn ? *r.txn : none, false, out);
-}
+void show_written(const rpc::txn_apply_reply& t, std::string_view, response& out) { write_response(t, false, out); }
+struct as_read {
+  void write(response& out, const rpc::txn_read_reply& t) const { write_response(t.txn, true, out); }
+};
 
-void answer_read(const txn_response& t, response& out) {
-  write_response(t, true, out);
-  out.meta.present = true;
-  out.meta.with_index = false;
-}
-
-void read_through_log(const apply_result& r, response& out) { answer_read(r.txn ? *r.txn : txn_response{}, out); }
+constexpr answer_style told{.send_consistency = false, .honours_cached = false, .meta_on_error = false, .plain = false, .tells_index = false};
 
 void carry_out(exchange& x, prepared_txn& p) {
   query_options o;
   if (p.refused != 0) return x.out.text(p.refused, p.why);
   if (!x.options(o)) return;
-  auto& t = p.t;
-  if (!o.datacenter.empty() && o.datacenter != t.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
-  if (!p.faults.errors.empty()) return p.read_only ? answer_read(p.faults, x.out) : write_response(p.faults, false, x.out);
-  if (!p.read_only) return x.propose(std::move(p.command), written);
-  // Where this server cannot know that its state is current, the log says it: the transaction goes through it.
-  const dispatch::freshness wanted{.stale = o.mode == consistency::stale, .consistent = o.mode == consistency::consistent, .max_stale = o.max_stale, .at_least = 0};
-  const bool current = dispatch::is_current(x.env.status, wanted, dispatch::steady_nanos());
-  // A client agent has no state; its router makes a read of the command.
-  if (!x.env.views.has_store() || !current) return x.propose(encode_command(command_kind::txn, t), read_through_log);
-  bool is_long = std::any_of(t.ops.begin(), t.ops.end(), [](const txn_op& op) { return op.kv && op.kv->verb == "get-tree"; });
-  txn_response answer;
-  if (!is_long) {
-    const bounded_read bounded(true);
-    auto view = x.env.views.open();
-    answer = view.read_txn(t);
-    if (view.failed()) return x.out.text(500, view.failure().text);
-    is_long = bounded.gave_up();
-  }
-  if (!is_long) return answer_read(answer, x.out);
-  x.out.answered = true;
-  answer_elsewhere(x.env, x.defer(), [t = std::move(t)](const read_view& view, response& out) { answer_read(view.read_txn(t), out); });
+  if (!p.reads) return propose<endpoints::txn::apply, show_written>(x, p.change);
+  auto q = arguments_of<rpc::txn_read_request<txn_op>>(x, o);
+  q.ops = std::move(p.reads->ops);
+  x.read(bind<endpoints::txn::read>(told, std::move(q), as_read{}), o);
 }
 
 } // namespace
 
 void txn_endpoint(exchange& x) {
-  with_body(x, [&config = x.env.config](std::string_view body) { return prepare(body, config); }, carry_out);
+  query_options o;
+  response bad; // what is wrong with the options is said when the body is fine
+  (void)parse_query_options(x.req, o, bad);
+  with_body(x, [&env = x.env, t = arguments_of<txn_request>(x, o)](std::string_view body) { return prepare(body, env, t); }, carry_out);
 }
 
 } // namespace actord::http

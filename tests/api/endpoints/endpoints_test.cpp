@@ -153,8 +153,9 @@ TEST_CASE("every endpoint of the table is in the list that is only appended to, 
   std::ifstream file(actord::test::tests_folder() + "/golden/endpoints.list");
   for (std::string line; std::getline(file, line);) CHECK(listed_names.insert(line).second);
   ep::reads::each([&]<const auto& E>() { CHECK(names.insert(std::string(E.name)).second); });
+  ep::changes::each([&]<const auto& E>() { CHECK(names.insert(std::string(E.name)).second); });
   CHECK(names == listed_names);
-  CHECK(names.size() == ep::reads::size);
+  CHECK(names.size() == ep::reads::size + ep::changes::size);
 }
 
 TEST_CASE("every endpoint finds something for whom everything is allowed, and tells what it depends on") {
