@@ -453,13 +453,15 @@ void agent_state::synchronize(nanos t, bool somebody_waits) {
   if (comparing_) return;
   (void)local_->drain(); // marks only
   if (!sync_->has_work(*local_)) return;
+  const auto batch = sync_->take_batch(*local_);
+  if (batch.empty()) return;
+  sent_at_ = last_sent_ = t;
+  if (asks_servers()) return tell_servers(batch);
   proposals p;
-  for (auto& c : sync_->take_batch(*local_))
+  for (auto& c : batch)
     p.batch.push_back({c.number, c.add ? encode_command(command_kind::catalog_register, *c.add)
                                        : encode_command(command_kind::catalog_deregister, *c.remove)});
-  if (p.batch.empty()) return;
   p.reply_to = caf::actor_cast<caf::strong_actor_ptr>(self_);
-  sent_at_ = last_sent_ = t;
   caf::anon_send(deps_.router, std::move(p));
 }
 

@@ -89,9 +89,10 @@ private:
   bool may_synchronize(nanos now);
   void compare_with_catalog(nanos now);
   void compared(const catalog_picture& picture, nanos now);
-  // remote_catalog.cpp: a client agent asks servers what the catalog knows.
+  // remote_catalog.cpp: a client agent asks servers what the catalog knows, and tells them what is registered here.
   bool asks_servers() const { return !views_ && deps_.cluster.rpc; }
   void fetch_picture(const std::string& node, std::function<void(result<catalog_picture>)> then);
+  void tell_servers(const std::vector<catalog_command>& batch);
   void compare_remotely(nanos now);
   void look_at_aliases_remotely();
   void settle_alias(const local_state::remote_alias& a, const catalog_picture& of_node, nanos now);

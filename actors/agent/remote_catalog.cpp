@@ -1,4 +1,4 @@
-// What the agent of a client asks servers: how the catalog stands for a node (actors/rpc/wire.md, A client agent's life).
+// What the agent of a client asks servers, and tells them: how the catalog stands for a node (actors/rpc/wire.md, A client agent's life).
 #include "actors/agent/agent_state.hpp"
 #include "actors/messages/pool_messages.hpp"
 #include "actors/messages/rpc_messages.hpp"
@@ -6,6 +6,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/msgpack_codec.hpp"
 #include "storage/model/rpc_replies.hpp"
+#include "storage/model/rpc_requests.hpp"
 #include <caf/event_based_actor.hpp>
 
 namespace actord::agent {
@@ -17,14 +18,12 @@ namespace {
 constexpr nanos stale_limit = 2s; // MaxStaleDuration: older answers are not worth comparing with
 
 rpc_call read_of_node(const char* method, const std::string& datacenter, const std::string& node, bool stale) {
-  rpc_call c{method, {}, nanos(0), true};
-  msgpack_writer w(c.arguments);
-  w.map(4);
-  w.raw("AllowStale"), w.boolean(stale);
-  w.raw("Datacenter"), w.raw(datacenter);
-  w.raw("MaxStaleDuration"), w.number(static_cast<int64_t>(stale_limit.count()));
-  w.raw("Node"), w.raw(node);
-  return c;
+  rpc::node_request q;
+  q.datacenter = datacenter;
+  q.node = node;
+  q.options.allow_stale = stale;
+  q.options.max_stale_duration = stale_limit;
+  return {method, to_msgpack(q), nanos(0), true};
 }
 
 // Catalog.NodeServiceList says a list, Catalog.NodeServices of older servers a map.
@@ -99,6 +98,21 @@ void agent_state::fetch_picture(const std::string& node, std::function<void(resu
   f->node = node;
   f->then = std::move(then);
   f->services();
+}
+
+void agent_state::tell_servers(const std::vector<catalog_command>& batch) {
+  for (auto& c : batch) {
+    const auto told = [this, number = c.number](error failure) {
+      proposals_done d;
+      auto& one = d.outcomes.emplace_back();
+      one.id = number;
+      one.result.failure = std::move(failure);
+      catalog_answered(d);
+    };
+    rpc_call call{c.add ? "Catalog.Register" : "Catalog.Deregister", c.add ? to_msgpack(*c.add) : to_msgpack(*c.remove), nanos(0), false};
+    self_->request(deps_.cluster.rpc, caf::infinite, std::move(call))
+        .then([told](rpc_answer& a) { told(std::move(a.failure)); }, [told](const caf::error&) { told({errc::internal, "agent is stopping"}); });
+  }
 }
 
 void agent_state::compare_remotely(nanos t) {

@@ -1,27 +1,20 @@
 #include "actors/rpc/client_router.hpp"
 #include "runtime/base/msgpack_codec.hpp"
-#include "storage/command/table.hpp"
 #include "storage/model/rpc_replies.hpp"
 #include "storage/model/rpc_requests.hpp"
-#include "storage/state/read_view.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <deque>
 
 namespace actord {
 
 namespace {
 
-constexpr size_t most_calls = 128; // under way at a time
-
 std::string read_arguments(const std::string& datacenter, bool stale) {
-  std::string out;
-  msgpack_writer w(out);
-  w.map(2);
-  w.raw("AllowStale"), w.boolean(stale);
-  w.raw("Datacenter"), w.raw(datacenter);
-  return out;
+  rpc::datacenter_request q;
+  q.datacenter = datacenter;
+  q.options.allow_stale = stale;
+  return to_msgpack(q);
 }
 
 void take_configuration(const rpc_answer& a, leader_info& out) {
@@ -52,16 +45,6 @@ public:
   static inline const char* name = "client-router";
   explicit client_router_state(router_self s) : self(s) {}
 
-  void propose(proposals& m) {
-    for (auto& p : m.batch) waiting_.push_back({p.id, std::move(p.command), m.reply_to, {}, {}});
-    go_on();
-  }
-  caf::result<apply_outcome> propose(propose_one& m) {
-    auto promise = self->make_response_promise<apply_outcome>();
-    waiting_.push_back({0, std::move(m.command), nullptr, promise, {}});
-    go_on();
-    return promise;
-  }
   caf::result<apply_outcome> change(const membership_change& c);
   caf::result<leader_info> tell(leader_query q);
 
@@ -69,42 +52,7 @@ public:
   std::string datacenter;
 
 private:
-  struct command {
-    uint64_t id;
-    std::string bytes;
-    caf::strong_actor_ptr reply_to;
-    caf::typed_response_promise<apply_outcome> promise;
-    command_call what;
-  };
-  void go_on() {
-    while (under_way_ < most_calls && !waiting_.empty()) {
-      auto c = std::make_shared<command>(std::move(waiting_.front()));
-      waiting_.pop_front();
-      c->what = call_of_command(std::exchange(c->bytes, {}), datacenter);
-      if (c->what.call.method.empty()) {
-        done(*c, {{errc::unsupported, "a client agent cannot send this command"}, {}});
-        continue;
-      }
-      ++under_way_;
-      self->request(rpc, caf::infinite, std::move(c->what.call))
-          .then([this, c](const rpc_answer& a) { --under_way_, done(*c, a), go_on(); },
-                [this, c](const caf::error&) { --under_way_, done(*c, {{errc::internal, "agent is stopping"}, {}}), go_on(); });
-    }
-  }
-  void done(command& c, const rpc_answer& a) {
-    auto result = result_of_reply(c.what, a);
-    if (!c.reply_to) {
-      c.promise.deliver(apply_outcome{std::move(result)});
-      return;
-    }
-    proposals_done d;
-    d.outcomes.push_back({c.id, std::move(result)});
-    caf::anon_send(caf::actor_cast<caf::actor>(c.reply_to), std::move(d));
-  }
-
   router_self self;
-  std::deque<command> waiting_;
-  size_t under_way_ = 0;
 };
 
 caf::result<apply_outcome> client_router_state::change(const membership_change& c) {
@@ -177,7 +125,7 @@ router_handle::behavior_type router_behavior(router_self self, rpc_handle rpc, s
   s->rpc = std::move(rpc);
   s->datacenter = std::move(datacenter);
   return {
-      [s](proposals& m) { s->propose(m); },
+      [](const proposals&) {}, // nobody: changes are calls
       [](const read_wanted& m) { // nobody asks: reads are calls
         caf::anon_send(caf::actor_cast<caf::actor>(m.reply_to), reads_allowed{{m.id}, {}});
       },
@@ -187,90 +135,16 @@ router_handle::behavior_type router_behavior(router_self self, rpc_handle rpc, s
         o.result.failure = {errc::unsupported, "leadership is transferred by a server: send the request to one"};
         return o;
       },
-      [s](propose_one& m) { return s->propose(m); },
+      [](const propose_one&) {
+        apply_outcome o;
+        o.result.failure = {errc::unsupported, "a client agent has nothing replicated"};
+        return o;
+      },
       [s](leader_query q) { return s->tell(q); },
   };
 }
 
-// ---- one pair of overloads for each record whose call or reply is more than the record and nothing ----
-
-// To a server no datacenter is another one.
-template <class Record> void put_call(Record& r, const std::string& datacenter, command_call& out) {
-  if constexpr (requires { r.datacenter; })
-    if (r.datacenter.empty()) r.datacenter = datacenter;
-  out.call.arguments = to_msgpack(r);
-}
-void put_call(kv_request& r, const std::string& datacenter, command_call& out) {
-  r.datacenter = datacenter;
-  out.conditional = r.op == kv_cas || r.op == kv_delete_cas || r.op == kv_lock || r.op == kv_unlock;
-  out.call.arguments = to_msgpack(r);
-}
-void put_call(autopilot_request& r, const std::string& datacenter, command_call& out) {
-  out.conditional = r.cas;
-  put_call<autopilot_request>(r, datacenter, out);
-}
-void put_call(txn_request& r, const std::string& datacenter, command_call& out) {
-  if (is_read_only(r)) {
-    out.call.method = "Txn.Read";
-    out.call.reads = true;
-  }
-  put_call<txn_request>(r, datacenter, out);
-}
-void put_call(query_request& r, const std::string& datacenter, command_call& out) {
-  if (!r.query) return out.call.method.clear();
-  if (r.op == query_create) r.query->id.clear(); // the server chooses it
-  r.datacenter = datacenter;
-  out.call.arguments = to_msgpack(r);
-}
-void put_call(session_renewal& r, const std::string& datacenter, command_call& out) {
-  out.call.arguments = to_msgpack(rpc::session_request{datacenter, r.id, r.id, {}});
-  out.subject = r.id;
-}
-
-template <class Record> void take_reply(const Record*, const command_call&, const rpc_answer&, apply_result&) {}
-void take_id(const rpc_answer& a, apply_result& out) { out.body = msgpack_reader(a.body).raw(); }
-void take_reply(const session_request*, const command_call&, const rpc_answer& a, apply_result& out) { take_id(a, out); }
-void take_reply(const query_request*, const command_call&, const rpc_answer& a, apply_result& out) { take_id(a, out); }
-void take_reply(const session_renewal*, const command_call& c, const rpc_answer& a, apply_result& out) {
-  rpc::sessions_reply r;
-  if (!from_msgpack(a.body, r)) out.failure = {errc::corrupt, "a server's answer to a renewal is malformed"};
-  out.value = !r.sessions.empty();
-  out.body = out.value ? to_msgpack(r.sessions.front()) : c.subject;
-}
-void take_reply(const txn_request*, const command_call&, const rpc_answer& a, apply_result& out) {
-  rpc::txn_apply_reply t;
-  out.txn = std::make_shared<txn_response>();
-  if (!from_msgpack(a.body, t)) out.failure = {errc::corrupt, "a server's answer to a transaction is malformed"};
-  for (auto& r : t.results) out.txn->results.push_back({std::move(r.kv), std::move(r.node), std::move(r.service), std::move(r.check)});
-  for (auto& e : t.errors) out.txn->errors.push_back({static_cast<uint64_t>(e.op_index), std::move(e.what)});
-}
-
 } // namespace
-
-command_call call_of_command(std::string_view command, const std::string& datacenter) {
-  command_call out;
-  if (command.empty()) return out;
-  out.kind = static_cast<command_kind>(command[0]);
-  with_row_of(out.kind, [&](const auto& row) {
-    record_of<decltype(row)> r;
-    if (row.rpc.empty() || !from_msgpack(command.substr(1), r)) return;
-    out.call = {std::string(row.rpc), {}, nanos(0), false};
-    put_call(r, datacenter, out);
-  });
-  return out;
-}
-
-apply_result result_of_reply(const command_call& c, const rpc_answer& a) {
-  apply_result out;
-  out.failure = a.failure;
-  if (a.failure.code != errc::none) return out;
-  if (c.conditional) { // of other operations on a key servers say false (wire.md, Calls)
-    msgpack_reader r(a.body);
-    out.value = r.boolean();
-  }
-  with_row_of(c.kind, [&](const auto& row) { take_reply(static_cast<const record_of<decltype(row)>*>(nullptr), c, a, out); });
-  return out;
-}
 
 router_handle spawn_client_router(caf::actor_system& system, rpc_handle rpc, std::string datacenter) {
   return system.spawn(router_behavior, std::move(rpc), std::move(datacenter));

@@ -17,7 +17,6 @@ struct command_row {
   // Of the log: a server reads the commands of all levels up to its own, and none is written above that of the oldest one
   // (actors/raft/core/command_levels). Whoever adds a command after a release gives it the next one.
   unsigned level = 1;
-  std::string_view rpc{};      // what a client agent calls instead; "": no client has it written
   std::string_view proposed{}; // metric of its fronts, from the proposal until it is applied; "": none
   std::string_view applied{};  // metric of applying it; "": none
   std::span<const std::string_view> operations{}; // the values of that metric's label `op`; none: it has no label

@@ -1,5 +1,5 @@
 // THE TABLE of replicated commands, by kind. What is done with each stands in functions that are overloaded for its record (to apply
-// it: storage/state/apply.cpp; to call it from a client agent: actors/rpc/client_router.cpp), so that a row without one does not compile.
+// it: storage/state/apply.cpp), so that a row without one does not compile.
 // Rows are appended, never taken out: a log may hold what is no longer written.
 #pragma once
 #include "storage/command/own_commands.hpp"
@@ -23,24 +23,20 @@ inline constexpr std::string_view kv[] = {kv_set, kv_delete, kv_delete_cas, kv_d
 inline constexpr std::tuple command_table{
     command_row_of<register_request>{{.kind = command_kind::catalog_register,
                                       .name = "register",
-                                      .rpc = "Catalog.Register",
                                       .proposed = "catalog.register",
                                       .applied = "fsm.register"}},
     command_row_of<deregister_request>{{.kind = command_kind::catalog_deregister,
                                         .name = "deregister",
-                                        .rpc = "Catalog.Deregister",
                                         .proposed = "catalog.deregister",
                                         .applied = "fsm.deregister"}},
     command_row_of<kv_request>{{.kind = command_kind::kv,
                                 .name = "kv",
-                                .rpc = "KVS.Apply",
                                 .proposed = "kvs.apply",
                                 .applied = "fsm.kvs",
                                 .operations = command_operations::kv,
                                 .answered = leader_answers::when_a_key_is_delayed}},
     command_row_of<session_request>{{.kind = command_kind::session,
                                      .name = "session",
-                                     .rpc = "Session.Apply",
                                      .proposed = "session.apply",
                                      .applied = "fsm.session",
                                      .operations = command_operations::session}},
@@ -54,23 +50,19 @@ inline constexpr std::tuple command_table{
     command_row_of<query_request>{{.kind = command_kind::prepared_query,
                                    .name = "prepared-query",
                                    .level = 2,
-                                   .rpc = "PreparedQuery.Apply",
                                    .proposed = "prepared-query.apply",
                                    .applied = "fsm.prepared-query",
                                    .operations = command_operations::query}},
     command_row_of<txn_request>{{.kind = command_kind::txn,
                                  .name = "txn",
-                                 .rpc = "Txn.Apply", // Txn.Read where it only reads
                                  .proposed = "txn.apply",
                                  .applied = "fsm.txn",
                                  .answered = leader_answers::when_a_key_is_delayed}},
     command_row_of<autopilot_request>{{.kind = command_kind::autopilot_set,
                                        .name = "autopilot",
-                                       .rpc = "Operator.AutopilotSetConfiguration",
                                        .applied = "fsm.autopilot"}},
     command_row_of<session_renewal>{{.kind = command_kind::session_renew,
                                      .name = "session-renew",
-                                     .rpc = "Session.Renew",
                                      .proposed = "session.renew",
                                      .answered = leader_answers::always}},
     command_row_of<lock_delay_request>{{.kind = lock_delay_reap, .name = "lock-delay-reap"}}};
