@@ -92,8 +92,9 @@ std::optional<server_member> parse_server(const member& m) {
   s.bootstrap = m.tags.contains("bootstrap");
   s.non_voter = m.tags.contains("nonvoter");
   s.use_tls = m.tags.contains("use_tls");
-  s.alive = m.status == member_status::alive;
-  s.left = m.status == member_status::left || m.status == member_status::leaving;
+  // Who is leaving is here until an event says that it has left. A farewell of a former life may still be under way, and taken back without one.
+  s.alive = m.status == member_status::alive || m.status == member_status::leaving;
+  s.left = m.status == member_status::left;
   if (!parse_number(tag(m.tags, "port"), s.rpc_port) || !parse_number(tag(m.tags, "vsn"), s.version) || !version_in(s.build)) return {};
   if (!parse_optional(m.tags, "expect", s.expect) || !parse_optional(m.tags, "wan_join_port", s.wan_join_port) ||
       !parse_optional(m.tags, "raft_vsn", s.raft_version))

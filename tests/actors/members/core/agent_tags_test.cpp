@@ -56,6 +56,19 @@ TEST_CASE("what a server says of itself is found in its tags") {
   CHECK_FALSE(s->bootstrap);
 }
 
+TEST_CASE("a server is here until it has left") {
+  auto m = member_of(agent_tags(server_profile(), false));
+  m.status = member_status::leaving; // that it stays after all nobody hears as an event
+  CHECK(parse_server(m)->alive);
+  CHECK_FALSE(parse_server(m)->left);
+  m.status = member_status::left;
+  CHECK_FALSE(parse_server(m)->alive);
+  CHECK(parse_server(m)->left);
+  m.status = member_status::failed;
+  CHECK_FALSE(parse_server(m)->alive);
+  CHECK_FALSE(parse_server(m)->left);
+}
+
 TEST_CASE("a server that does not say up to which level it reads the log's commands reads the first one") {
   auto tags = agent_tags(server_profile(), false);
   CHECK(parse_server(member_of(tags))->command_level == 2);
