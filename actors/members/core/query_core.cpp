@@ -10,18 +10,12 @@ namespace {
 constexpr std::string_view internal_prefix = "_serf_";
 constexpr size_t ids_per_time = 256;     // queries of one Lamport time that are told apart
 constexpr size_t key_text_least = 25;    // the shortest that a listed key can be on the wire
-constexpr int64_t matcher_memory = 1 << 20;
-constexpr size_t expression_limit = 4096; // whole queries of real agents have 1024 bytes
+constexpr int64_t matcher_memory = 64 << 10; // which bounds what an expression is compiled to as well
+constexpr size_t expression_limit = 1024; // whole queries of real agents have 1024 bytes
+constexpr size_t compiled_per_second = 50; // of anybody's: a packet brings dozens, and pings wait meanwhile
 constexpr uint8_t relays_from = 5;       // ProtocolMax of members that relay
 
-bool found_in(const std::string& expression, const std::string& value) {
-  if (expression.size() > expression_limit) return false;
-  re2::RE2::Options o;
-  o.set_log_errors(false);
-  o.set_max_mem(matcher_memory);
-  const re2::RE2 pattern(expression, o);
-  return pattern.ok() && re2::RE2::PartialMatch(value, pattern);
-}
+bool is_plain(std::string_view expression) { return expression.find_first_of("\\.+*?()|[]{}^$") == expression.npos; }
 
 } // namespace
 
@@ -52,7 +46,7 @@ result<uint64_t> query_core::ask(nanos now, query_request r) {
   asked_.emplace(q.time, asked{number, q.id, now + timeout, 2 * members_.all().size() + 16, {}, {}});
   out_.push_back(broadcast{lane::queries, std::move(bytes)});
   clock_.witness(q.time);
-  if (is_new(q) && matches(q)) deliver(now, q, true);
+  if (is_new(q) && matches(now, q)) deliver(now, q, true);
   return number;
 }
 
@@ -70,7 +64,20 @@ void query_core::take(const query_response& r) {
 
 // ---- being asked ------------------------------------------------------------------------------------------------
 
-bool query_core::matches(const query& q) const {
+// What cannot be looked at now matches nobody, as what is no expression does.
+bool query_core::found_in(nanos now, const std::string& expression, const std::string& value) {
+  if (is_plain(expression)) return value.find(expression) != value.npos;
+  if (expression.size() > expression_limit) return false;
+  if (compiling_since_ < nanos{0} || now - compiling_since_ >= std::chrono::seconds(1)) compiling_since_ = now, compiled_ = 0;
+  if (++compiled_ > compiled_per_second) return false;
+  re2::RE2::Options o;
+  o.set_log_errors(false);
+  o.set_max_mem(matcher_memory);
+  const re2::RE2 pattern(expression, o);
+  return pattern.ok() && re2::RE2::PartialMatch(value, pattern);
+}
+
+bool query_core::matches(nanos now, const query& q) {
   for (const auto& encoded : q.filters) {
     const auto f = decode_filter(encoded);
     if (!f) return false;
@@ -81,7 +88,7 @@ bool query_core::matches(const query& q) const {
     const auto& t = std::get<tag_filter>(*f);
     const auto* us = members_.find(members_.self());
     const auto tag = us == nullptr ? tag_table::const_iterator{} : us->tags.find(t.tag);
-    if (!found_in(t.expression, us == nullptr || tag == us->tags.end() ? std::string{} : tag->second)) return false;
+    if (!found_in(now, t.expression, us == nullptr || tag == us->tags.end() ? std::string{} : tag->second)) return false;
   }
   return true;
 }
@@ -90,7 +97,7 @@ bool query_core::take(nanos now, const query& q) {
   if (!in_reach(clock_, q.time)) return false;
   clock_.witness(q.time);
   if (!is_new(q)) return false;
-  if (matches(q)) deliver(now, q, false);
+  if (matches(now, q)) deliver(now, q, false);
   return (q.flags & query_not_spread) == 0;
 }
 

@@ -73,7 +73,8 @@ private:
     lamport_time time = 0;
     std::vector<uint32_t> ids;
   };
-  bool matches(const query& q) const;
+  bool matches(nanos now, const query& q);
+  bool found_in(nanos now, const std::string& expression, const std::string& value);
   bool is_new(const query& q); // and remembers it
   bool may_change_keys(const query& q) const;
   void deliver(nanos now, const query& q, bool is_ours);
@@ -89,6 +90,8 @@ private:
   outbox& out_;
   std::vector<heard> seen_; // by time modulo its size
   lamport_time least_ = 0, last_told_ = 0, keys_changed_ = 0;
+  nanos compiling_since_{-1}; // and how many expressions were in that second
+  size_t compiled_ = 0;
   bool has_met_ = false; // somebody whom we asked how late it is
   std::map<lamport_time, asked> asked_;
   std::map<uint64_t, pending> pending_;

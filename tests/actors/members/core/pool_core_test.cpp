@@ -231,6 +231,27 @@ TEST_CASE("a query reaches who asks, and filters that are unknown or wrong match
   CHECK(p.told<broadcast>(1).size() == before);
 }
 
+TEST_CASE("expressions of strangers' queries are compiled so often in a second, and plain words always looked for") {
+  pool p(2);
+  p.settle();
+  lamport_time time = 20;
+  const auto asked = [&](const char* expression) {
+    query q{.time = time++, .id = 1, .at = p.nodes[0].who.at, .source = "n0", .filters = {encode_filter(tag_filter{"role", expression})}, .name = "q"};
+    const auto before = p.told<tell_query>(1).size();
+    p[1].deliver(p.now, encode(q));
+    p.settle();
+    return p.told<tell_query>(1).size() - before;
+  };
+  size_t matched = 0;
+  for (int i = 0; i < 200; ++i) matched += asked("^w?");
+  CHECK(matched >= 50);
+  CHECK(matched < 200); // settling takes time, too
+  CHECK(asked("") == 1);
+  p.pass(1100ms);
+  CHECK(asked("^w?") == 1);
+  CHECK(asked("(?:\\pL{500}\\pN{500})?") == 0); // too large
+}
+
 TEST_CASE("answers come through others when the direct way is cut") {
   pool p(6);
   REQUIRE(p[0].ask(p.now, {.name = "q", .relay_factor = 3}).ok());
