@@ -2,17 +2,27 @@
 #include "api/http/core/uri.hpp"
 #include "runtime/base/secrets.hpp"
 #include <algorithm>
+#include <vector>
 
 namespace actord::http {
 namespace {
 
 constexpr std::string_view hidden = "<hidden>", token_mark = "token=";
 
-void replace_all(std::string& in, std::string_view what) {
+constexpr size_t most_secrets = 8; // that are looked for in a path: with more of them it is hidden as a whole
+
+// In one pass over what was asked, never over what stands for a secret already.
+std::string without(std::string_view path, const std::vector<std::string_view>& secrets) {
+  if (secrets.size() > most_secrets) return std::string(hidden);
   std::string out;
-  size_t from = 0;
-  for (size_t at; (at = in.find(what, from)) != in.npos; from = at + what.size()) out.append(in, from, at - from).append(hidden);
-  if (from > 0) in = out.append(in, from);
+  for (size_t at = 0; at < path.size();) {
+    size_t length = 0;
+    for (const auto secret : secrets)
+      if (path.substr(at).starts_with(secret)) length = std::max(length, secret.size());
+    if (length == 0) out += path[at++];
+    else out += hidden, at += length;
+  }
+  return out;
 }
 
 std::string logged_path(std::string_view path) {
@@ -52,6 +62,7 @@ std::string logged_url(std::string_view target) {
   hide_joined(path);
   if (mark == target.npos) return path;
   std::string_view rest = target.substr(mark);
+  std::vector<std::string_view> secrets;
   for (;;) { // pair by pair, each with the character before it
     const size_t end = rest.find_first_of("&;", 1);
     const std::string_view pair = rest.substr(1, end == rest.npos ? end : end - 1);
@@ -59,14 +70,14 @@ std::string logged_url(std::string_view target) {
     if (pair.starts_with(token_mark)) {
       std::string_view secret = pair.substr(token_mark.size());
       (query += token_mark) += hidden;
-      if (!secret.empty()) replace_all(path, secret);
+      if (!secret.empty() && std::find(secrets.begin(), secrets.end(), secret) == secrets.end() && secrets.size() <= most_secrets) secrets.push_back(secret);
     } else {
       query += pair;
     }
     if (end == rest.npos) break;
     rest.remove_prefix(end);
   }
-  return path + query;
+  return without(path, secrets) + query;
 }
 
 } // namespace actord::http

@@ -24,3 +24,14 @@ TEST_CASE("an escaped token is hidden, too, which Consul forgets, and so is one 
   CHECK(logged_url("/v1/acl/login/abc?token=abc") == "/v1/acl/login/<hidden>?token=<hidden>");
   CHECK(logged_url("/?") == "/?");
 }
+
+TEST_CASE("tokens that stand in what hides others are hidden once, and many hide the path") {
+  std::string many = "/v1/status/leader?token=d";
+  for (int i = 0; i < 30; ++i) many += "&token=d";
+  CHECK(logged_url(many).starts_with("/v1/status/lea<hidden>er?token=<hidden>&token=<hidden>"));
+  CHECK(logged_url(many).size() < 600);
+  CHECK(logged_url("/v1/kv/abcabc?token=ab&token=abc&token=hid") == "/v1/kv/<hidden><hidden>?token=<hidden>&token=<hidden>&token=<hidden>");
+  std::string different = "/v1/kv/path?token=0";
+  for (int i = 1; i < 900; ++i) different += "&token=" + std::to_string(i);
+  CHECK(logged_url(different).starts_with("<hidden>?token=<hidden>"));
+}
