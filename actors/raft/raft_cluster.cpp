@@ -35,8 +35,14 @@ void raft_state::said(peer_said& s) {
   auto& seen = seen_[s.hello.id];
   const bool fresh = s.reached && !seen.connected && !core_->members().contains(s.hello.id);
   if (s.reached && !seen.connected) comparisons_.met();
-  const bool moved = seen.hello.address != s.hello.address;
-  seen.connected = s.reached || (seen.connected && !moved);
+  if (!s.reached && seen.connected) { // it says the same where it was reached, if it is itself
+    if (seen.hello.address == s.hello.address) return;
+    seen.offered = std::move(s.hello.address);
+    seen.offered_at = clock_now();
+    return want_peers();
+  }
+  seen.connected = s.reached;
+  if (s.reached) seen.offered.clear();
   seen.hello = std::move(s.hello);
   seen.since = clock_now();
   note_levels();
@@ -140,6 +146,15 @@ void raft_state::want_peers() {
   }
   ids.erase(core_->self());
   std::vector<std::pair<server_id, std::string>> wanted(ids.begin(), ids.end());
+  // Who speaks in a server's name may be anybody: what it gives as the address is tried beside the one that counts, and counts once that server answers there.
+  for (auto& [id, seen] : seen_) {
+    if (now - seen.offered_at > remembered) seen.offered.clear();
+    const auto at = ids.find(id);
+    if (at == ids.end()) continue;
+    if (!seen.offered.empty() && seen.offered != at->second) wanted.emplace_back(server_id(), seen.offered);
+    const auto configured = core_->members().addresses.find(id);
+    if (!seen.connected && configured != core_->members().addresses.end() && configured->second != at->second) wanted.emplace_back(server_id(), configured->second);
+  }
   if (wanted == wanted_) return;
   wanted_ = wanted;
   self_->send(peers_, peers_wanted{std::move(wanted)});

@@ -249,6 +249,8 @@ private:
     bool connected = false;
     clock::time_point since;
     bool cannot_write = false; // its log, as it said when it was last asked
+    std::string offered;       // an address that somebody gave in its name while it was connected elsewhere
+    clock::time_point offered_at{};
     bool foreign = false;      // its log is another cluster's
     clock::time_point foreign_told{};
   };

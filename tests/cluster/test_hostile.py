@@ -30,14 +30,15 @@ def frame(kind, body):
     return (len(body) + 1).to_bytes(4, "big") + bytes([kind]) + body
 
 
-def hello(name, purpose, datacenter="dc1"):
-    """As actors/peers/core/frames.hpp has it; of a server that nobody can reach."""
+def hello(name, purpose, datacenter="dc1", id=None, address=""):
+    """As actors/peers/core/frames.hpp has it; of a server that nobody can reach, or in the name of another."""
     def text(field, value):
         return varint(field * 2 + 1) + varint(len(value)) + value.encode()
 
     def number(field, value):
         return varint(field * 2) + varint(value)
-    return frame(HELLO, number(1, 1) + number(2, 1) + number(3, purpose) + text(4, name) + text(5, name) + text(7, datacenter))
+    return frame(HELLO, number(1, 1) + number(2, 1) + number(3, purpose) + text(4, id or name) + text(5, name) +
+                 (text(6, address) if address else b"") + text(7, datacenter))
 
 
 class Answers:
@@ -203,6 +204,27 @@ def hostile(args, cluster):
     assert not wrong, wrong
     took = cluster.wait_writable(10)
     step(f"linearizable, {leader.name} still leads, writable through each")
+    impersonated(cluster, leader)
+
+
+def impersonated(cluster, leader):
+    """In the name of the leader, and of a follower, strangers give an address at which nobody is."""
+    ids = {s["Node"]: s["ID"] for s in leader.json("GET", "/v1/operator/raft/configuration")["Servers"]}
+    follower = next(s for s in cluster.servers if s is not leader)
+    for victim in (follower, leader):
+        voted, others = elections(cluster), [s for s in cluster.servers if s is not victim]
+        for n in range(10):
+            for other in others:
+                with socket.create_connection((other.ip, other.ports["server"]), timeout=patience(10)) as s:
+                    s.sendall(STREAM + hello(victim.name, 1, id=ids[victim.name], address="127.66.66.66:8300") + frame(PING, b""))
+                    answers = Answers()
+                    while not answers.ponged and answers.feed(s.recv(65536)):
+                        pass
+            for server in cluster.servers:
+                status, _, body = server.request("PUT", f"/v1/kv/impersonated/{n}", body=server.name, timeout=10)
+                assert (status, body.strip()) == (200, b"true"), (victim.name, server.name, status, body)
+        assert elections(cluster) == voted, f"{victim.name} was cut off"
+    step("a stranger who speaks in a server's name changes nothing")
 
 
 if __name__ == "__main__":
