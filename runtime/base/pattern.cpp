@@ -4,7 +4,7 @@
 namespace actord {
 namespace {
 
-constexpr int64_t memory_limit = 1 << 20; // of one compiled pattern
+constexpr int64_t memory_limit = 128 << 10; // of one compiled pattern, which bounds the time that compiling takes: some milliseconds
 
 std::string in_go_words(const re2::RE2& r) {
   std::string_view text, shown = r.error_arg();

@@ -5,7 +5,7 @@
 //
 // An empty expression matches everything. A compiled filter is immutable, cheap to copy, and may be used by several
 // threads. Memory and time are bounded: the expression's length and nesting (filter_syntax.hpp), and regular expressions
-// are matched by RE2 in linear time with at most 1 MiB.
+// are matched by RE2 in linear time with at most 128 KiB.
 #pragma once
 #include "api/http/core/filter_shape.hpp"
 #include "runtime/base/error.hpp"

@@ -11,6 +11,7 @@ namespace actord::http {
 namespace {
 
 constexpr nanos longest_wait = std::chrono::seconds(600);
+constexpr size_t most_event_bytes = 512; // of any event that is spread, by serf's limit
 constexpr nanos longest_ask = std::chrono::seconds(10); // how long a client that has gone may still be waited for
 
 std::string fresh_id() {
@@ -62,8 +63,12 @@ void event_fire(exchange& x) {
   e.node_filter = x.req.param("node");
   e.service_filter = x.req.param("service");
   e.tag_filter = x.req.param("tag");
-  e.payload = x.req.body;
-  if (auto ok = events::check_event(e); !ok) return x.out.fail(ok.err());
+  // What is too large is refused for that where it is fired; its filters are not compiled here, nor all of it copied.
+  const bool fits = e.name.size() + e.node_filter.size() + e.service_filter.size() + e.tag_filter.size() + x.req.body.size() <= most_event_bytes;
+  e.payload = std::string_view(x.req.body).substr(0, most_event_bytes);
+  for (auto* filter : {&e.node_filter, &e.service_filter, &e.tag_filter}) filter->resize(std::min(filter->size(), most_event_bytes));
+  if (fits)
+    if (auto ok = events::check_event(e); !ok) return x.out.fail(ok.err());
   if (!x.env.cluster.rpc) return x.out.text(500, "No known Consul servers");
   e.id = fresh_id();
   rpc::event_fire_request r;
