@@ -4,6 +4,7 @@
 namespace actord {
 namespace {
 
+constexpr size_t longest = 1024; // bytes: parsing takes 5 KB and more for three of them, whatever the limit below
 constexpr int64_t memory_limit = 128 << 10; // of one compiled pattern, which bounds the time that compiling takes: some milliseconds
 
 std::string in_go_words(const re2::RE2& r) {
@@ -31,6 +32,7 @@ std::string in_go_words(const re2::RE2& r) {
 } // namespace
 
 result<pattern> pattern::compile(std::string_view text) {
+  if (text.size() > longest) return error{errc::bad_request, "error parsing regexp: expression too large: `" + std::string(text.substr(0, 40)) + "…`, of " + std::to_string(text.size()) + " bytes"};
   re2::RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(memory_limit);

@@ -12,7 +12,7 @@ constexpr size_t ids_per_time = 256;     // queries of one Lamport time that are
 constexpr size_t key_text_least = 25;    // the shortest that a listed key can be on the wire
 constexpr int64_t matcher_memory = 64 << 10; // which bounds what an expression is compiled to as well
 constexpr size_t expression_limit = 1024; // whole queries of real agents have 1024 bytes
-constexpr size_t compiled_per_second = 50; // of anybody's: a packet brings dozens, and pings wait meanwhile
+constexpr size_t compiled_per_second = 2048; // bytes of anybody's, and 16 for each: a packet brings dozens, and pings wait meanwhile
 constexpr uint8_t relays_from = 5;       // ProtocolMax of members that relay
 
 bool is_plain(std::string_view expression) { return expression.find_first_of("\\.+*?()|[]{}^$") == expression.npos; }
@@ -69,7 +69,7 @@ bool query_core::found_in(nanos now, const std::string& expression, const std::s
   if (is_plain(expression)) return value.find(expression) != value.npos;
   if (expression.size() > expression_limit) return false;
   if (compiling_since_ < nanos{0} || now - compiling_since_ >= std::chrono::seconds(1)) compiling_since_ = now, compiled_ = 0;
-  if (++compiled_ > compiled_per_second) return false;
+  if ((compiled_ += expression.size() + 16) > compiled_per_second) return false;
   re2::RE2::Options o;
   o.set_log_errors(false);
   o.set_max_mem(matcher_memory);

@@ -90,7 +90,7 @@ private:
   outbox& out_;
   std::vector<heard> seen_; // by time modulo its size
   lamport_time least_ = 0, last_told_ = 0, keys_changed_ = 0;
-  nanos compiling_since_{-1}; // and how many expressions were in that second
+  nanos compiling_since_{-1}; // and how much in that second
   size_t compiled_ = 0;
   bool has_met_ = false; // somebody whom we asked how late it is
   std::map<lamport_time, asked> asked_;

@@ -18,6 +18,15 @@ TEST_CASE("errors of patterns are worded as Go's") {
   CHECK(why("*") == "error parsing regexp: missing argument to repetition operator: `*`");
 }
 
+TEST_CASE("a pattern that would take long to compile is refused before that") {
+  std::string many;
+  for (int i = 0; i < 50'000; ++i) many += "\\pL";
+  CHECK(pattern::compile(many).err().text.starts_with("error parsing regexp: expression too large: `\\pL"));
+  CHECK(pattern::compile(many).err().text.size() < 200);
+  CHECK_FALSE(pattern::compile("(?:\\pL{50})?"));
+  CHECK(pattern::compile(std::string(1024, 'a')));
+}
+
 TEST_CASE("a pattern that would take exponential time elsewhere is matched at once") {
   CHECK(!pattern::compile("^(a+)+$")->matches(std::string(20000, 'a') + "b"));
 }
