@@ -199,7 +199,7 @@ struct leader_state {
       auto step = e.unknown ? core->forget(e.who.name, *picture) : core->settle(e.who, e.how, *picture);
       if (step.any()) touched.insert(lower(e.who.name));
       waiting.pop_front();
-      if (!step.raft_id.empty()) leave_raft(step);
+      if (!step.raft_id.empty() && !(deps.members && leader::lives_on(deps.members->look()->members, step.node, step.raft_id))) leave_raft(step);
       if (!step.add && !step.remove) continue;
       log::info(subsystem, "{} member={}", step.why, step.node);
       under_way.emplace(next_id, step.node);

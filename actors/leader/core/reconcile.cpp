@@ -89,6 +89,14 @@ bool is_ours(const members::member& m, const std::string& datacenter) {
   return tag(m, "role") == "node" || (tag(m, "segment").empty() && server_of(m));
 }
 
+bool lives_on(const std::vector<members::member>& all, const std::string& node, const std::string& raft_id) {
+  return std::any_of(all.begin(), all.end(), [&](auto& m) {
+    if (m.status != members::member_status::alive || lower(m.name) == lower(node)) return false;
+    const auto server = server_of(m);
+    return server && server->id == raft_id;
+  });
+}
+
 standing standing_of(const members::member& m) {
   switch (m.status) {
   case members::member_status::alive: return standing::alive;

@@ -25,6 +25,8 @@ struct server_tags {
 };
 std::optional<server_tags> server_of(const members::member& m);
 bool is_ours(const members::member& m, const std::string& datacenter); // a node or a server of our datacenter
+// Does the server of that id live on under another name than `node`, whose time is over? It left and came back as another, with its data.
+bool lives_on(const std::vector<members::member>& all, const std::string& node, const std::string& raft_id);
 standing standing_of(const members::member& m);
 standing standing_after(members::member_change change);
 std::string ip_text(std::string_view ip); // of raw bytes; "" when it is none

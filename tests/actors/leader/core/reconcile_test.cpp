@@ -150,3 +150,15 @@ TEST_CASE("a node with a serfHealth that gossip does not know goes after a while
   CHECK_FALSE(r.forget("s1", c).any());
   CHECK_FALSE(r.forget("Gone", {}).any());
 }
+
+TEST_CASE("who left and is here under another name keeps its seat among the servers") {
+  const auto left = server("s2").tags["id"];
+  auto renamed = server("s2b"), other = server("s3");
+  other.tags["id"] = "99999999-2222-3333-4444-555555555555";
+  CHECK(lives_on({renamed, other}, "s2", left));
+  CHECK_FALSE(lives_on({other}, "s2", left));
+  CHECK_FALSE(lives_on({server("s2"), other}, "s2", left)); // it is judged by itself
+  renamed.status = members::member_status::failed;
+  CHECK_FALSE(lives_on({renamed}, "s2", left));
+  CHECK_FALSE(lives_on({client("s2b")}, "s2", left));
+}
