@@ -157,11 +157,23 @@ tags_by_service read_view::services(query_meta& meta, const std::function<bool(c
 
 namespace {
 
+bool is_maintenance(const health_check& c) { return c.check_id == "_node_maintenance" || c.check_id.starts_with("_service_maintenance:"); }
+
+void keep_deciding(std::vector<health_check>& checks) {
+  std::vector<health_check> kept;
+  for (auto& c : checks) {
+    const bool tells = c.status != health_passing || is_maintenance(c);
+    const auto same = [&](const health_check& k) { return k.status == c.status && k.service_name == c.service_name && is_maintenance(k) == is_maintenance(c); };
+    if (tells && std::none_of(kept.begin(), kept.end(), same)) kept.push_back(std::move(c));
+  }
+  checks = std::move(kept);
+}
+
 // Nodes and their own checks, read once per answer: an instance is usually not alone on its node.
 struct node_cache {
   const lmdb::transaction& txn;
   const tables& t;
-  bool with_checks;
+  which_checks which;
   struct found {
     node_record node;
     std::vector<health_check> checks;
@@ -174,8 +186,9 @@ struct node_cache {
     auto& it = at->second;
     if (fresh) {
       const auto before = bounded_read::loaded();
-      it = {load_indexed<node_record>(txn, t.nodes, name), with_checks ? checks_of_instance(txn, t, name, "") : std::vector<health_check>{}};
-      it.bytes = bounded_read::loaded() - before;
+      it = {load_indexed<node_record>(txn, t.nodes, name), which == which_checks::none ? std::vector<health_check>{} : checks_of_instance(txn, t, name, "")};
+      if (which == which_checks::deciding) keep_deciding(it.checks); // few
+      else it.bytes = bounded_read::loaded() - before;
     } else (void)bounded_read::may_load(it.bytes); // each instance has a copy
     return it;
   }
@@ -183,12 +196,13 @@ struct node_cache {
 
 } // namespace
 
-std::vector<check_service_node> read_view::service_instances(std::string_view service, query_meta& meta, bool connect, bool with_checks) const {
+std::vector<check_service_node> read_view::service_instances(std::string_view service, query_meta& meta, bool connect, which_checks which) const {
   wait_for(meta, connect ? topic_kind::connect_service : topic_kind::service, lower(service));
   if (connect) wait_for(meta, topic_kind::service, lower(service));
   return guarded(impl_, [&](auto& txn, auto& t) {
     std::vector<check_service_node> out;
-    node_cache cache{txn, t, with_checks};
+    const bool with_checks = which != which_checks::none;
+    node_cache cache{txn, t, which};
     std::string last_name;
     size_t records = 0;
     for (auto& [node, id] : keys_under<2>(txn, connect ? t.connect : t.service_instances, lmdb::key_of({lower(service)}))) {
@@ -204,7 +218,9 @@ std::vector<check_service_node> read_view::service_instances(std::string_view se
       e.service = std::move(instance);
       if (with_checks) {
         e.checks = home.checks;
-        for (auto& c : checks_of_instance(txn, t, node, id)) e.checks.push_back(std::move(c));
+        auto own = checks_of_instance(txn, t, node, id);
+        if (which == which_checks::deciding) keep_deciding(own);
+        for (auto& c : own) e.checks.push_back(std::move(c));
       }
       if (bounded_read::stops_at_records(records += 1 + e.checks.size())) break;
     }

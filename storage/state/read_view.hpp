@@ -30,6 +30,10 @@ struct prepared_query;                                                   // stor
 struct autopilot_config;                                                 // storage/model/autopilot.hpp
 struct txn_request; struct txn_response;                                 // storage/command/commands.hpp
 
+// Which checks come with an instance. deciding: one of each kind that tells whether it may be offered, and with which weight; those that pass
+// tell nothing. An instance has all checks of its node, so that all of all instances are their product.
+enum class which_checks : uint8_t { none, deciding, all };
+
 struct query_meta {
   uint64_t index = 0;
   std::vector<topic>* topics = nullptr;
@@ -82,7 +86,7 @@ public:
   // Service name → the sorted union of its instances' tags. `only` filters nodes (node-meta) and may be empty.
   std::map<std::string, std::vector<std::string>> services(query_meta& meta, const std::function<bool(const node_record&)>& only = {}) const;
   // Instances with their nodes. connect: mesh-capable endpoints for the name instead.
-  std::vector<check_service_node> service_instances(std::string_view service, query_meta& meta, bool connect = false, bool with_checks = true) const;
+  std::vector<check_service_node> service_instances(std::string_view service, query_meta& meta, bool connect = false, which_checks which = which_checks::all) const;
   bool service_exists(std::string_view service) const;
   std::vector<health_check> checks_of_node(std::string_view node, query_meta& meta) const;
   std::vector<health_check> checks_of_service(std::string_view service, query_meta& meta) const;

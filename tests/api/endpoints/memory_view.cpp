@@ -82,7 +82,8 @@ std::map<std::string, std::vector<std::string>> read_view::services(query_meta& 
   return out;
 }
 
-std::vector<check_service_node> read_view::service_instances(std::string_view service, query_meta& meta, bool connect, bool with_checks) const {
+std::vector<check_service_node> read_view::service_instances(std::string_view service, query_meta& meta, bool connect, which_checks which) const {
+  const bool with_checks = which != which_checks::none;
   std::vector<check_service_node> out;
   found_at(meta, *impl_->s, connect ? topic_kind::connect_service : topic_kind::service, service);
   query_meta ignored;

@@ -70,7 +70,7 @@ TEST_CASE_FIXTURE(state_of_few, "a bounded read stops at few records that are mu
     put(r);
   }
   stops("instances", [](auto& v, auto& m) { return tags_in(v.service_instances("fat", m)); }, few * tags_of(fat).size());
-  stops("instances, by another spelling", [](auto& v, auto& m) { return tags_in(v.service_instances("FAT", m, false, false)); }, few * tags_of(fat).size());
+  stops("instances, by another spelling", [](auto& v, auto& m) { return tags_in(v.service_instances("FAT", m, false, which_checks::none)); }, few * tags_of(fat).size());
   stops("nodes", [](auto& v, auto& m) { return v.nodes(m).size(); }, few);
   stops("checks of a service", [](auto& v, auto& m) { return v.checks_of_service("fat", m).size(); }, few);
   stops("checks in a state", [](auto& v, auto& m) { return v.checks_in_state("passing", m).size(); }, few);
@@ -107,7 +107,7 @@ TEST_CASE_FIXTURE(state_of_few, "what each instance gets a copy of counts for ea
   put(r);
   for (size_t i = 0; i < few; ++i) put(with_service("n1", "i" + std::to_string(i), "web"));
   stops("instances", [](auto& v, auto& m) { return v.service_instances("web", m).size(); }, few);
-  goes_through([](auto& v, auto& m) { CHECK(v.service_instances("web", m, false, false).size() == few); });
+  goes_through([](auto& v, auto& m) { CHECK(v.service_instances("web", m, false, which_checks::none).size() == few); });
 }
 
 TEST_CASE_FIXTURE(state_of_few, "a bounded walk over keys stops at bytes that nobody takes, and inside of a transaction's tree") {

@@ -1,4 +1,5 @@
 #include "fixture.hpp"
+#include <algorithm>
 
 using namespace actord;
 using namespace actord::test;
@@ -218,4 +219,25 @@ TEST_CASE_FIXTURE(store_fixture, "a node without a name is refused in a transact
   CHECK(run(encode_command(command_kind::txn, r)).txn->errors[0].what == "Must provide node");
   CHECK(put(node_only("")).failure.text == "Must provide node");
   CHECK(put(node_only("n")).failure.code == errc::none);
+}
+
+TEST_CASE_FIXTURE(store_fixture, "of a node's many checks those come that decide whether its instances may be offered") {
+  for (int i = 0; i < 20; ++i) put(with_service("n1", "w" + std::to_string(i), "web"));
+  register_request r = node_only("n1");
+  for (int i = 0; i < 60; ++i) r.checks.push_back(check_of("n1", "c" + std::to_string(i), "", i % 3 == 0 ? "passing" : i % 3 == 1 ? "warning" : "critical"));
+  r.checks.push_back(check_of("n1", "_node_maintenance", "", "critical"));
+  r.checks.push_back(check_of("n1", "own", "w7", "warning"));
+  put(r);
+  query_meta all_index, few_index;
+  const auto all = reading->open().service_instances("web", all_index), few = reading->open().service_instances("web", few_index, false, which_checks::deciding);
+  REQUIRE(all.size() == 20);
+  REQUIRE(few.size() == 20);
+  CHECK(all_index.index == few_index.index);
+  for (size_t i = 0; i < 20; ++i) {
+    const bool own = few[i].service.id == "w7";
+    CHECK(all[i].checks.size() == (own ? 62U : 61U));
+    REQUIRE(few[i].checks.size() == (own ? 4U : 3U));
+    CHECK(std::count_if(few[i].checks.begin(), few[i].checks.end(), [](auto& c) { return c.status == "critical"; }) == 2); // one is the maintenance
+    if (own) CHECK(few[i].checks.back().service_name == "web");
+  }
 }
