@@ -9,8 +9,7 @@ node_facts facts_of(const node_record& n) {
   node_facts out;
   out.name = n.node;
   if (!append_labels(out.labels, n.node)) out.labels.clear();
-  out.address.text = n.address;
-  out.address.ip = parse_ip(n.address);
+  out.address = address_of_text(n.address);
   if (auto v4 = n.tagged_addresses.find("lan_ipv4"); v4 != n.tagged_addresses.end()) out.address.lan_v4 = parse_ip(v4->second);
   if (auto v6 = n.tagged_addresses.find("lan_ipv6"); v6 != n.tagged_addresses.end()) out.address.lan_v6 = parse_ip(v6->second);
   for (auto& [key, value] : n.meta) out.txt.push_back(txt_of_meta(key, value));
@@ -34,8 +33,7 @@ bool endpoint_of(const check_service_node& c, endpoint& out) {
   out.weight = static_cast<uint16_t>(std::clamp<int64_t>(weight, 0, 65535));
   out.node = facts_of(c.node);
   out.port = static_cast<uint16_t>(std::clamp<int64_t>(c.service.port, 0, 65535));
-  out.address.text = c.service.address;
-  out.address.ip = parse_ip(c.service.address);
+  out.address = address_of_text(c.service.address);
   auto& tagged = c.service.tagged_addresses;
   if (auto v4 = tagged.find("lan_ipv4"); v4 != tagged.end()) out.address.lan_v4 = parse_ip(v4->second.address);
   if (auto v6 = tagged.find("lan_ipv6"); v6 != tagged.end()) out.address.lan_v6 = parse_ip(v6->second.address);

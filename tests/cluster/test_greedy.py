@@ -9,12 +9,16 @@ import resource
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from agent import Agent, children, eventually, main, patience
 from rpc import DATA, SYN, WINDOW, Client, RpcError, frame, of_service, pack, read
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "conformance"))
+import dns_packet  # noqa: E402
 
 GET = b"GET /v1/kv/k?raw HTTP/1.1\r\nHost: a\r\n\r\n"
 CALL = pack({"Seq": 1, "ServiceMethod": "Status.Ping"}) + pack({})
@@ -153,6 +157,36 @@ def pipelining(agent):
             # Without a budget some were not answered at all while it lasted; a busy machine alone takes a second from anybody.
             assert worst < (SECONDS + 2) * 800, f"{kind}: a client waited {worst:.0f} ms beside {count:.0f} greedy ones\n{p.stdout}"
             assert lost < max(5, asked / 100), f"{kind}: {lost:.0f} questions were lost beside {count:.0f} greedy ones\n{p.stdout}"
+
+
+def register(connection, node, **service):
+    body = {"Node": node, "Address": f"10.1.{int(node[1:]) >> 8}.{int(node[1:]) & 255}", "Service": service}
+    connection.request("PUT", "/v1/catalog/register", json.dumps(body))
+    answer = connection.getresponse()
+    assert answer.read() and answer.status == 200, answer.status
+
+
+def peak_memory(agent):
+    with open(f"/proc/{agent.process.pid}/status") as f:
+        return next(int(line.split()[1]) >> 10 for line in f if line.startswith("VmHWM"))
+
+
+def many_instances(agent):
+    """Of a service of 1,500 instances, and of 400 whose address is its name: an answer is made of what fits."""
+    connection = agent.connection()
+    for i in range(1500):
+        register(connection, f"m{i}", Service="many", ID=f"m{i}")
+    for i in range(400):
+        register(connection, "m0", Service="few", ID=f"f{i}", Port=i + 1, Address="many.service.consul")
+    before = peak_memory(agent)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(patience(30))
+        s.sendto(dns_packet.question("few.service.consul", "SRV", edns=4096), ("127.0.0.1", agent.ports["dns"]))
+        answer = s.recv(65536)
+    more = peak_memory(agent) - before
+    assert len(answer) > 3500, answer
+    assert more < 40, f"one packet took {more} MB"
+    print(f"  one packet for 400 instances that lead to 1,500 each: {len(answer)} bytes, {more} MB", flush=True)
 
 
 def answers_by_rpc(agent, port):
@@ -520,6 +554,7 @@ def test():
     with Agent() as a:
         a.start()
         assert a.request("PUT", "/v1/kv/k", b"value")[0] == 200
+        many_instances(a)
         pipelining(a)
         monitors(a, a.ports["http"])
         long_reads(a, a.ports["http"])

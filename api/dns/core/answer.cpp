@@ -9,6 +9,7 @@ namespace {
 constexpr int names_followed = 3;        // as Consul: the depth to which an alias inside the domain is resolved
 constexpr size_t alias_records = 5;      // addresses that an alias resolves to, for askers without EDNS
 constexpr size_t no_limit = ~size_t{0};
+constexpr size_t most_looked_at = 20000; // instances of services that aliases lead to: beyond, no more aliases are followed
 
 bool same_text(std::string_view a, std::string_view lower) {
   return std::equal(a.begin(), a.end(), lower.begin(), lower.end(),
@@ -37,6 +38,13 @@ std::string source_address(const query& q) {
   const auto bytes = q.subnet.subspan(4);
   std::copy_n(bytes.begin(), std::min(bytes.size(), ip.size()), ip.bytes.begin());
   return format_ip(ip);
+}
+
+// Not more than it takes in a message: its name and that of what it points to may be pointers there. SRV's target is written in full.
+size_t least_size(uint16_t of_type, size_t rdata) {
+  constexpr size_t fixed = 12, srv_numbers = 6, pointer = 2;
+  if (of_type == type::srv) return fixed + srv_numbers + rdata;
+  return fixed + (of_type == type::cname ? pointer : rdata);
 }
 
 // Draws without replacement: next() gives every number below n once, in random order (Fisher and Yates), and costs only
@@ -85,6 +93,9 @@ void responder::reset(const query& q, uint32_t now) {
   additional_of_.clear();
   held_.clear();
   texts_.clear();
+  followed_.clear();
+  gathered_ = gathered_beside_ = counted_ = looked_at_ = 0;
+  room_ = max_message;
   soa_in_answer_ = soa_in_authority_ = unresolved_ = for_subnet_ = false;
   code_ = rcode::no_error;
   now_ = now;
@@ -133,7 +144,8 @@ outcome responder::compose(const query& q, bool udp, uint32_t now, writer& out) 
   } else if (w.what == k::transfer) {
     code_ = rcode::not_implemented;
   } else {
-    size_t enough = udp && q.edns_size <= 512 ? static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8)) + 1 : no_limit;
+    room_ = room_for(q, udp);
+    size_t enough = udp && q.edns_size <= 512 ? static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8)) + 1 : most_answers(q, udp) + 1; // one more, so that it shows that not all were told
     if (w.what == k::service) service_answer(q, w, enough);
     else if (w.what == k::node) node_answer(q, w);
     else if (w.what == k::prepared_query) query_answer(q, w, enough);
@@ -193,18 +205,20 @@ void responder::instances_answer(const query& q, const std::vector<endpoint>& al
 // then only the first.
 void responder::service_addresses(const std::vector<endpoint>& all, std::string_view tag, const address_request& r, records& out) {
   const endpoint* aliased = nullptr;
-  const size_t start = out.size();
+  const size_t start = out.size(), limit = std::min(r.limit, room_ / least_size(type::a, 4) + 1); // with one that does not fit
   text_view_set seen;
   const bool many = all.size() > 32;
+  looked_at_ += all.size() / 16; // what it takes to begin
   std::vector<uint32_t> inner_order; // an answer that points to a service is drawing from order_ already
   draw next(r.depth == names_followed ? order_ : inner_order, all.size(), random_, r.as_found);
-  for (size_t i; out.size() - start < r.limit && next.next(i);) {
+  for (size_t i; out.size() - start < limit && next.next(i);) {
     const endpoint& e = all[i];
+    ++looked_at_;
     if (!r.as_found && !eligible(e, tag)) continue;
     const address_set& set = address_of(e);
     const ip_address& ip = address_for(set, r.qtype);
     if (ip.family == 0) {
-      if (!aliased && !set.text.empty() && !leads_back(set.text)) aliased = &e;
+      if (!aliased && !set.text.empty() && !leads_back(set)) aliased = &e;
       continue;
     }
     if (!wants(r.qtype, ip)) continue;
@@ -214,19 +228,19 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
     if (!known) add_address(ip, r, out);
   }
   if (out.size() > start || !aliased) return;
-  alias(address_of(*aliased).text, r, true, out);
+  alias(address_of(*aliased), r, true, out);
 }
 
-// SRV records, each node, address and port once, with what their targets' addresses are.
+// SRV records, each node, address and port once, with what their targets' addresses are. Ends where no more can fit.
 void responder::service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough, bool as_found) {
-  std::unordered_set<std::string, text_hash> seen;
+  std::unordered_set<uint64_t> seen; // hashes with a key: no two are the same by chance, or by design
   std::vector<const endpoint*> few;
   draw next(order_, all.size(), random_, as_found);
-  for (size_t i; answer_.size() < enough && next.next(i);) {
+  for (size_t i; answer_.size() < enough && gathered_ <= room_ && next.next(i);) {
     const endpoint& e = all[i];
     if (!as_found && !eligible(e, tag)) continue;
     if (all.size() > 32) {
-      if (!seen.insert(e.node.name + '\0' + e.address.text + '\0' + std::to_string(e.port)).second) continue;
+      if (!seen.insert(folded_product(text_hash{}(e.node.name), text_hash{}(e.address.text) ^ text_hash_key) ^ e.port).second) continue;
     } else {
       if (std::any_of(few.begin(), few.end(), [&](auto* o) { return o->port == e.port && o->node.name == e.node.name && o->address.text == e.address.text; }))
         continue;
@@ -235,13 +249,17 @@ void responder::service_targets(const query& q, const std::vector<endpoint>& all
     record srv{.type = type::srv, .ttl = ttl, .owner_is_question = true, .weight = e.weight, .port = e.port};
     if (!target_of(e, ttl, q.has_edns ? no_limit : alias_records, srv)) continue;
     answer_.push_back(srv);
-    if (settings_->node_meta_txt && !e.node.labels.empty()) add_txt(e.node, {false, e.node.labels, node_suffix_}, ttl, additional_);
+    gathered_ += least_size(type::srv, srv.target_prefix.size() + srv.target_suffix.size());
+    if (!settings_->node_meta_txt || e.node.labels.empty()) continue;
+    const size_t beside = additional_.size();
+    add_txt(e.node, {false, e.node.labels, node_suffix_}, ttl, additional_);
+    if (is_too_large(answer_.size()) && additional_.size() > beside + 1) additional_.resize(beside + 1);
   }
 }
 
 // Sets the target of an SRV record and adds its address to the additional section. False when DNS cannot carry the name.
 bool responder::target_of(const endpoint& e, uint32_t ttl, size_t alias_limit, record& srv) {
-  address_request r{{}, type::srv, ttl, no_limit, alias_limit, names_followed};
+  address_request r{{}, type::srv, ttl, no_limit, alias_limit, names_followed, false, is_too_large(answer_.size() + 1)};
   const ip_address* ip = nullptr;
   const address_set& set = address_of(e);
   if (&set == &e.node.address && set.ip.family != 0) {
@@ -252,14 +270,36 @@ bool responder::target_of(const endpoint& e, uint32_t ttl, size_t alias_limit, r
     r.name = {false, hex_label(set.ip), addr_suffix_};
     ip = &set.ip;
   } else {
-    r.name = {false, {}, keep_name(set.text)};
-    if (r.name.suffix.empty()) return false;
-    if (!leads_back(set.text)) follow(r.name.suffix, r, true, additional_);
+    if (set.wire.empty()) return false;
+    r.name = {false, {}, set.wire};
+    if (!leads_back(set)) add_followed(r);
   }
   if (ip) add_address(*ip, r, additional_);
   srv.target_prefix = r.name.prefix;
   srv.target_suffix = r.name.suffix;
   return true;
+}
+
+// What the target's name leads to, which is looked up once. An answer that is too large already keeps the first record of each name only.
+void responder::add_followed(const address_request& r) {
+  const size_t start = additional_.size();
+  const auto [known, fresh] = followed_.try_emplace(r.name.suffix, start, 0);
+  auto& [first, count] = known->second;
+  if (!fresh) {
+    for (size_t i = 0; i < count && !is_too_large(answer_.size() + 1); ++i) additional_.push_back(record(additional_[first + i]));
+    return;
+  }
+  if (looked_at_ > most_looked_at) return;
+  follow(r.name.suffix, r, true, additional_);
+  if (r.first_only && additional_.size() > start + 1) additional_.resize(start + 1);
+  count = additional_.size() - start;
+}
+
+// So many answers, more than one, with what is gathered surely are more than a message takes: it will be trimmed, which leaves one additional
+// record per answer.
+bool responder::is_too_large(size_t answers) {
+  for (; counted_ < additional_.size(); ++counted_) gathered_beside_ += least_size(additional_[counted_].type, additional_[counted_].bytes.size());
+  return gathered_ + gathered_beside_ > (answers > 1 ? room_ : max_message);
 }
 
 // ---- nodes, addresses, reverse names, name servers ----
@@ -278,7 +318,7 @@ void responder::node_answer(const query& q, const wanted& w) {
 
 void responder::node_addresses(const node_facts& n, const address_request& r, records& out) {
   const ip_address& ip = address_for(n.address, r.qtype);
-  if (ip.family == 0 && !leads_back(n.address.text)) alias(n.address.text, r, false, out);
+  if (ip.family == 0 && !leads_back(n.address)) alias(n.address, r, false, out);
   else if (ip.family != 0 && wants(r.qtype, ip)) add_address(ip, r, out);
 }
 
@@ -334,8 +374,8 @@ void responder::name_servers(records& names, records& glue) {
 
 // ---- names that answers point to ----
 
-void responder::alias(std::string_view dotted, const address_request& r, bool set_ttl, records& out) {
-  auto target = keep_name(dotted);
+void responder::alias(const address_set& to, const address_request& r, bool set_ttl, records& out) {
+  const std::string_view target = to.wire;
   if (target.empty()) return;
   out.push_back({.type = type::cname, .ttl = r.ttl, .owner_is_question = r.name.is_question, .owner_prefix = r.name.prefix,
                  .owner_suffix = r.name.suffix, .target_suffix = target});
@@ -351,7 +391,7 @@ void responder::follow(std::string_view wire_name, const address_request& r, boo
   if (w.what != wanted::kind::foreign && w.what != wanted::kind::reverse) {
     if (r.depth < 1) return;
     path_.push_back(keep({inner.lower.data(), wire_name.size()}));
-    resolve_own(w, {{false, {}, wire_name}, type::any, r.ttl, no_limit, alias_records, r.depth - 1}, out);
+    resolve_own(w, {{false, {}, wire_name}, type::any, r.ttl, r.first_only ? 1 : no_limit, alias_records, r.depth - 1, false, r.first_only}, out);
     path_.pop_back();
   } else if (settings_->have_recursors) {
     follow_outside(wire_name, out);
@@ -391,17 +431,16 @@ void responder::follow_outside(std::string_view wire_name, records& out) {
 }
 
 // To the name that was asked for, or to one on the way from there.
-bool responder::leads_back(std::string_view dotted) const {
-  std::string wire;
-  if (dotted.empty() || !make_name(wire, dotted)) return false;
-  return same_text(wire, {question_->lower.data(), question_->name.size()}) ||
-         std::any_of(path_.begin(), path_.end(), [&](auto& p) { return same_text(wire, p); });
+bool responder::leads_back(const address_set& a) const {
+  if (a.wire.empty()) return false;
+  return same_text(a.wire, {question_->lower.data(), question_->name.size()}) ||
+         std::any_of(path_.begin(), path_.end(), [&](auto& p) { return same_text(a.wire, p); });
 }
 
 // The node's where the service has none of its own, or one that only leads back.
 const address_set& responder::address_of(const endpoint& e) const {
   if (e.address.text.empty()) return e.node.address;
-  return e.address.ip.family == 0 && leads_back(e.address.text) ? e.node.address : e.address;
+  return e.address.ip.family == 0 && leads_back(e.address) ? e.node.address : e.address;
 }
 
 void responder::resolve_own(const wanted& w, const address_request& r, records& out) {
@@ -427,7 +466,7 @@ void responder::resolve_own(const wanted& w, const address_request& r, records& 
     if (!all) return;
     held_.push_back(all);
     own.ttl = settings_->ttl_of_service(w.name);
-    if (settings_->a_record_limit > 0) own.limit = static_cast<size_t>(settings_->a_record_limit);
+    if (settings_->a_record_limit > 0) own.limit = std::min(own.limit, static_cast<size_t>(settings_->a_record_limit));
     service_addresses(*all, w.tag, own, out);
   }
 }
@@ -441,12 +480,6 @@ bool responder::add_address(const ip_address& ip, const address_request& r, reco
 void responder::add_txt(const node_facts& n, const owner& o, uint32_t ttl, records& out) {
   for (auto& text : n.txt)
     out.push_back({.type = type::txt, .ttl = ttl, .owner_is_question = o.is_question, .owner_prefix = o.prefix, .owner_suffix = o.suffix, .bytes = text});
-}
-
-std::string_view responder::keep_name(std::string_view dotted) {
-  std::string wire;
-  if (dotted.empty() || !make_name(wire, dotted)) return {};
-  return keep(std::move(wire));
 }
 
 std::string_view responder::hex_label(const ip_address& ip) {

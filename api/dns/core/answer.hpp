@@ -3,8 +3,10 @@
 #pragma once
 #include "api/dns/core/question.hpp"
 #include "runtime/base/prng.hpp"
+#include "runtime/base/text_hash.hpp"
 #include <deque>
 #include <optional>
+#include <unordered_map>
 
 namespace actord::dns {
 
@@ -57,6 +59,7 @@ public:
   void refuse(const query& q, rcode code, writer& out);
   const std::string& wanted_name() const { return wanted_name_; } // complete wire name, after outcome::resolve
   uint16_t wanted_type() const { return wanted_type_; }
+  size_t gathered() const { return answer_.size() + additional_.size(); } // records for the last answer, before it was trimmed
 
 private:
   // One record to be written. Views point into endpoints, settings or texts_, which live as long as the question.
@@ -82,6 +85,7 @@ private:
     size_t alias_limit = 0;  // of the addresses that an alias resolves to
     int depth = 0;           // how many names may still be followed
     bool as_found = false;   // all of them, in the order in which they came: of a prepared query
+    bool first_only = false; // one record of what names lead to is enough
   };
 
   outcome compose(const query& q, bool udp, uint32_t now, writer& out);
@@ -97,11 +101,13 @@ private:
   bool reverse_answer(const wanted& w);
   void name_servers(records& names, records& glue);
   void not_found();
-  void alias(std::string_view dotted, const address_request& r, bool set_ttl, records& out);
+  void alias(const address_set& to, const address_request& r, bool set_ttl, records& out);
+  void add_followed(const address_request& r);
+  bool is_too_large(size_t answers);
   void follow(std::string_view wire_name, const address_request& r, bool set_ttl, records& out);
   void follow_outside(std::string_view wire_name, records& out);
   const std::vector<foreign_record>* from_outside(std::string_view wire_name, uint16_t qtype);
-  bool leads_back(std::string_view dotted) const;
+  bool leads_back(const address_set& a) const;
   const address_set& address_of(const endpoint& e) const;
   void resolve_own(const wanted& w, const address_request& r, records& out);
   bool add_address(const ip_address& ip, const address_request& r, records& out);
@@ -109,10 +115,11 @@ private:
   bool eligible(const endpoint& e, std::string_view tag) const;
   bool is_own_datacenter(const wanted& w) const { return w.datacenter.empty() || w.datacenter == settings_->datacenter; }
   std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
-  std::string_view keep_name(std::string_view dotted); // complete wire name; empty when DNS cannot carry it
   std::string_view hex_label(const ip_address& ip);
 
   void reset(const query& q, uint32_t now);
+  static size_t room_for(const query& q, bool udp);
+  static size_t most_answers(const query& q, bool udp);
   size_t addresses_in(size_t answers) const;
   size_t measure(const query& q, size_t answers, bool trimmed, bool compress, writer& out);
   void write(const query& q, size_t answers, bool trimmed, bool compress, bool with_opt, writer& out);
@@ -139,6 +146,13 @@ private:
   bool for_subnet_ = false; // the answer depends on who asks
   std::vector<std::string_view> path_; // aliases that are being followed, complete wire names in lower case
   std::vector<uint32_t> order_;
+  struct range {
+    size_t first, count;
+  };
+  std::unordered_map<std::string_view, range, text_hash, std::equal_to<>> followed_; // by name: what is in additional_ of it
+  size_t room_ = 0; // bytes of the message
+  size_t gathered_ = 0, gathered_beside_ = 0, counted_ = 0; // bytes that answers and the first `counted_` of additional_ take at least
+  size_t looked_at_ = 0; // instances
   bool soa_in_answer_ = false, soa_in_authority_ = false, unresolved_ = false;
   rcode code_ = rcode::no_error;
   uint32_t now_ = 0;

@@ -97,22 +97,26 @@ size_t responder::most_that_fit(const query& q, size_t from, size_t limit, bool 
   return good;
 }
 
+// The size of the message that is not to be exceeded, without the OPT record.
+size_t responder::room_for(const query& q, bool udp) { return udp ? std::max<size_t>(plain_udp_size, q.edns_size) - udp_slack : largest_tcp; }
+
+size_t responder::most_answers(const query& q, bool udp) { return udp ? max_message : q.qtype == type::srv ? tcp_srv_answers : tcp_answers; }
+
 void responder::trim_and_write(const query& q, bool udp, writer& out) {
   const bool compress = !settings_->disable_compression;
-  size_t answers = answer_.size(), limit = largest_tcp;
+  size_t answers = answer_.size();
+  const size_t limit = room_for(q, udp);
   bool compressed_size = compress;
   if (udp) {
-    const size_t largest = std::max<size_t>(plain_udp_size, q.edns_size);
-    limit = largest - udp_slack;
     const auto most = static_cast<size_t>(std::clamp(settings_->udp_answer_limit, 0, 8));
     // Instances are counted; what one node has is told whole, and so are the names on the way to an address.
     const size_t addresses = addresses_in(answers);
-    if (wanted_.what == wanted::kind::service && largest == plain_udp_size && addresses > most) {
+    if (wanted_.what == wanted::kind::service && limit + udp_slack == plain_udp_size && addresses > most) {
       answers -= addresses - most; // names come first
       compressed_size = false; // so that the asker may unpack it into 512 bytes
     }
   } else {
-    answers = std::min(answers, q.qtype == type::srv ? tcp_srv_answers : tcp_answers);
+    answers = std::min(answers, most_answers(q, udp));
   }
   bool trimmed = answers < answer_.size();
   if (answers > 1 && measure(q, answers, trimmed, compressed_size, out) > limit) {

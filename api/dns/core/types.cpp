@@ -50,6 +50,12 @@ bool make_name(std::string& out, std::string_view dotted) {
   return true;
 }
 
+address_set address_of_text(std::string_view text) {
+  address_set out{std::string(text), parse_ip(text), {}, {}, {}};
+  if (out.ip.family == 0 && (text.empty() || !make_name(out.wire, text))) out.wire.clear();
+  return out;
+}
+
 uint32_t settings::ttl_of_service(std::string_view service) const {
   if (auto exact = service_ttl.find(service); exact != service_ttl.end() && !service.ends_with('*')) return exact->second;
   size_t longest = 0;

@@ -38,7 +38,9 @@ struct address_set {
   std::string text; // "" = none
   ip_address ip;    // of the text
   ip_address lan_v4, lan_v6;
+  std::string wire; // the text as a complete name, where it is no address; "" where it cannot be a name either
 };
+address_set address_of_text(std::string_view text);
 
 struct node_facts {
   std::string name;

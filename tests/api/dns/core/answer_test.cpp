@@ -7,13 +7,11 @@ using namespace actord::dns;
 
 namespace {
 
-address_set address(const std::string& text) { return {text, parse_ip(text), {}, {}}; }
-
 node_facts node_of(const std::string& name, const std::string& text, std::vector<std::pair<std::string, std::string>> meta = {}) {
   node_facts n;
   n.name = name;
   append_labels(n.labels, name);
-  n.address = address(text);
+  n.address = address_of_text(text);
   for (auto& [k, v] : meta) n.txt.push_back(txt_of_meta(k, v));
   return n;
 }
@@ -24,21 +22,23 @@ struct fake_directory : directory {
   std::map<std::string, std::vector<foreign_record>, std::less<>> foreign, foreign_v6;
   std::map<std::string, found_query, std::less<>> queries;
   std::string asked_by; // the last one
+  std::vector<std::string> asked; // services
   bool ready = true;
 
   void add(const std::string& service, node_facts n, int port, std::vector<std::string> tags = {}, const std::string& own = {}) {
     nodes[n.name] = n;
     endpoint e;
     e.node = n;
-    if (!own.empty()) e.address = address(own);
+    if (!own.empty()) e.address = address_of_text(own);
     e.port = static_cast<uint16_t>(port);
     e.tags = std::move(tags);
     services[service].push_back(e);
   }
   endpoint_list instances(std::string_view s, bool connect) override {
+    asked.emplace_back(s);
     auto it = services.find(s);
     if (connect || it == services.end()) return std::make_shared<std::vector<endpoint>>();
-    return std::make_shared<std::vector<endpoint>>(it->second);
+    return {std::shared_ptr<void>(), &it->second};
   }
   found_query prepared_query(std::string_view name, const query_source& by) override {
     asked_by = std::string(by.node) + "/" + by.ip;
@@ -73,7 +73,7 @@ struct bench {
   fake_directory d;
   prng random{7};
   std::vector<uint8_t> buffer = std::vector<uint8_t>(max_message);
-  size_t size = 0;
+  size_t size = 0, gathered = 0;
   outcome last = outcome::answered;
 
   bench() {
@@ -98,6 +98,7 @@ struct bench {
     auto packet = plain::question(name, qtype, edns, subnet);
     REQUIRE(parse_query(packet, q) == verdict::ok);
     last = r.respond(q, udp, 1000, w);
+    gathered = r.gathered();
     if (last != outcome::answered) return {};
     REQUIRE(w.fits());
     size = w.size();
@@ -240,6 +241,47 @@ TEST_CASE("an answer over UDP is never larger than the asker takes when a smalle
       CHECK(!m.answer.empty());
     }
   }
+}
+
+TEST_CASE("of many instances no more is gathered than a message takes") {
+  bench b;
+  for (int i = 0; i < 2000; ++i) b.d.add("few", node_of("f", "10.6.0.50"), 1 + i, {}, "huge.service.consul");
+  for (bool udp : {true, false}) {
+    const size_t room = udp ? 4096 : 65535;
+    auto m = b.ask("huge.service.consul", type::srv, 4096, udp);
+    CHECK(m.answer.size() == m.additional.size() - 1); // OPT
+    CHECK(b.gathered <= room / 8);
+    m = b.ask("huge.service.consul", type::a, 4096, udp);
+    CHECK(m.answer.size() == (udp ? 253 : 3000));
+    CHECK(b.gathered <= room / 8);
+    // Instances whose address is the name of another service: it is looked up once.
+    b.d.asked.clear();
+    m = b.ask("few.service.consul", type::srv, 4096, udp);
+    CHECK(m.answer.size() == (udp ? 103 : 1024));
+    CHECK(m.additional.size() == 2);
+    CHECK(b.d.asked == std::vector<std::string>{"few", "huge"});
+    CHECK(b.gathered <= room / 8);
+  }
+  // Where all fits, it is there with each that leads to it, as Consul has it.
+  b.d.add("two", node_of("f", "10.6.0.50"), 1, {}, "web.service.consul");
+  b.d.add("two", node_of("f", "10.6.0.50"), 2, {}, "web.service.consul");
+  CHECK(b.ask("two.service.consul", type::srv, 4096).additional.size() == 5);
+}
+
+TEST_CASE("names that lead to many instances are followed until much was looked at") {
+  bench b;
+  for (int i = 0; i < 2000; ++i) b.d.add("each", node_of("f", "10.6.0.50"), 1 + i, {}, "t" + std::to_string(i) + ".huge.service.consul");
+  CHECK(b.ask("each.service.consul", type::srv, 0, false).answer.size() == 1024);
+  CHECK(b.d.asked.size() <= 8); // a tag that none has is looked for in all
+  for (int i = 0; i < 2000; ++i) { // one name in many spellings
+    std::string name = "huge.service.consul";
+    for (size_t k = 0; k < 11; ++k)
+      if (i >> k & 1) name[k < 4 ? k : k + 1] = static_cast<char>(name[k < 4 ? k : k + 1] - 32);
+    b.d.add("spelled", node_of("f", "10.6.0.50"), 1 + i, {}, name);
+  }
+  const auto m = b.ask("spelled.service.consul", type::srv, 4096);
+  CHECK(m.additional.size() == m.answer.size() + 1);
+  CHECK(b.gathered < 1000);
 }
 
 TEST_CASE("over TCP as many come as a message holds") {
