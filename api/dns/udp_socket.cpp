@@ -74,9 +74,16 @@ public:
     take_flood();
   }
 
-  // For answers that waited for a recursor.
-  void send_one(byte_view message, const sockaddr_storage& to, socklen_t length) {
-    ::sendto(fd_, message.data(), message.size(), MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&to), length);
+  // For answers that waited.
+  void send_one(byte_view message, sockaddr_storage to, socklen_t length, control_buffer control, size_t control_length) {
+    iovec bytes{const_cast<uint8_t*>(message.data()), message.size()};
+    msghdr h{};
+    h.msg_name = &to;
+    h.msg_namelen = length;
+    h.msg_iov = &bytes;
+    h.msg_iovlen = 1;
+    if (control_length != 0) answer_from_where_it_came(control.bytes.data(), control_length, h);
+    ::sendmsg(fd_, &h, MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
 private:
@@ -260,7 +267,10 @@ private:
   void answer(size_t i, byte_view packet) {
     if (arena_.size() - used_ < max_message) flush();
     auto later = [&, i]() -> dns_thread::reply_function {
-      return [this, to = from_[i], name_length = in_[i].msg_hdr.msg_namelen](byte_view message) { send_one(message, to, name_length); };
+      const auto& asked = in_[i].msg_hdr;
+      return [this, to = from_[i], name_length = asked.msg_namelen, control = control_[i], control_length = wildcard_ ? asked.msg_controllen : 0](byte_view message) {
+        send_one(message, to, name_length, control, control_length);
+      };
     };
     size_t size = thread_.answer(packet, {true, source_of(from_[i]), address_of(from_[i])}, std::span(arena_).subspan(used_, max_message), later);
     if (size == 0) return;
@@ -271,14 +281,17 @@ private:
     h.msg_namelen = in_[i].msg_hdr.msg_namelen;
     h.msg_iov = &out_vectors_[out_count_];
     h.msg_iovlen = 1;
-    if (wildcard_ && in_[i].msg_hdr.msg_controllen != 0) answer_from_where_it_came(i, h);
+    if (wildcard_ && in_[i].msg_hdr.msg_controllen != 0) answer_from_where_it_came(in_[i].msg_hdr.msg_control, in_[i].msg_hdr.msg_controllen, h);
     used_ += size;
     ++out_count_;
   }
 
   // On a wildcard address the answer must leave from the address that was asked; the packet's own note says which.
-  void answer_from_where_it_came(size_t i, msghdr& h) {
-    auto* note = CMSG_FIRSTHDR(&in_[i].msg_hdr);
+  static void answer_from_where_it_came(void* control, size_t length, msghdr& h) {
+    msghdr asked{};
+    asked.msg_control = control;
+    asked.msg_controllen = length;
+    auto* note = CMSG_FIRSTHDR(&asked);
     if (!note) return;
     if (note->cmsg_level == IPPROTO_IP && note->cmsg_type == IP_PKTINFO) {
       in_pktinfo where;
@@ -289,8 +302,8 @@ private:
     } else if (note->cmsg_level != IPPROTO_IPV6 || note->cmsg_type != IPV6_PKTINFO) {
       return;
     }
-    h.msg_control = in_[i].msg_hdr.msg_control;
-    h.msg_controllen = in_[i].msg_hdr.msg_controllen;
+    h.msg_control = control;
+    h.msg_controllen = length;
   }
 
   // What the kernel does not take now is dropped, as UDP may.
