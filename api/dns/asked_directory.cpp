@@ -18,26 +18,29 @@ template <class Row> struct listed final : endpoints::rows<Row> {
   bool take(Row&& r) override { return all.push_back(std::move(r)), true; }
 };
 
-template <class Endpoint, class To> void ask(asked_calls& calls, const Endpoint& e, typename Endpoint::arguments q, To& to) {
+// What the servers answered, as `make` reads it out of the endpoint's answer; made once, in whichever thread. Null: there is none, or not yet.
+template <class Found, class To, class Endpoint, class Make>
+std::shared_ptr<const Found> ask(asked_calls& calls, const Endpoint& e, typename Endpoint::arguments q, Make make) {
   q.datacenter = calls.datacenter();
   q.options.allow_stale = calls.stale();
-  rpc::reply_meta ignored;
-  if (auto* body = calls.ask(e.name, to_msgpack(q)))
-    if (!body->empty() && !dispatch::take_reply(e, *body, to, ignored)) calls.fail();
+  return std::static_pointer_cast<const Found>(calls.ask(e.name, to_msgpack(q), [&e, make](std::string_view body) {
+    To to;
+    asked_calls::decoded out;
+    if (dispatch::take_reply(e, body, to, out.meta)) out.found = make(to);
+    return out;
+  }));
 }
-
-template <class Endpoint> auto rows_of(asked_calls& calls, const Endpoint& e, typename Endpoint::arguments q) {
-  listed<typename Endpoint::kind::row> out;
-  ask(calls, e, std::move(q), static_cast<endpoints::rows<typename Endpoint::kind::row>&>(out));
-  return std::move(out.all);
+template <class Found, class Endpoint, class Make>
+std::shared_ptr<const Found> ask_rows(asked_calls& calls, const Endpoint& e, typename Endpoint::arguments q, Make make) {
+  return ask<Found, listed<typename Endpoint::kind::row>>(calls, e, std::move(q), std::move(make));
 }
 } // namespace
 
-const std::string* asked_calls::ask(std::string_view method, std::string arguments) {
+std::shared_ptr<const void> asked_calls::ask(std::string_view method, std::string arguments, decode_function decode) {
   const auto it = std::find_if(calls_.begin(), calls_.end(), [&](auto& c) { return c.what.method == method && c.what.arguments == arguments; });
-  if (it != calls_.end()) return it->has_answer ? &it->body : nullptr;
-  if (calls_.size() >= most_calls) return fail(), nullptr;
-  calls_.push_back({{method, std::move(arguments)}, false, false, {}});
+  if (it != calls_.end()) return it->found;
+  if (calls_.size() >= most_calls) failed_ = true;
+  else calls_.push_back({{method, std::move(arguments), std::move(decode)}, false, false, nullptr});
   return nullptr;
 }
 
@@ -48,12 +51,16 @@ std::vector<std::pair<size_t, asked_calls::call>> asked_calls::take_needed() {
   return out;
 }
 
-void asked_calls::answered(size_t number, std::string body) {
-  if (number >= calls_.size()) return;
-  rpc::reply_meta told;
-  if (number == 0 && dispatch::read_meta(body, told)) first_ = std::move(told);
-  calls_[number].body = std::move(body);
+void asked_calls::answered(size_t number, decoded answer) {
+  if (number >= calls_.size()) return; // of calls that were forgotten
+  if (number == 0) first_ = std::move(answer.meta);
+  failed_ = failed_ || !answer.found;
+  calls_[number].found = std::move(answer.found);
   calls_[number].has_answer = true;
+}
+
+void asked_calls::answered_nothing(size_t number) {
+  if (number < calls_.size()) calls_[number].has_answer = true;
 }
 
 bool asked_calls::complete() const {
@@ -70,39 +77,49 @@ endpoint_list asked_directory::instances(std::string_view service, bool connect)
   rpc::service_request q;
   q.service = service;
   q.connect = connect;
-  auto list = std::make_shared<std::vector<endpoint>>();
-  for (auto& n : rows_of(*calls_, endpoints::health::service_nodes, std::move(q)))
-    if (endpoint e; endpoint_of(n, e)) list->push_back(std::move(e));
-  return list;
+  auto found = ask_rows<std::vector<endpoint>>(*calls_, endpoints::health::service_nodes, std::move(q), [elsewhere = elsewhere_](auto& to) {
+    std::vector<endpoint> list;
+    list.reserve(to.all.size());
+    for (auto& n : to.all)
+      if (endpoint e; endpoint_of(n, e)) list.push_back(std::move(e));
+    return shared_list(std::move(list), elsewhere);
+  });
+  return found ? found : std::make_shared<const std::vector<endpoint>>();
 }
 
 directory::found_query asked_directory::prepared_query(std::string_view name, const query_source& by) {
-  rpc::query_execute_reply found;
-  ask(*calls_, endpoints::query::execute, question_of(name, by), found);
-  return found.datacenter.empty() ? found_query{} : found_by_query(found);
+  auto found = ask<found_query, rpc::query_execute_reply>(*calls_, endpoints::query::execute, question_of(name, by), [elsewhere = elsewhere_](auto& to) {
+    return std::make_shared<const found_query>(to.datacenter.empty() ? found_query{} : found_by_query(to, elsewhere));
+  });
+  return found ? *found : found_query{};
 }
 
 std::shared_ptr<const node_facts> asked_directory::node(std::string_view name) {
   rpc::node_request q;
   q.node = name;
-  rpc::service_list_of_node found;
-  ask(*calls_, endpoints::catalog::node_service_list, std::move(q), found);
-  return found.node ? std::make_shared<const node_facts>(facts_of(*found.node)) : nullptr;
+  auto found = ask<std::shared_ptr<const node_facts>, rpc::service_list_of_node>(*calls_, endpoints::catalog::node_service_list, std::move(q), [](auto& to) {
+    return std::make_shared<const std::shared_ptr<const node_facts>>(to.node ? std::make_shared<const node_facts>(facts_of(*to.node)) : nullptr);
+  });
+  return found ? *found : nullptr;
 }
 
 std::string asked_directory::node_of_address(std::string_view address) {
   rpc::datacenter_request q;
   q.options.filter = "Address == \"" + std::string(address) + "\"";
-  for (auto& n : rows_of(*calls_, endpoints::catalog::list_nodes, std::move(q)))
-    if (n.address == address) return n.node;
-  return {};
+  auto found = ask_rows<std::string>(*calls_, endpoints::catalog::list_nodes, std::move(q), [wanted = std::string(address)](auto& to) {
+    const auto it = std::find_if(to.all.begin(), to.all.end(), [&](auto& n) { return n.address == wanted; });
+    return std::make_shared<const std::string>(it == to.all.end() ? std::string() : it->node);
+  });
+  return found ? *found : std::string();
 }
 
 std::string asked_directory::service_of_address(std::string_view address) {
   rpc::service_request q;
   q.address = address;
-  auto found = rows_of(*calls_, endpoints::catalog::service_nodes, std::move(q));
-  return found.empty() ? std::string() : std::move(found.front().service_name);
+  auto found = ask_rows<std::string>(*calls_, endpoints::catalog::service_nodes, std::move(q), [](auto& to) {
+    return std::make_shared<const std::string>(to.all.empty() ? std::string() : to.all.front().service_name);
+  });
+  return found ? *found : std::string();
 }
 
 } // namespace actord::dns

@@ -1,54 +1,24 @@
 #include "api/dns/catalog_directory.hpp"
-#include "api/endpoints/carry_out.hpp"
-#include "api/endpoints/query.hpp"
+#include "runtime/base/msgpack_codec.hpp"
+#include "storage/state/read_view_long.hpp"
 #include <algorithm>
 
 namespace actord::dns {
 
-node_facts facts_of(const node_record& n) {
-  node_facts out;
-  out.name = n.node;
-  if (!append_labels(out.labels, n.node)) out.labels.clear();
-  out.address = address_of_text(n.address);
-  if (auto v4 = n.tagged_addresses.find("lan_ipv4"); v4 != n.tagged_addresses.end()) out.address.lan_v4 = parse_ip(v4->second);
-  if (auto v6 = n.tagged_addresses.find("lan_ipv6"); v6 != n.tagged_addresses.end()) out.address.lan_v6 = parse_ip(v6->second);
-  for (auto& [key, value] : n.meta) out.txt.push_back(txt_of_meta(key, value));
-  return out;
-}
+namespace {
+constexpr auto sorted_anew = std::chrono::seconds(1); // places that changed since: agents tell them every few seconds
 
-bool endpoint_of(const check_service_node& c, endpoint& out) {
-  bool warning = false, odd = false, maintenance = false, critical = false, its_own = false; // its_own: a critical one that counts for the weight
-  out.all_passing = true;
-  for (auto& check : c.checks) {
-    critical = critical || check.status == health_critical;
-    if (check.status != health_passing) out.all_passing = false;
-    if (!check.service_name.empty() && check.service_name != c.service.service) continue;
-    its_own = its_own || check.status == health_critical;
-    maintenance = maintenance || check.check_id == "_node_maintenance" || check.check_id.starts_with("_service_maintenance:");
-    if (check.status == health_warning) warning = true;
-    else if (check.status != health_passing) odd = true;
-  }
-  const service_weights weights = c.service.weights ? *c.service.weights : service_weights{};
-  int64_t weight = maintenance || its_own ? 0 : odd ? 1 : warning ? weights.warning : weights.passing;
-  out.weight = static_cast<uint16_t>(std::clamp<int64_t>(weight, 0, 65535));
-  out.node = facts_of(c.node);
-  out.port = static_cast<uint16_t>(std::clamp<int64_t>(c.service.port, 0, 65535));
-  out.address = address_of_text(c.service.address);
-  auto& tagged = c.service.tagged_addresses;
-  if (auto v4 = tagged.find("lan_ipv4"); v4 != tagged.end()) out.address.lan_v4 = parse_ip(v4->second.address);
-  if (auto v6 = tagged.find("lan_ipv6"); v6 != tagged.end()) out.address.lan_v6 = parse_ip(v6->second.address);
-  out.tags.assign(c.service.tags.begin(), c.service.tags.end());
-  return !critical;
+std::optional<uint32_t> ttl_of(const query_dns& dns) {
+  const auto ttl = parse_duration(dns.ttl);
+  if (!ttl || dns.ttl.empty()) return std::nullopt;
+  return static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(*ttl).count());
 }
+} // namespace
 
-directory::found_query found_by_query(const rpc::query_execute_reply& r) {
-  directory::found_query out;
-  auto list = std::make_shared<std::vector<endpoint>>(r.nodes.size());
-  for (size_t i = 0; i < r.nodes.size(); ++i) endpoint_of(r.nodes[i], (*list)[i]);
-  out.list = std::move(list);
-  out.service = r.service;
-  if (auto ttl = parse_duration(r.dns.ttl); ttl && !r.dns.ttl.empty()) out.ttl = static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(*ttl).count());
-  return out;
+directory::found_query found_by_query(const rpc::query_execute_reply& r, long_reads* elsewhere) {
+  std::vector<endpoint> list(r.nodes.size());
+  for (size_t i = 0; i < r.nodes.size(); ++i) endpoint_of(r.nodes[i], list[i]);
+  return {.list = shared_list(std::move(list), elsewhere), .service = r.service, .ttl = ttl_of(r.dns), .in_order = true};
 }
 
 rpc::query_execute_request question_of(std::string_view name, const directory::query_source& by) {
@@ -60,10 +30,18 @@ rpc::query_execute_request question_of(std::string_view name, const directory::q
   return q;
 }
 
-catalog_directory::catalog_directory(state_store& store, std::shared_ptr<const node_status> status)
-    : reader_(store), status_(std::move(status)) {}
+catalog_directory::catalog_directory(state_store& store, std::shared_ptr<const node_status> status, net::io_loop& loop, long_reads* elsewhere)
+    : reader_(store), status_(std::move(status)), loop_(loop), elsewhere_(elsewhere),
+      lists_{kept_names<known_list>(most_names), kept_names<known_list>(most_names), kept_names<known_list>(most_names)} {}
 
 void catalog_directory::begin_batch() { applied_ = status_->applied.load(std::memory_order_acquire); }
+
+void catalog_directory::begin_question(uint64_t source, std::optional<uint64_t> as_of) {
+  source_ = source;
+  as_of_ = as_of ? *as_of : applied_;
+  lacks_ = false;
+  lacking_ = nullptr;
+}
 
 read_view& catalog_directory::view() {
   if (!view_) view_.emplace(reader_.open());
@@ -81,60 +59,162 @@ bool catalog_directory::can_answer() {
   return status_->known_leader.load(std::memory_order_relaxed) || (allow_stale_ && applied_ > 0);
 }
 
+// ---- lists of instances ----
+
 endpoint_list catalog_directory::instances(std::string_view service, bool connect) {
-  auto& known = services_[connect ? 1 : 0];
-  auto it = known.find(service);
-  if (it != known.end() && it->second.checked == applied_) return it->second.list;
-  // Of mesh-capable endpoints the state keeps no index of their own, so that any change makes them be read again.
-  uint64_t index = connect ? 0 : view().service_index(service);
-  if (unread()) return nullptr;
-  if (it != known.end() && !connect && it->second.index == index) {
-    it->second.checked = applied_;
-    return it->second.list;
-  }
-  query_meta meta;
-  auto read = view().service_instances(service, meta, connect);
-  if (unread()) return nullptr;
-  auto list = std::make_shared<std::vector<endpoint>>();
-  list->reserve(read.size());
-  for (auto& c : read)
-    if (endpoint e; endpoint_of(c, e)) list->push_back(std::move(e));
-  if (it != known.end()) {
-    endpoints_ -= it->second.list->size();
-  } else {
-    if (services_[0].size() + services_[1].size() >= most_names || endpoints_ + list->size() > most_endpoints) {
-      services_[0].clear();
-      services_[1].clear();
-      endpoints_ = 0;
+  const auto* known = look(connect ? mesh : plain, service, [&] {
+    list_wanted w;
+    w.what.service = service;
+    w.what.connect = connect;
+    return w;
+  });
+  return known ? known->now.list : nullptr;
+}
+
+// Null: it could not be read, or is being made.
+const catalog_directory::known_list* catalog_directory::look(kind k, std::string_view key, const std::function<list_wanted()>& wanted_by) {
+  auto* known = lists_[k].find(key);
+  if (known && known->now.list && known->checked >= as_of_) return known;
+  auto wanted = wanted_by();
+  if (known && known->now.list) {
+    const bool right = still_right(*known, wanted);
+    if (unread()) return nullptr;
+    if (right) {
+      known->checked = applied_;
+      return known;
     }
-    it = known.emplace(std::string(service), known_instances{}).first;
   }
-  endpoints_ += list->size();
-  it->second = {list, applied_, index};
-  return list;
+  if (known && known->under_way) return wait_for(known->under_way), nullptr;
+  if (((known && known->is_long) || !wanted.near.empty()) && make_elsewhere(k, key, wanted)) return nullptr;
+  instance_list found;
+  {
+    bounded_read here(elsewhere_ != nullptr);
+    found = read_list(wanted, view(), elsewhere_);
+    if (here.gave_up() && make_elsewhere(k, key, wanted)) return nullptr;
+  }
+  if (unread()) return nullptr;
+  if (!found.list) found = read_list(wanted, view(), elsewhere_); // no thread is to be had
+  if (unread()) return nullptr;
+  return &keep(k, key, std::move(found), applied_);
+}
+
+bool catalog_directory::still_right(const known_list& l, const list_wanted& w) {
+  if (l.now.stamp != stamp_of(w, l.now.through, view())) return false;
+  return w.near.empty() || l.now.places == view().table_index("coordinates") || net::io_loop::clock::now() - l.sorted < sorted_anew;
+}
+
+catalog_directory::known_list& catalog_directory::keep(kind k, std::string_view key, instance_list found, uint64_t checked) {
+  known_list& l = lists_[k].put(key, [this](known_list& gone) { drop(gone); });
+  drop(l);
+  const size_t more = found.list->size();
+  for (size_t tries = 0, most = 2 * kinds * most_names; endpoints_ > 0 && endpoints_ + more > most_endpoints && tries < most; ++tries)
+    if (auto* idle = lists_[tries % kinds].idlest(); idle && idle != &l) drop(*idle);
+  endpoints_ += more;
+  l.is_long = more > made_here || found.took > time_here;
+  l.now = std::move(found);
+  l.checked = checked;
+  l.sorted = net::io_loop::clock::now();
+  return l;
+}
+
+void catalog_directory::drop(known_list& l) {
+  if (l.now.list) endpoints_ -= l.now.list->size();
+  l.now = {};
+}
+
+// ---- elsewhere ----
+
+bool catalog_directory::make_elsewhere(kind k, std::string_view key, list_wanted wanted) {
+  if (!elsewhere_) return false;
+  auto m = std::make_shared<making>();
+  m->of = k;
+  m->key = key;
+  m->wanted = std::move(wanted);
+  if (!submit(m)) return false;
+  known_list& l = lists_[k].put(key, [this](known_list& gone) { drop(gone); });
+  l.is_long = true;
+  l.under_way = m;
+  lacks_ = true;
+  lacking_ = m;
+  return true;
+}
+
+// Of what was begun before, a question may have to be shown more: it looks again when that is there.
+void catalog_directory::wait_for(const std::shared_ptr<making>& m) {
+  lacks_ = true;
+  lacking_ = m;
+  // In the line of each source that waits for it: none stands behind what another has waiting.
+  if (!m->begun.load() && std::find(m->sources.begin(), m->sources.end(), source_) == m->sources.end()) (void)submit(m);
+}
+
+bool catalog_directory::submit(const std::shared_ptr<making>& m) {
+  m->sources.push_back(source_);
+  return elsewhere_->submit(source_, [this, m](reader& views) {
+    if (m->begun.exchange(true)) return;
+    instance_list found;
+    {
+      const read_view now = views.open();
+      found = read_list(m->wanted, now, elsewhere_);
+    }
+    loop_.post([this, m, found = std::move(found)] { made(m, found); });
+  });
+}
+
+void catalog_directory::made(const std::shared_ptr<making>& m, instance_list found) {
+  if (auto* known = lists_[m->of].find(m->key); known && known->under_way == m) known->under_way = nullptr;
+  const bool failed = !found.list;
+  const uint64_t seen = found.seen;
+  if (!failed) keep(m->of, m->key, std::move(found), seen);
+  for (auto& f : std::exchange(m->waiting, {})) f(failed);
+}
+
+void catalog_directory::when_made(made_function f) {
+  if (lacking_) std::exchange(lacking_, nullptr)->waiting.push_back(std::move(f));
+}
+
+// ---- prepared queries ----
+
+const catalog_directory::known_query* catalog_directory::find_query(std::string_view name) {
+  auto* known = queries_.find(name);
+  if (known && known->checked >= as_of_) return known;
+  const uint64_t index = view().table_index("prepared-queries");
+  if (unread()) return nullptr;
+  if (!known || known->index != index) {
+    auto found = view().resolve_query(name, {});
+    if (unread()) return nullptr;
+    known = &queries_.put(name);
+    known->query = found && *found ? std::make_shared<const actord::prepared_query>(std::move(**found)) : nullptr;
+    known->key = known->query ? to_msgpack(known->query->service) : std::string();
+    known->index = index;
+  }
+  known->checked = applied_;
+  return known;
 }
 
 directory::found_query catalog_directory::prepared_query(std::string_view name, const query_source& by) {
-  query_meta meta;
-  endpoints::look at{view(), meta, endpoints::everything_allowed()};
-  rpc::query_execute_reply reply;
-  const auto done = endpoints::carry_out(endpoints::query::execute, question_of(name, by), at, reply);
-  if (unread() || !done) return {};
-  return found_by_query(reply);
+  const auto* known = find_query(name);
+  if (!known || !known->query) return {};
+  const auto query = known->query;
+  std::string near = query->service.near;
+  if (near == "_agent") near = by.node;
+  else if (near == "_ip") near = by.ip.empty() ? std::string() : node_of_address(by.ip);
+  if (failed_) return {};
+  const auto* list = look(by_query, known->key + '\0' + near, [&] { return list_wanted{query->service, true, near}; });
+  if (!list) return {};
+  return {.list = list->now.list, .service = query->service.service, .ttl = ttl_of(query->dns), .in_order = false, .ties = list->now.ties, .first = near};
 }
 
+// ---- nodes ----
+
 std::shared_ptr<const node_facts> catalog_directory::node(std::string_view name) {
-  auto it = nodes_.find(name);
-  if (it != nodes_.end() && it->second.checked == applied_) return it->second.facts;
+  auto* known = nodes_.find(name);
+  if (known && known->checked >= as_of_) return known->facts;
   query_meta meta;
   auto found = view().node(name, meta);
   if (unread()) return nullptr;
   auto facts = found ? std::make_shared<const node_facts>(facts_of(*found)) : nullptr;
-  if (it == nodes_.end()) {
-    if (nodes_.size() >= most_names) nodes_.clear();
-    it = nodes_.emplace(std::string(name), known_node{}).first;
-  }
-  it->second = {facts, applied_};
+  if (!known) known = &nodes_.put(name);
+  *known = {facts, applied_};
   return facts;
 }
 

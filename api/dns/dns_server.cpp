@@ -4,6 +4,7 @@
 #include "runtime/base/thread_start.hpp"
 #include "runtime/net/background.hpp"
 #include "runtime/net/stream_socket.hpp"
+#include "storage/state/read_view_long.hpp"
 #include <algorithm>
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -16,6 +17,7 @@ namespace actord::dns {
 namespace {
 
 constexpr unsigned most_threads = 2;
+constexpr size_t making_threads = 1; // what takes long waits there for nothing but itself
 
 uint32_t seconds_of(nanos d) { return static_cast<uint32_t>(std::clamp<int64_t>(d.count() / 1000000000, 0, INT32_MAX)); }
 
@@ -141,13 +143,14 @@ result<std::unique_ptr<dns_server>> dns_server::start(const node_config& config,
   if (!found) return found.err();
   const auto settings = settings_of(config, std::move(*found));
   const unsigned threads = deps.store ? std::clamp(std::thread::hardware_concurrency(), 1u, most_threads) : 1;
+  out->elsewhere_ = std::make_unique<long_reads>(deps.store, making_threads);
   std::random_device seeds;
   for (unsigned i = 0; i < threads; ++i) {
     auto loop = net::io_loop::make();
     if (!loop) return loop.err();
     auto r = std::make_unique<running>();
     uint64_t seed = uint64_t{seeds()} << 32 | seeds();
-    r->work = std::make_unique<dns_thread>(std::move(*loop), dns_source{deps.store, deps.status, deps.rpc}, settings, seed);
+    r->work = std::make_unique<dns_thread>(std::move(*loop), dns_source{deps.store, deps.status, deps.rpc, out->elsewhere_.get()}, settings, seed);
     auto* work = r->work.get();
     work->host(net::loop_actor::make(deps.system, work->loop(), [work](net::loop_actor*) -> caf::behavior {
       return {[work](const dns_settings_changed& m) { work->use(m.now); }};
@@ -188,6 +191,7 @@ void dns_server::stop() {
   for (auto& r : threads_) r->work->loop().stop();
   for (auto& r : threads_)
     if (r->thread.joinable()) r->thread.join();
+  if (elsewhere_) elsewhere_->stop();
   threads_.clear();
 }
 

@@ -1,6 +1,6 @@
 // The DNS front of a node: listens on the configured addresses over UDP and TCP and answers from the local state.
 //
-// Owns its threads (two, or one on a single core), each with a loop hosted by a CAF actor. start() and stop() are called
+// Owns its threads (two, or one on a single core), each with a loop hosted by a CAF actor, and one that makes long lists for them. start() and stop() are called
 // by whoever boots the node; stop() returns within 100 ms, when no thread runs any more. The store must outlive it.
 #pragma once
 #include "actors/interfaces/cluster.hpp"
@@ -13,6 +13,7 @@
 
 namespace actord {
 
+class long_reads;
 class state_store;
 
 namespace dns {
@@ -41,6 +42,7 @@ public:
 private:
   dns_server();
   struct running;
+  std::unique_ptr<long_reads> elsewhere_; // outlives the threads, which it makes lists for
   std::vector<std::unique_ptr<running>> threads_;
   uint16_t port_ = 0;
 };

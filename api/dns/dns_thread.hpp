@@ -35,6 +35,7 @@ struct dns_source {
   state_store* store;
   std::shared_ptr<const node_status> status;
   rpc_handle rpc;
+  long_reads* elsewhere = nullptr; // makes what takes long; null: the thread does it itself
 };
 
 class dns_thread {
@@ -66,19 +67,27 @@ public:
 
 private:
   static constexpr uint32_t most_remote = 4096;       // questions that wait for servers
+  static constexpr uint32_t most_waiting = 2048;      // for what is made elsewhere
   static constexpr size_t most_calls = 2 * most_remote;
   struct remote_question;
   size_t ask_servers(byte_view packet, asker who, const std::function<reply_function()>& later);
   void answer_remotely(const std::shared_ptr<remote_question>& q);
   void make_calls(const std::shared_ptr<remote_question>& q);
+  void take_answer(const std::shared_ptr<remote_question>& q, size_t number, const asked_calls::decode_function& decode, std::string body);
   bool may_ask(remote_question& q);
   void give_back(remote_question& q);
   void end_remotely(remote_question& q);
   void resolve_remotely(const std::shared_ptr<remote_question>& q);
   bool too_old(remote_question& q) const;
   size_t forward(byte_view packet, const query& q, asker who, const std::function<reply_function()>& later);
-  size_t resolve(byte_view packet, const query& q, asker who, const reply_function& reply, int rounds);
-  void answer_again(const std::shared_ptr<std::vector<uint8_t>>& packet, asker who, const reply_function& reply, int rounds);
+  struct kept_question;
+  using kept = std::shared_ptr<kept_question>;
+  kept keep(byte_view packet, asker who, const reply_function& reply, std::chrono::steady_clock::time_point begun);
+  size_t resolve(const kept& k, const query& q);
+  size_t wait(const kept& k, const query& q);
+  void made(const kept& k, bool failed);
+  void answer_made();
+  void answer_again(const kept& k);
   size_t refuse(const query& q, rcode code);
   void record(const query& q, std::chrono::steady_clock::time_point begun);
 
@@ -87,11 +96,15 @@ private:
   std::shared_ptr<const thread_settings> settings_;
   prng random_;
   rpc_handle rpc_;
+  long_reads* elsewhere_;
   std::unique_ptr<thread_directory> directory_;
   asked_directory* servers_; // the same, on a client agent; else null
   fair_slots asking_;         // a slot per question that waits for servers
   std::vector<std::shared_ptr<remote_question>> asked_; // by slot
   size_t calls_ = 0;          // to servers, under way
+  fair_slots waiting_, ready_; // questions that wait for what is made elsewhere; that can be answered now
+  std::vector<kept> kept_waiting_, kept_ready_; // by slot
+  bool turn_posted_ = false;
   responder responder_;
   writer writer_;
   upstream upstream_;

@@ -3,6 +3,7 @@
 #include "actors/messages/rpc_messages.hpp"
 #include "api/dns/dns_thread.hpp"
 #include "api/endpoints/query.hpp"
+#include "storage/state/read_view_long.hpp"
 #include <ctime>
 
 namespace actord::dns {
@@ -94,6 +95,7 @@ void dns_thread::answer_remotely(const std::shared_ptr<remote_question>& questio
     break;
   case outcome::forward: size = forward(question->packet, q, question->who, [&] { return question->reply; }); break;
   case outcome::resolve: return resolve_remotely(question);
+  case outcome::wait: break; // servers are asked instead
   }
   if (size != 0) question->reply({buffer.data(), size});
 }
@@ -107,10 +109,11 @@ void dns_thread::make_calls(const std::shared_ptr<remote_question>& q) {
   q->under_way = needed.size();
   calls_ += needed.size();
   for (auto& [number, call] : needed) {
-    auto done = [this, q, which = number](rpc_answer& a) {
+    auto done = [this, q, which = number, decode = call.decode](rpc_answer& a) {
       --calls_;
+      if (a.failure.code == errc::none && !a.body.empty()) return take_answer(q, which, decode, std::move(a.body));
       if (a.failure.code == errc::none || a.failure.text.ends_with(endpoints::query::not_found)) {
-        q->calls.answered(which, std::move(a.body));
+        q->calls.answered_nothing(which);
       } else {
         q->failed = true;
         q->unknown_datacenter = a.failure.text.find("No path to datacenter") != a.failure.text.npos;
@@ -123,6 +126,22 @@ void dns_thread::make_calls(const std::shared_ptr<remote_question>& q) {
           done(gone);
         });
   }
+}
+
+// A large one is read in another thread.
+void dns_thread::take_answer(const std::shared_ptr<remote_question>& q, size_t number, const asked_calls::decode_function& decode, std::string body) {
+  auto done = [this, q, number](asked_calls::decoded answer) {
+    q->calls.answered(number, std::move(answer));
+    if (--q->under_way == 0) answer_remotely(q);
+  };
+  constexpr size_t read_here = 32 << 10;
+  const size_t size = body.size();
+  auto bytes = std::make_shared<const std::string>(std::move(body));
+  constexpr auto per_byte = std::chrono::nanoseconds(8);
+  const bool taken = size > read_here && elsewhere_ && elsewhere_->submit(q->who.source, [this, done, decode, bytes](reader&) {
+    loop_->post([done, answer = decode(*bytes)] { done(answer); });
+  }, per_byte * size);
+  if (!taken) done(decode(*bytes));
 }
 
 // An alias points outside: a recursor is asked for its addresses, then the question is answered once more.

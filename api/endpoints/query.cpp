@@ -40,13 +40,18 @@ void shuffle(list_of<check_service_node>& nodes) {
   std::shuffle(nodes.begin(), nodes.end(), dice);
 }
 
-void look_up(const prepared_query& q, bool connect, const std::string& datacenter, look& at, rpc::query_execute_reply& to) {
-  const auto& s = q.service;
+std::vector<check_service_node> matching(const query_service& s, bool connect, look& at) {
   query_meta once; // nobody waits for it
-  auto found = at.view.service_instances(s.service, once, s.connect || connect);
+  auto found = at.view.service_instances(s.service, once, connect);
   std::erase_if(found, [&](auto& n) {
     return !is_healthy(s, n) || !has_node_meta(s.node_meta, n.node.meta) || !has_node_meta(s.service_meta, n.service.meta) || !has_query_tags(s.tags, n.service.tags);
   });
+  return found;
+}
+
+void look_up(const prepared_query& q, bool connect, const std::string& datacenter, look& at, rpc::query_execute_reply& to) {
+  const auto& s = q.service;
+  auto found = matching(s, s.connect || connect, at);
   to.nodes.assign(std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
   to.nodes.set = true;
   to.service = s.service;
@@ -153,6 +158,21 @@ status check(query_request& r, draft& d, std::string&) {
 status tell_id(const apply_result& r, std::string& to) { return to = r.body, status(); }
 
 } // namespace
+
+instances_found find_instances(const query_service& s, std::string_view near, look& at) {
+  instances_found out{matching(s, s.connect, at), {}};
+  auto& found = out.nodes;
+  query_meta once;
+  const coordinate::proximity seen_from(near, near.empty() ? std::vector<coordinate_record>{} : at.view.coordinates({}, once));
+  if (seen_from.known()) {
+    const auto name_of = [](auto& n) -> std::string_view { return n.node.node; };
+    coordinate::sort_by_distance(found, seen_from, name_of);
+    for (uint32_t i = 1; i < found.size(); ++i)
+      if (seen_from.rtt(name_of(found[i - 1])) != seen_from.rtt(name_of(found[i]))) out.ties.push_back(i);
+    out.ties.push_back(static_cast<uint32_t>(found.size()));
+  }
+  return out;
+}
 
 constinit const read_endpoint<rpc::datacenter_request, rows<prepared_query>> list{
     .name = "PreparedQuery.List", .field = "Queries", .may = anybody_may<rpc::datacenter_request>, .sees = sees_query, .run = list_all};

@@ -18,4 +18,12 @@ extern const read_endpoint<rpc::query_execute_remote_request, rpc::query_execute
 
 extern const write_endpoint<query_request, std::string> apply; // the id
 
+// For who keeps what a query finds and shuffles it himself: the instances in the state's order or, where it is to be sorted for `near`, the
+// nearest first; `ties` then says where each run of equal distance ends.
+struct instances_found {
+  std::vector<check_service_node> nodes;
+  std::vector<uint32_t> ties;
+};
+instances_found find_instances(const query_service& s, std::string_view near, look& at);
+
 } // namespace actord::endpoints::query

@@ -9,6 +9,7 @@ namespace {
 constexpr int names_followed = 3;        // as Consul: the depth to which an alias inside the domain is resolved
 constexpr size_t alias_records = 5;      // addresses that an alias resolves to, for askers without EDNS
 constexpr size_t no_limit = ~size_t{0};
+constexpr size_t few_of_query = 10;      // as Consul: if the node that a query is sorted for is among so many, it comes first
 constexpr size_t most_looked_at = 20000; // instances of services that aliases lead to: beyond, no more aliases are followed
 
 bool same_text(std::string_view a, std::string_view lower) {
@@ -51,23 +52,39 @@ size_t least_size(uint16_t of_type, size_t rdata) {
 // for what is drawn.
 class draw {
 public:
-  // as_found: in the order in which they are.
-  draw(std::vector<uint32_t>& order, size_t n, prng& random, bool as_found = false) : order_(order), random_(random), as_found_(as_found) {
+  draw(std::vector<uint32_t>& order, size_t n, prng& random) : order_(order), random_(random) {
     order.resize(n);
     for (size_t i = 0; i < n; ++i) order[i] = static_cast<uint32_t>(i);
   }
+  // Before the first: in the order that a prepared query gives its instances.
+  void follow(const directory::found_query& q) {
+    in_order_ = q.in_order;
+    ties_ = q.ties.get();
+    if (q.first.empty()) return;
+    while (drawn_ < few_of_query && draw_one()) {}
+    for (size_t i = 0; i < drawn_; ++i)
+      if ((*q.list)[order_[i]].node.name == q.first) return std::swap(order_[0], order_[i]);
+  }
   bool next(size_t& out) {
-    if (at_ == order_.size()) return false;
-    if (!as_found_) std::swap(order_[at_], order_[at_ + random_.below(order_.size() - at_)]);
+    if (at_ == drawn_ && !draw_one()) return false;
     out = order_[at_++];
     return true;
   }
 
 private:
+  bool draw_one() {
+    if (drawn_ == order_.size()) return false;
+    while (ties_ && (*ties_)[run_] <= drawn_) ++run_;
+    const size_t end = ties_ ? (*ties_)[run_] : order_.size();
+    if (!in_order_) std::swap(order_[drawn_], order_[drawn_ + random_.below(end - drawn_)]);
+    ++drawn_;
+    return true;
+  }
   std::vector<uint32_t>& order_;
   prng& random_;
-  bool as_found_;
-  size_t at_ = 0;
+  bool in_order_ = false;
+  const std::vector<uint32_t>* ties_ = nullptr;
+  size_t at_ = 0, drawn_ = 0, run_ = 0;
 };
 
 } // namespace
@@ -92,6 +109,7 @@ void responder::reset(const query& q, uint32_t now) {
   additional_.clear();
   additional_of_.clear();
   held_.clear();
+  found_ = {};
   texts_.clear();
   followed_.clear();
   gathered_ = gathered_beside_ = counted_ = looked_at_ = 0;
@@ -152,6 +170,7 @@ outcome responder::compose(const query& q, bool udp, uint32_t now, writer& out) 
     else if (w.what == k::address) address_answer(q, w);
     else not_found();
   }
+  if (directory_.take_lack()) return outcome::wait;
   if (unresolved_) return outcome::resolve;
   trim_and_write(q, udp, out);
   return outcome::answered;
@@ -183,11 +202,11 @@ void responder::service_answer(const query& q, const wanted& w, size_t enough) {
 
 void responder::query_answer(const query& q, const wanted& w, size_t enough) {
   if (!is_own_datacenter(w)) return not_found();
-  auto found = directory_.prepared_query(w.name, {settings_->node_name, settings_->datacenter, source_address(q)});
-  if (!found.list || found.list->empty()) return not_found();
+  found_ = directory_.prepared_query(w.name, {settings_->node_name, settings_->datacenter, source_address(q)});
+  if (!found_.list || found_.list->empty()) return not_found();
   for_subnet_ = true;
-  held_.push_back(found.list);
-  instances_answer(q, *found.list, {}, found.ttl ? *found.ttl : settings_->ttl_of_service(found.service), enough, true);
+  held_.push_back(found_.list);
+  instances_answer(q, *found_.list, {}, found_.ttl ? *found_.ttl : settings_->ttl_of_service(found_.service), enough, true);
 }
 
 void responder::instances_answer(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough, bool as_found) {
@@ -210,7 +229,8 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
   const bool many = all.size() > 32;
   looked_at_ += all.size() / 16; // what it takes to begin
   std::vector<uint32_t> inner_order; // an answer that points to a service is drawing from order_ already
-  draw next(r.depth == names_followed ? order_ : inner_order, all.size(), random_, r.as_found);
+  draw next(r.depth == names_followed ? order_ : inner_order, all.size(), random_);
+  if (r.as_found) next.follow(found_);
   for (size_t i; out.size() - start < limit && next.next(i);) {
     const endpoint& e = all[i];
     ++looked_at_;
@@ -235,7 +255,8 @@ void responder::service_addresses(const std::vector<endpoint>& all, std::string_
 void responder::service_targets(const query& q, const std::vector<endpoint>& all, std::string_view tag, uint32_t ttl, size_t enough, bool as_found) {
   std::unordered_set<uint64_t> seen; // hashes with a key: no two are the same by chance, or by design
   std::vector<const endpoint*> few;
-  draw next(order_, all.size(), random_, as_found);
+  draw next(order_, all.size(), random_);
+  if (as_found) next.follow(found_);
   for (size_t i; answer_.size() < enough && gathered_ <= room_ && next.next(i);) {
     const endpoint& e = all[i];
     if (!as_found && !eligible(e, tag)) continue;

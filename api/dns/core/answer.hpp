@@ -14,9 +14,9 @@ namespace actord::dns {
 class directory {
 public:
   virtual ~directory() = default;
-  // Instances that are not critical, mesh-capable ones for `service` when connect; null when nothing can be said now.
+  // Instances that are not critical, mesh-capable ones for `service` when connect; null when nothing can be said now, or not yet.
   virtual endpoint_list instances(std::string_view service, bool connect) = 0;
-  // Nodes in the order of the answer; a list that is null: there is no such query, or nothing can be said now. `by` may use "_agent" and
+  // A list that is null: there is no such query, or nothing can be said now, or not yet. `by` may use "_agent" and
   // "_ip", "" where that is not known.
   struct query_source {
     std::string_view node, datacenter;
@@ -26,6 +26,9 @@ public:
     endpoint_list list;
     std::string service;
     std::optional<uint32_t> ttl; // seconds
+    bool in_order = false;       // the answer's is the list's; else it is drawn anew for each
+    std::shared_ptr<const std::vector<uint32_t>> ties{}; // instances are drawn within each run that ends here; null: among all
+    std::string first{};         // a node that comes first if it is among the first few
   };
   virtual found_query prepared_query(std::string_view name, const query_source& by) = 0;
   // Null when there is none of that name.
@@ -37,6 +40,8 @@ public:
   virtual bool can_answer() = 0;
   // Whether facts could not be read since this was last asked: what was given out then as absent may be there.
   virtual bool take_failure() { return false; }
+  // Whether facts are being made elsewhere that were asked for since this was last asked: the answer is to be made again then.
+  virtual bool take_lack() { return false; }
   // What recursors said of a name outside our domains, asked for records of that type; null when it was not asked yet.
   virtual const std::vector<foreign_record>* resolved(std::string_view wire_name, uint16_t qtype) = 0;
 };
@@ -45,6 +50,7 @@ enum class outcome {
   answered, // the writer holds the message
   forward,  // not ours: a recursor's business (only when there are recursors)
   resolve,  // answer again when directory::resolved() knows `wanted_name` for `wanted_type`
+  wait,     // answer again when the directory has what it is making
 };
 
 class responder {
@@ -84,7 +90,7 @@ private:
     size_t limit = 0;        // stop after so many records
     size_t alias_limit = 0;  // of the addresses that an alias resolves to
     int depth = 0;           // how many names may still be followed
-    bool as_found = false;   // all of them, in the order in which they came: of a prepared query
+    bool as_found = false;   // all of them, as found_ has them: of a prepared query
     bool first_only = false; // one record of what names lead to is enough
   };
 
@@ -143,6 +149,7 @@ private:
   std::vector<std::shared_ptr<const void>> held_;
   std::deque<std::string> texts_;
   const query* question_ = nullptr;
+  directory::found_query found_;
   bool for_subnet_ = false; // the answer depends on who asks
   std::vector<std::string_view> path_; // aliases that are being followed, complete wire names in lower case
   std::vector<uint32_t> order_;

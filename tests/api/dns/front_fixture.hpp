@@ -94,7 +94,7 @@ struct by_hand : front {
   uint16_t port = 0;
   ~by_hand() { work = nullptr; }
   void begin(dns::dns_source from = {}, const std::vector<std::string>& recursors = {}) {
-    if (!from.rpc) from = {store.get(), status, {}};
+    if (!from.rpc) from = {store.get(), status, {}, from.elsewhere};
     status->known_leader = true;
     auto s = std::make_shared<dns::thread_settings>();
     s->answers.have_recursors = !recursors.empty();

@@ -156,7 +156,7 @@ TEST_CASE("a prepared query answers in its own order and with its own TTL, also 
   b.s.only_passing = true;
   auto list = std::make_shared<std::vector<endpoint>>(b.d.services["web"]);
   std::swap((*list)[0], (*list)[1]);
-  b.d.queries["geo.db"] = {list, "web", 7};
+  b.d.queries["geo.db"] = {list, "web", 7, true};
   b.d.queries["empty"] = {std::make_shared<std::vector<endpoint>>(), "web", {}};
   CHECK(b.brief("geo.db.query.consul") == "0 geo.db.query.consul. 7 A 10.6.0.1; geo.db.query.consul. 7 A 10.6.0.2"); // sorted by the reader
   b.s.a_record_limit = 1;
@@ -414,6 +414,28 @@ TEST_CASE("a server that may not answer says so") {
   b.d.ready = false;
   CHECK(b.brief("web.service.consul") == "2 ");
   CHECK(b.brief("0a060001.addr.consul") == "0 0a060001.addr.consul. 0 A 10.6.0.1");
+}
+
+TEST_CASE("what a prepared query sorted is drawn among those at equal distance, and the node that it is sorted for comes first") {
+  bench b;
+  auto list = std::make_shared<std::vector<endpoint>>(b.d.services["many"]); // m01 to m09, m10 to m12
+  b.d.queries["near"] = {list, "many", {}, false, std::make_shared<std::vector<uint32_t>>(std::vector<uint32_t>{2, 12})};
+  std::map<std::string, int> first, third;
+  for (int i = 0; i < 400; ++i) {
+    const auto m = b.ask("near.query.consul", type::srv);
+    CHECK(m.answer.size() == 4);
+    b.s.a_record_limit = 1;
+    ++first[b.ask("near.query.consul").answer.at(0)];
+    b.s.a_record_limit = 0;
+    for (auto& line : m.answer) ++third[line];
+  }
+  CHECK(first.size() == 2);
+  for (auto& [line, times] : first) CHECK(times > 100);
+  CHECK(third.size() == 12); // sorted by the reader: the two nearest are in each
+  CHECK(std::count_if(third.begin(), third.end(), [](auto& t) { return t.second == 400; }) == 2);
+  b.d.queries["near"].first = "m02";
+  b.s.a_record_limit = 1;
+  for (int i = 0; i < 20; ++i) CHECK(b.brief("near.query.consul") == "0 near.query.consul. 0 A 10.8.0.2");
 }
 
 TEST_CASE("answers are shuffled") {
