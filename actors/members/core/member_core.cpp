@@ -46,6 +46,7 @@ void member_core::joined(nanos now, const gossip::node_report& n) {
   if (fresh) {
     if (const auto i = intents_.find(n.name); i != intents_.end()) {
       m.status_time = i->second.time;
+      m.by_hearsay = i->second.by_hearsay;
       if (i->second.what == intent::leave) {
         set_status(m, member_status::leaving);
         m.leaving_since = now;
@@ -80,33 +81,36 @@ void member_core::updated(const gossip::node_report& n) {
 // ---- what members say -------------------------------------------------------------------------------------------
 
 // Bounded: what does not fit is neither kept nor spread, and the node's push/pull tells it again.
-bool member_core::remember(nanos now, const node_name& n, intent what, lamport_time time) {
+bool member_core::remember(const node_name& n, const recent& r) {
   if (const auto it = intents_.find(n); it != intents_.end()) {
-    if (time <= it->second.time) return false;
-    it->second = {what, time, now};
+    const bool corrects = r.time == it->second.time && r.what == intent::leave && it->second.by_hearsay;
+    if (r.time <= it->second.time && !corrects) return false;
+    it->second = r;
     return true;
   }
   if (intents_.size() >= options_.most_intents + 2 * members_.size()) return false;
-  intents_.emplace(n, recent{what, time, now});
+  intents_.emplace(n, r);
   return true;
 }
 
-bool member_core::take(nanos now, const leave_intent& i, bool asks) {
+bool member_core::take(nanos now, const leave_intent& i, heard how) {
   if (!in_reach(clock_, i.time)) return false;
   clock_.witness(i.time);
   const auto it = members_.find(i.node);
-  if (it == members_.end()) return remember(now, i.node, intent::leave, i.time);
+  if (it == members_.end()) return remember(i.node, {intent::leave, i.time, now, false});
   auto& m = it->second;
-  if (i.time <= m.status_time) return false;
+  if (i.time < m.status_time) return false;
   if (i.node == options_.self && phase_ == phase::alive) { // somebody believes that we left
     announce_join(now);
     return false;
   }
+  if (i.time == m.status_time && !m.by_hearsay) return false;
   m.status_time = i.time;
+  m.by_hearsay = false;
   if (m.status == member_status::alive) {
     set_status(m, member_status::leaving);
     m.leaving_since = now;
-    if (asks && i.node != options_.self) out_.push_back(send_direct{m.at, i.node, encode(i)}); // who stays says so
+    if (how != heard::by_word && i.node != options_.self) out_.push_back(send_direct{m.at, i.node, encode(i)}); // who stays says so
   } else if (m.status == member_status::failed) {
     set_status(m, member_status::left);
     tell(member_change::leave, m);
@@ -117,14 +121,15 @@ bool member_core::take(nanos now, const leave_intent& i, bool asks) {
   return true;
 }
 
-bool member_core::take(nanos now, const join_intent& i) {
+bool member_core::take(nanos now, const join_intent& i, heard how) {
   if (!in_reach(clock_, i.time)) return false;
   clock_.witness(i.time);
   const auto it = members_.find(i.node);
-  if (it == members_.end()) return remember(now, i.node, intent::join, i.time);
+  if (it == members_.end()) return remember(i.node, {intent::join, i.time, now, how == heard::by_state});
   auto& m = it->second;
   if (i.time <= m.status_time) return false;
   m.status_time = i.time;
+  m.by_hearsay = how == heard::by_state;
   stay(m);
   return true;
 }
@@ -249,7 +254,7 @@ void member_core::reap(nanos now) {
     stay(m);
     tell(member_change::update, m);
   }
-  std::erase_if(intents_, [&](const auto& i) { return now - i.second.heard > options_.intent_timeout; });
+  std::erase_if(intents_, [&](const auto& i) { return now - i.second.since > options_.intent_timeout; });
 }
 
 // Few failed members are tried seldom, so that all survivors together do not storm one that is gone for good.
@@ -272,8 +277,11 @@ void member_core::reconnect() {
 void member_core::fill(pool_state& s) const {
   s.member_time = clock_.time();
   for (const auto& [name, m] : members_) {
-    s.status_times.emplace(name, m.status_time);
-    if (m.status == member_status::left) s.left.push_back(name);
+    // Whoever is leaving as well: told as a join's, the time of its farewell would have those who have not heard that yet refuse it, and
+    // it would count as failed. Who reads this adds one.
+    const bool leaving = m.status == member_status::leaving;
+    s.status_times.emplace(name, m.status_time - (leaving && m.status_time > 0 ? 1 : 0));
+    if (leaving || m.status == member_status::left) s.left.push_back(name);
   }
   std::sort(s.left.begin(), s.left.end());
 }
@@ -285,10 +293,10 @@ void member_core::merge(nanos now, const pool_state& s, bool asked) {
   for (const auto& name : s.left) {
     left.insert(name);
     const auto it = s.status_times.find(name);
-    take(now, leave_intent{(it == s.status_times.end() ? 0 : it->second) + 1, name, false});
+    take(now, leave_intent{(it == s.status_times.end() ? 0 : it->second) + 1, name, false}, heard::by_state);
   }
   for (const auto& [name, time] : s.status_times)
-    if (!left.contains(name)) take(now, join_intent{time, name});
+    if (!left.contains(name)) take(now, join_intent{time, name}, heard::by_state);
 }
 
 } // namespace actord::members

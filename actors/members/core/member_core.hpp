@@ -33,9 +33,10 @@ public:
   void gone(nanos now, const node_name& n); // failed or left
   void updated(const gossip::node_report& n);
 
-  // ---- what members say; true: not heard before, spread the same bytes. `asks`: whether its subject is to be asked, when it is here.
-  bool take(nanos now, const leave_intent& m, bool asks = false);
-  bool take(nanos now, const join_intent& m);
+  // ---- what members say; true: not heard before, spread the same bytes. Unless a farewell is its own, its subject is asked when it is here.
+  enum class heard : uint8_t { by_word, by_doubtful_word, by_state }; // the last: another's state, in which the time of a farewell may look like a join's
+  bool take(nanos now, const leave_intent& m, heard how = heard::by_word);
+  bool take(nanos now, const join_intent& m, heard how = heard::by_word);
 
   // ---- what is asked for
   void announce_join(nanos now); // a join has succeeded
@@ -58,6 +59,7 @@ public:
   // ---- views
   struct entry : member {
     lamport_time status_time = 0;
+    bool by_hearsay = false; // by another's state, as a join's
     nanos gone_since{0}; // when left or failed
     nanos leaving_since{0};
     nanos erase_at{-1};  // pruned while leaving: when gone, but not before this
@@ -73,9 +75,10 @@ private:
   struct recent { // the newest intent of a node that we do not know yet
     intent what;
     lamport_time time;
-    nanos heard;
+    nanos since;
+    bool by_hearsay;
   };
-  bool remember(nanos now, const node_name& n, intent what, lamport_time time);
+  bool remember(const node_name& n, const recent& r);
   void set_status(entry& m, member_status s);
   void prune(nanos now, entry& m);
   void stay(entry& m);

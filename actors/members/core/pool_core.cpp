@@ -39,7 +39,8 @@ void pool_core::deliver(nanos now, std::string_view body, bool from_member) {
     return;
   }
   if (const auto* x = std::get_if<leave_intent>(&*m)) {
-    if (members_.take(now, *x, !from_member || x->prune)) out_.push_back(broadcast{lane::intents, std::string(body)});
+    const auto how = from_member && !x->prune ? member_core::heard::by_word : member_core::heard::by_doubtful_word;
+    if (members_.take(now, *x, how)) out_.push_back(broadcast{lane::intents, std::string(body)});
   } else if (const auto* j = std::get_if<join_intent>(&*m)) {
     if (members_.take(now, *j)) out_.push_back(broadcast{lane::intents, std::string(body)});
   } else if (const auto* e = std::get_if<user_event>(&*m)) {

@@ -274,6 +274,63 @@ TEST_CASE("whoever is alone leaves without telling") {
   CHECK(f.take<leave_gossip>().size() == 1);
 }
 
+// Before, its state told the time of its farewell as a join's, and the farewell itself was as old as that and refused.
+TEST_CASE("who asks somebody for its state while that leaves hears of it, and does not refuse the farewell that comes behind") {
+  fixture asker, third;
+  for (auto* f : {&asker, &third}) f->core.joined(0s, report("leaver", 3));
+  lamport_clock clock;
+  prng random{2};
+  outbox out;
+  member_core leaver({.self = "leaver"}, clock, random, out);
+  leaver.joined(0s, report("leaver", 3));
+  leaver.joined(0s, report("me"));
+  REQUIRE(leaver.leave(0s).ok());
+  const auto farewell = leaver.find("leaver")->status_time;
+  pool_state s;
+  leaver.fill(s);
+  asker.core.merge(0s, s);
+  CHECK(asker.status_of("leaver") == member_status::leaving);
+  CHECK_FALSE(asker.core.take(0s, leave_intent{farewell, "leaver"}));
+  pool_state passed_on; // and by way of a third one
+  asker.core.fill(passed_on);
+  third.core.merge(0s, passed_on, false);
+  for (auto* f : {&asker, &third}) {
+    f->core.gone(1s, "leaver");
+    CHECK(f->status_of("leaver") == member_status::left);
+  }
+}
+
+TEST_CASE("a state that tells the time of a farewell as a join's, as serf's does, does not have the farewell refused") {
+  fixture f;
+  pool_state s;
+  s.status_times = {{"other", 5}, {"late", 5}};
+  f.core.merge(0s, s);
+  CHECK(f.status_of("other") == member_status::alive);
+  CHECK(f.core.take(0s, leave_intent{5, "other"}));
+  CHECK_FALSE(f.core.take(0s, leave_intent{5, "other"}));
+  CHECK(f.status_of("other") == member_status::leaving);
+  CHECK(f.core.take(0s, leave_intent{5, "late"}));
+  CHECK_FALSE(f.core.take(0s, leave_intent{5, "late"}));
+  f.core.joined(0s, report("late"));
+  CHECK(f.status_of("late") == member_status::leaving);
+  // Whom it is about contradicts, if it stays.
+  f.core.merge(0s, {.status_times = {{"me", 7}}});
+  f.out.clear();
+  CHECK_FALSE(f.core.take(0s, leave_intent{7, "me"}));
+  CHECK(f.take<broadcast>().size() == 1);
+}
+
+TEST_CASE("a live member that another's state says is leaving is asked, and takes it back") {
+  fixture f;
+  f.core.merge(0s, {.status_times = {{"other", 4}}, .left = {"other"}});
+  CHECK(f.status_of("other") == member_status::leaving);
+  const auto asked = f.take<send_direct>();
+  REQUIRE(asked.size() == 1);
+  CHECK(*decode(asked[0].bytes) == serf_message(leave_intent{5, "other", false}));
+  CHECK(f.core.take(0s, join_intent{6, "other"}));
+  CHECK(f.status_of("other") == member_status::alive);
+}
+
 TEST_CASE("a push/pull brings over who left, and a join that is as old does not undo it") {
   fixture a, b;
   b.core.take(0s, leave_intent{7, "other"});
