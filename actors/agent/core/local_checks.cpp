@@ -57,6 +57,8 @@ void local_state::alias_saw(const std::string& check_id, const alias_verdict& v,
 void local_state::set_status(local_check& c, std::string_view status, std::string output, nanos now) {
   if (o_.discard_output) output.clear();
   const health_check& was = *c.record;
+  if (status != health_critical) c.critical_since = nanos(-1);
+  else if (c.critical_since.count() < 0) c.critical_since = now; // its registration counts for nothing: what failed may be back
   if (was.status == status && was.output == output) return;
   const bool status_changed = was.status != status;
   const std::string id = was.check_id;
@@ -65,8 +67,6 @@ void local_state::set_status(local_check& c, std::string_view status, std::strin
   next->output = std::move(output);
   c.record = std::move(next);
   changed_checks.insert(id);
-  if (status != health_critical) c.critical_since = nanos(-1);
-  else if (c.critical_since.count() < 0) c.critical_since = now;
   // New words for the same status may wait: the catalog's readers wake up for statuses (Consul's deferred sync, half to
   // one and a half of the interval, so that agents do not all write at once).
   if (!status_changed && o_.check_update_interval.count() > 0 && c.in_sync) {

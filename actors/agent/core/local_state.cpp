@@ -311,7 +311,6 @@ void local_state::store_check(health_check record, std::shared_ptr<const check_r
   c.how = std::move(how);
   c.token = token;
   c.from = from;
-  if (record.status == health_critical) c.critical_since = before.critical_since.count() >= 0 ? before.critical_since : now;
   if (c.how && c.how->deregister_critical_service_after.count() > 0 && !record.service_id.empty()) reapable_.insert(id);
   else reapable_.erase(id);
   if (record.type == "ttl") {

@@ -33,7 +33,7 @@ struct local_check {
   bool stands_alone = false; // of a file: defined beside its service, not in it
   uint64_t version = 0;
   bool in_sync = false;
-  nanos critical_since{-1};  // -1: is not critical
+  nanos critical_since{-1};  // by a result since it was registered last; -1: none, or it was another one
   nanos ttl_deadline{0};     // 0: no TTL
   nanos output_held_until{0}; // 0: nothing is held back
   std::string last_ttl_output;

@@ -374,13 +374,38 @@ TEST_CASE("aliases in a ring come to rest") {
 
 TEST_CASE("a service whose check is critical for too long is deregistered, at the earliest after the minimum") {
   fixture f;
-  CHECK(f.service(R"({"Name":"web","Check":{"TTL":"1h","DeregisterCriticalServiceAfter":"1s"}})").code == errc::none);
+  CHECK(f.service(R"({"Name":"web","Check":{"CheckID":"c","TTL":"1h","DeregisterCriticalServiceAfter":"1s"}})").code == errc::none);
   f.state.tick(f.now);
+  CHECK(f.state.ttl_update("c", "critical", "", f.now, 1).code == errc::none);
   f.state.tick(f.now + 59s);
   CHECK(f.state.services().contains("web"));
   f.state.tick(f.now + 95s);
   CHECK_FALSE(f.state.services().contains("web"));
   CHECK(f.state.removed_services.contains("web"));
+}
+
+// Before, who registered once when it came back was gone as soon as the old time was over.
+TEST_CASE("a registration stops the time of a critical check until the next result says so again") {
+  fixture f;
+  const auto web = R"({"Name":"web","Check":{"CheckID":"c","TTL":"10m","DeregisterCriticalServiceAfter":"1m"}})";
+  CHECK(f.service(web).code == errc::none);
+  f.state.tick(f.now);
+  f.state.tick(f.now + 200s); // nothing was heard yet, which is not a failure
+  CHECK(f.state.services().contains("web"));
+  CHECK(f.state.ttl_update("c", "critical", "", f.now + 210s, 1).code == errc::none);
+  f.now += 260s;
+  CHECK(f.service(web).code == errc::none);
+  f.state.tick(f.now + 100s);
+  f.state.tick(f.now + 599s);
+  CHECK(f.state.services().contains("web"));
+  CHECK(f.state.checks().at("c").record->status == "critical"); // all the time
+  f.state.tick(f.now + 600s);
+  f.state.tick(f.now + 655s);
+  CHECK(f.state.services().contains("web"));
+  SUBCASE("the same result as before counts") {}
+  SUBCASE("and what fails all the time, from the first time on") { CHECK(f.state.ttl_update("c", "critical", "", f.now + 650s, 1).code == errc::none); }
+  f.state.tick(f.now + 700s);
+  CHECK_FALSE(f.state.services().contains("web"));
 }
 
 TEST_CASE("a check that recovers starts its critical time anew") {
