@@ -43,19 +43,16 @@ void member_core::joined(nanos now, const gossip::node_report& n) {
   m.gone_since = nanos{0};
   m.erase_at = nanos{-1};
   set_status(m, member_status::alive);
+  bool leaves = std::exchange(m.farewell_at, nanos{-1}) >= std::max(nanos{0}, now - options_.intent_timeout);
   if (fresh) {
     if (const auto i = intents_.find(n.name); i != intents_.end()) {
       m.status_time = i->second.time;
       m.by_hearsay = i->second.by_hearsay;
-      if (i->second.what == intent::leave) {
-        set_status(m, member_status::leaving);
-        m.leaving_since = now;
-        // Anybody may have said so before it was here to contradict.
-        if (n.name != options_.self) out_.push_back(send_direct{m.at, n.name, encode(leave_intent{i->second.time, n.name, false})});
-      }
+      leaves = i->second.what == intent::leave;
       intents_.erase(i);
     }
   }
+  if (leaves) begin_leaving(now, m, true); // anybody may have said so before it was here to contradict
   tell(member_change::join, m);
 }
 
@@ -107,10 +104,9 @@ bool member_core::take(nanos now, const leave_intent& i, heard how) {
   if (i.time == m.status_time && !m.by_hearsay) return false;
   m.status_time = i.time;
   m.by_hearsay = false;
+  if (how != heard::by_state && (m.status == member_status::failed || m.status == member_status::left)) m.farewell_at = now;
   if (m.status == member_status::alive) {
-    set_status(m, member_status::leaving);
-    m.leaving_since = now;
-    if (how != heard::by_word && i.node != options_.self) out_.push_back(send_direct{m.at, i.node, encode(i)}); // who stays says so
+    begin_leaving(now, m, how != heard::by_word);
   } else if (m.status == member_status::failed) {
     set_status(m, member_status::left);
     tell(member_change::leave, m);
@@ -134,10 +130,18 @@ bool member_core::take(nanos now, const join_intent& i, heard how) {
   return true;
 }
 
+void member_core::begin_leaving(nanos now, entry& m, bool asks) {
+  set_status(m, member_status::leaving);
+  m.leaving_since = now;
+  if (asks && m.name != options_.self) out_.push_back(send_direct{m.at, m.name, encode(leave_intent{m.status_time, m.name, false})}); // who stays says so
+}
+
 // It changed its mind, or somebody else had spoken for it: nothing of that is left.
 void member_core::stay(entry& m) {
-  if (m.status == member_status::leaving) set_status(m, member_status::alive);
-  m.erase_at = nanos{-1};
+  m.erase_at = m.farewell_at = nanos{-1};
+  if (m.status != member_status::leaving) return;
+  set_status(m, member_status::alive);
+  tell(member_change::update, m);
 }
 
 // A member that is still leaving is given the time to be gone first, and one that does not go is not forgotten.
@@ -249,11 +253,7 @@ void member_core::reap(nanos now) {
   std::sort(going.begin(), going.end());
   std::sort(staying.begin(), staying.end());
   for (const auto& name : going) erase(name);
-  for (const auto& name : staying) { // said to leave long ago, and gossip sees it all the same
-    auto& m = members_.at(name);
-    stay(m);
-    tell(member_change::update, m);
-  }
+  for (const auto& name : staying) stay(members_.at(name)); // said to leave long ago, and gossip sees it all the same
   std::erase_if(intents_, [&](const auto& i) { return now - i.second.since > options_.intent_timeout; });
 }
 

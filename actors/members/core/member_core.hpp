@@ -62,6 +62,7 @@ public:
     bool by_hearsay = false; // by another's state, as a join's
     nanos gone_since{0}; // when left or failed
     nanos leaving_since{0};
+    nanos farewell_at{-1}; // heard while it was gone: its news may overtake that it is back
     nanos erase_at{-1};  // pruned while leaving: when gone, but not before this
   };
   const text_map<entry>& all() const { return members_; }
@@ -81,6 +82,7 @@ private:
   bool remember(const node_name& n, const recent& r);
   void set_status(entry& m, member_status s);
   void prune(nanos now, entry& m);
+  void begin_leaving(nanos now, entry& m, bool asks);
   void stay(entry& m);
   void erase(const node_name& n);
   void tell(member_change c, const entry& m);

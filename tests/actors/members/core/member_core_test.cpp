@@ -94,6 +94,39 @@ TEST_CASE("an intent of a node that is not known yet waits for it, and the newes
   CHECK(f.status_of("later") == member_status::alive);
 }
 
+// The packet that says that it is back, and that it leaves, brings the latter first: the former is asked of its subject.
+TEST_CASE("who comes back and leaves at once has left, though its farewell came before it was seen again") {
+  fixture f;
+  f.core.tick(0s);
+  SUBCASE("it had left") {
+    CHECK(f.core.take(0s, leave_intent{5, "other"}));
+    f.core.gone(0s, "other");
+  }
+  SUBCASE("it had failed") { f.core.gone(0s, "other"); }
+  CHECK(f.core.take(1s, join_intent{8, "other"}));
+  CHECK(f.core.take(1s, leave_intent{9, "other"}));
+  CHECK(f.status_of("other") == member_status::left);
+  f.out.clear();
+  SUBCASE("it goes") {
+    f.core.joined(2s, report("other", 2));
+    CHECK(f.status_of("other") == member_status::leaving);
+    CHECK(f.take<send_direct>().size() == 1);
+    f.core.gone(3s, "other");
+    CHECK(f.status_of("other") == member_status::left);
+    f.core.joined(4s, report("other", 2)); // once more, and stays
+  }
+  SUBCASE("it had been forced to leave, and stays") {
+    f.core.joined(2s, report("other", 2));
+    f.out.clear();
+    CHECK(f.core.take(2s, join_intent{10, "other"}));
+    const auto told = f.take<tell_member_event>(); // servers that leave are counted out
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].change == member_change::update);
+  }
+  SUBCASE("it comes much later") { f.core.joined(302s, report("other", 2)); }
+  CHECK(f.status_of("other") == member_status::alive);
+}
+
 TEST_CASE("a million invented nodes take bounded memory and are not spread") {
   fixture f;
   size_t spread = 0;
