@@ -247,6 +247,7 @@ void pool_state::ticked(pool_ticked t) {
   if (swim_->next_deadline() <= at) swim_->tick(at);
   if (pool_->wake_at() <= at) pool_->tick(at);
   expire_streams(at);
+  leave_once_met();
   perform();
 }
 
@@ -257,7 +258,7 @@ void pool_state::schedule() {
   if (changed_ && at - published_ >= pause) publish(at);
   if (moved_ && at - published_ >= moves_interval) publish(at);
   if (flush_at_ <= at) write_kept(false);
-  auto next = std::min({swim_->next_deadline(), pool_->wake_at(), stream_deadline(), flush_at_});
+  auto next = std::min({swim_->next_deadline(), pool_->wake_at(), stream_deadline(), flush_at_, leave_by_});
   if (changed_) next = std::min(next, published_ + pause);
   else if (moved_) next = std::min(next, published_ + moves_interval);
   if (wake_at_ <= next + timer_grain) return;

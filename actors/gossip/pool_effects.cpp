@@ -113,7 +113,9 @@ void pool_state::on(tell_user& e) {
 
 void pool_state::on(tell_push_pull& e) {
   if (e.error.empty()) pool_->merge(now(), e.user_state, e.join, e.met_others);
-  if (join_exchange_ended(e) || e.error.empty()) return;
+  const bool told = join_exchange_ended(e);
+  leave_once_met();
+  if (told || e.error.empty()) return;
   if (e.begun_here) note(importance::failure, "Push/Pull with " + members::address_text(e.with) + " failed: " + e.error);
   else note(importance::failure, "Failed push/pull merge: " + e.error + " from=" + members::address_text(e.with));
 }

@@ -13,6 +13,8 @@ namespace actord::gossip {
 namespace {
 
 constexpr size_t most_addresses = 16; // that one name may resolve to
+constexpr nanos meeting_patience = std::chrono::seconds(5); // of who leaves, with whom it is just asking
+constexpr std::string_view leaves = "this agent is leaving the pool";
 
 // "name/host:port", "host", "[::1]:8301", "::1" … as "host:port" that a resolver takes.
 std::string with_port(std::string_view asked, uint16_t default_port) {
@@ -37,6 +39,10 @@ std::string list_errors(const std::vector<std::string>& errors) {
 
 caf::result<pool_joined> pool_state::join(pool_join& j) {
   auto promise = self_->make_response_promise<pool_joined>();
+  if (is_leaving()) {
+    promise.deliver(pool_joined{0, error(errc::internal, std::string(leaves))});
+    return promise;
+  }
   const auto number = ++last_join_;
   auto& join = joins_[number];
   join.promise = promise;
@@ -67,7 +73,9 @@ void pool_state::resolved(names_resolved& r) {
   if (it == joins_.end()) return;
   auto& join = it->second;
   --join.resolving;
-  if (r.addresses) {
+  if (is_leaving()) {
+    join.failures[r.which].push_back("Failed to join " + join.asked[r.which] + ": " + std::string(leaves));
+  } else if (r.addresses) {
     if (r.addresses->size() > most_addresses) r.addresses->resize(most_addresses);
     for (const auto& address : *r.addresses) exchange_for_join(r.join, r.which, address);
   } else {
@@ -151,9 +159,19 @@ caf::result<agent_done> pool_state::leave() {
   if (leaving_.size() > 1) return promise;
   if (lines_) lines_->leave();
   write_kept(true);
-  (void)pool_->leave(now()); // refuses only what is under way
+  leave_by_ = now() + meeting_patience;
+  leave_once_met();
   perform();
   return promise;
+}
+
+// Whom we are just asking to take us in may have done so, though we do not know of it yet: who leaves without a word to it counts there
+// as failed. serf leaves at once.
+void pool_state::leave_once_met() {
+  const bool asks = rejoining_ || !join_exchanges_.empty();
+  if (leave_by_ == nanos::max() || (asks && now() < leave_by_)) return;
+  leave_by_ = nanos::max();
+  (void)pool_->leave(now()); // refuses only what is under way
 }
 
 agent_done pool_state::force_leave(const pool_force_leave& f) {

@@ -146,6 +146,8 @@ private:
   void settle_join(uint64_t join);
   bool join_exchange_ended(const tell_push_pull& e);
   void rejoin_next();
+  bool is_leaving() const { return !leaving_.empty() || pool_->members().now_in() != members::member_core::phase::alive; }
+  void leave_once_met();
   members::key_response change_keys(const members::tell_key_request& e);
 
   // pool_writes.cpp
@@ -181,6 +183,7 @@ private:
   std::vector<std::pair<std::string, address>> to_rejoin_; // of the snapshot, the next at the end
   std::optional<stream_id> rejoining_;
   std::vector<caf::typed_response_promise<agent_done>> leaving_;
+  nanos leave_by_{nanos::max()}; // asked to leave, and waiting for exchanges under way
   std::map<uint64_t, caf::typed_response_promise<pool_keys_done>> key_queries_;
 
   std::optional<members::snapshot_writer> lines_;

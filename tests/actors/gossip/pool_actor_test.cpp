@@ -64,6 +64,18 @@ TEST_CASE("who leaves is left and who is gone has failed, until it is forced to 
   CHECK(test::eventually([&] { return a.sees("c", members::member_status::left); }));
 }
 
+// Before, it knew nobody and left without a word, and the other side had just taken it in.
+TEST_CASE("who leaves while it joins has left where it was taken in, and joins nobody after that") {
+  config cfg;
+  caf::actor_system system(cfg);
+  agent a(system, "a"), b(system, "b");
+  caf::anon_send(b.pool, pool_join{{a.address()}}); // leaving is the next that it hears
+  CHECK(b.ask<agent_done>(pool_leave{}).failure.code == errc::none);
+  CHECK(b.join(a.address()).failure.text == "this agent is leaving the pool");
+  b.stop();
+  CHECK(test::eventually([&] { return a.sees("b", members::member_status::left); }));
+}
+
 TEST_CASE("tags are announced") {
   config cfg;
   caf::actor_system system(cfg);
