@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -43,6 +44,15 @@ class Http:
             raise AssertionError(f"{getattr(self, 'name', 'agent')}: {method} {path}: {status} {text[:300]!r}")
         return json.loads(text) if text.strip() else None
 
+    def may_listen(self):
+        """Whether one more may listen to its log."""
+        c = self.connection()
+        try:
+            c.request("GET", "/v1/agent/monitor")
+            return c.getresponse().status == 200
+        finally:
+            c.close()
+
 
 class Agent(Http):
     """One durable single server, or a development agent. Use as a context manager: it is killed and its folder removed at the end."""
@@ -68,6 +78,14 @@ class Agent(Http):
         if wait:
             self.wait_ready()
         return self
+
+    def start_by(self, words):
+        """From now on a shell starts it, by a line of these words, in which {} is the agent with its arguments."""
+        script = os.path.join(self.folder, "start")
+        with open(script, "w") as f:
+            f.write("#!/bin/sh\n" + words.format(f'exec {shlex.quote(self.binary)} "$@"') + "\n")
+        os.chmod(script, 0o755)
+        self.binary = script
 
     def wait_ready(self, seconds=20):
         seconds = patience(seconds)

@@ -82,11 +82,7 @@ def secrets():
 def closed_streams():
     """Who starts it has closed stdin, stdout and stderr: the numbers are not those of its files and sockets."""
     with Agent() as agent:
-        script = os.path.join(agent.folder, "closed")
-        with open(script, "w") as f:
-            f.write(f'#!/bin/sh\nexec {agent.binary} "$@" <&- >&- 2>&-\n')
-        os.chmod(script, 0o755)
-        agent.binary = script
+        agent.start_by("{} <&- >&- 2>&-")
         agent.start()
         streams = [os.readlink(f"/proc/{agent.process.pid}/fd/{n}") for n in range(3)]
         assert streams == ["/dev/null"] * 3, streams

@@ -253,16 +253,7 @@ def monitors(agent, port):
         text += more
     for s in [reader, *listeners]:
         s.close()
-    eventually("others may listen", 20, lambda: listens(agent))
-
-
-def listens(agent):
-    c = agent.connection()
-    try:
-        c.request("GET", "/v1/agent/monitor")
-        return c.getresponse().status == 200
-    finally:
-        c.close()
+    eventually("others may listen", 20, agent.may_listen)
 
 
 def long_reads(agent, port):
@@ -369,7 +360,7 @@ def put_request(key, value):
     return f"PUT /v1/kv/{key} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(value)}\r\n\r\n".encode() + value
 
 
-def put_again(port, stop, source, request, times, pause):
+def put_again(port, stop, source, request, pause, times):
     with socket.create_connection(("127.0.0.1", port), source_address=(source, 0), timeout=patience(60)) as s:
         while not stop.is_set():
             began, got = time.monotonic(), b""
@@ -383,31 +374,38 @@ def put_again(port, stop, source, request, times, pause):
             time.sleep(pause)
 
 
-def put_by_forty(port, stop, times):
-    value = os.urandom(500_000)
-    crowd = [threading.Thread(target=put_again, args=(port, stop, "127.0.0.2", put_request(f"crowd/{n}", value), times, 0)) for n in range(40)]
+def forty(target, port, stop, each, times):
+    """At once, from an address of their own; each(n) is what the nth is given beside that."""
+    crowd = [threading.Thread(target=target, args=(port, stop, "127.0.0.2", *each(n), times)) for n in range(40)]
     for t in crowd:
         t.start()
     for t in crowd:
         t.join()
 
 
-def shares_of_writes(port):
-    """Who writes a few bytes does not stand behind forty of another address who write half a megabyte each."""
-    stop, mine = multiprocessing.Event(), []
+def beside_forty(what, port, target, mine, theirs, least):
+    """One client's median of times, and that of forty of another address; each of them is told by `least` how often it asks at least."""
+    stop, own = multiprocessing.Event(), []
     with children.manager() as shared:
-        theirs = shared.list()
-        crowd = children.fork(put_by_forty, (port, stop, theirs))
+        others = shared.list()
+        crowd = children.fork(forty, (target, port, stop, theirs, others))
         crowd.start()
-        eventually("the crowd's writes are answered", 60, lambda: len(theirs) >= 40)
-        good = threading.Thread(target=put_again, args=(port, stop, "127.0.0.1", put_request("mine", b"x"), mine, 0.005))
+        eventually(f"{what}: the crowd is answered", 60, lambda: len(others) >= 40)
+        good = threading.Thread(target=target, args=(port, stop, "127.0.0.1", *mine, own))
         good.start()
-        eventually("short writes beside large ones", 60, lambda: len(mine) >= 20 and len(theirs) >= 160)
+        eventually(what, 60, lambda: len(own) >= least[0] and len(others) >= least[1])
         stop.set()
         good.join()
         crowd.join(60)
         assert crowd.exitcode == 0, f"the crowd ended with {crowd.exitcode}"
-        own, others = sorted(mine)[len(mine) // 2], sorted(theirs)[len(theirs) // 2]
+        return tuple(sorted(times)[len(times) // 2] for times in (own, list(others)))
+
+
+def shares_of_writes(port):
+    """Who writes a few bytes does not stand behind forty of another address who write half a megabyte each."""
+    value = os.urandom(500_000)
+    own, others = beside_forty("short writes beside large ones", port, put_again, (put_request("mine", b"x"), 0.005),
+                               lambda n: (put_request(f"crowd/{n}", value), 0), (20, 160))
     print(f"  a short write beside 40 of 500 KB of another address: {own * 1e3:.1f} ms, theirs {others * 1e3:.0f} ms", flush=True)
     assert own < others / 3, f"a short write of one address took {own:.3f} s, a large one of another's forty {others:.3f} s"
 
@@ -471,30 +469,9 @@ def one_after_the_other(port, stop, source, by_rpc, first, times):
         n += 1
 
 
-def crowding(port, stop, by_rpc, times):
-    crowd = [threading.Thread(target=one_after_the_other, args=(port, stop, "127.0.0.2", by_rpc, n * 1_000_000, times)) for n in range(40)]
-    for t in crowd:
-        t.start()
-    for t in crowd:
-        t.join()
-
-
 def shares_of_long_reads(what, port, by_rpc):
     """Addresses take turns at what is made elsewhere: who has one read at a time does not stand behind forty of another."""
-    stop, mine = multiprocessing.Event(), []
-    with children.manager() as shared:
-        theirs = shared.list()
-        crowd = children.fork(crowding, (port, stop, by_rpc, theirs))
-        crowd.start()
-        eventually("the crowd's reads are answered", 60, lambda: len(theirs) >= 40)
-        good = threading.Thread(target=one_after_the_other, args=(port, stop, "127.0.0.1", by_rpc, 5 * 10**7, mine))
-        good.start()
-        eventually("long reads beside a crowd of them", 60, lambda: len(mine) >= 8 and len(theirs) >= 120)
-        stop.set()
-        good.join()
-        crowd.join(60)
-        assert crowd.exitcode == 0, f"the crowd ended with {crowd.exitcode}"
-        own, others = sorted(mine)[len(mine) // 2], sorted(theirs)[len(theirs) // 2]
+    own, others = beside_forty(f"long reads by {what}", port, one_after_the_other, (by_rpc, 5 * 10**7), lambda n: (by_rpc, n * 1_000_000), (8, 120))
     print(f"  a long read by {what} beside 40 of another address: {own * 1e3:.0f} ms, theirs {others * 1e3:.0f} ms", flush=True)
     assert own < others / 2, f"by {what} a long read of one address took {own:.2f} s, each of another's forty {others:.2f} s"
 

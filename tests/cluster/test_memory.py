@@ -5,7 +5,6 @@ import argparse
 import os
 import random
 import resource
-import shlex
 import socket
 import struct
 import threading
@@ -186,11 +185,7 @@ def blocked_bound(options):
 
 def little_address_space(options):
     with Agent(options.binary) as agent:
-        wrapper = os.path.join(agent.folder, "limited")
-        with open(wrapper, "w") as f:
-            f.write(f'#!/bin/sh\nulimit -v 1048576\nexec {shlex.quote(options.binary)} "$@"\n')
-        os.chmod(wrapper, 0o700)
-        agent.binary = wrapper
+        agent.start_by("ulimit -v 1048576; {}")
         agent.start()
         for n in range(400):  # more than a map begins with
             status, _, text = agent.request("PUT", f"/v1/kv/k{n}", random.randbytes(400000))
