@@ -166,7 +166,7 @@ void pool_state::on(members::tell_member_event& e) {
                "serf: " + std::string(name_of(e.change)) + ": " + e.who.name + (e.change == members::member_change::reap ? "" : " " + members::ip_text(e.who.at.ip)));
   if (const auto id = e.who.tags.find("id"); id != e.who.tags.end() && !id->second.empty()) {
     const auto known = by_id_.find(id->second);
-    // Not by its status: one whose farewell of a former life is still under way comes as leaving, and becomes alive without an event.
+    // Not by its status: one whose farewell of a former life is still under way comes as leaving.
     const bool here = e.change == members::member_change::join || e.change == members::member_change::update;
     if (here) by_id_[id->second] = e.who.name;
     else if (known != by_id_.end() && known->second == e.who.name) by_id_.erase(known);

@@ -32,7 +32,10 @@ void member_core::set_status(entry& m, member_status s) {
   m.status = s;
 }
 
-void member_core::tell(member_change c, const entry& m) { out_.push_back(tell_member_event{c, m}); }
+void member_core::tell(member_change c, entry& m) {
+  m.told_leaving = m.status == member_status::leaving;
+  out_.push_back(tell_member_event{c, m});
+}
 
 // ---- what gossip saw --------------------------------------------------------------------------------------------
 
@@ -141,7 +144,7 @@ void member_core::stay(entry& m) {
   m.erase_at = m.farewell_at = nanos{-1};
   if (m.status != member_status::leaving) return;
   set_status(m, member_status::alive);
-  tell(member_change::update, m);
+  if (m.told_leaving) tell(member_change::update, m); // a server that had left would be left out by Raft for ever
 }
 
 // A member that is still leaving is given the time to be gone first, and one that does not go is not forgotten.
@@ -253,7 +256,11 @@ void member_core::reap(nanos now) {
   std::sort(going.begin(), going.end());
   std::sort(staying.begin(), staying.end());
   for (const auto& name : going) erase(name);
-  for (const auto& name : staying) stay(members_.at(name)); // said to leave long ago, and gossip sees it all the same
+  for (const auto& name : staying) { // said to leave long ago, and gossip sees it all the same
+    auto& m = members_.at(name);
+    m.told_leaving = true; // whoever shows members has seen it
+    stay(m);
+  }
   std::erase_if(intents_, [&](const auto& i) { return now - i.second.since > options_.intent_timeout; });
 }
 

@@ -62,6 +62,7 @@ public:
     bool by_hearsay = false; // by another's state, as a join's
     nanos gone_since{0}; // when left or failed
     nanos leaving_since{0};
+    bool told_leaving = false; // by the last event
     nanos farewell_at{-1}; // heard while it was gone: its news may overtake that it is back
     nanos erase_at{-1};  // pruned while leaving: when gone, but not before this
   };
@@ -85,7 +86,7 @@ private:
   void begin_leaving(nanos now, entry& m, bool asks);
   void stay(entry& m);
   void erase(const node_name& n);
-  void tell(member_change c, const entry& m);
+  void tell(member_change c, entry& m);
   void next_leave_step(nanos now);
   void reap(nanos now);
   void reconnect();
