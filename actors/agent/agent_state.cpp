@@ -449,8 +449,9 @@ void agent_state::synchronize(nanos t, bool somebody_waits) {
   answers_.servers_there(led, t);
   if (sent_at_.count() != 0 && t - sent_at_ > answer_patience) sync_->give_up(*local_, t);
   if (!led || comparing_ || !sync_->may_send(t) || (t < last_sent_ + between_batches && !somebody_waits)) return;
-  if (sync_->full_sync_due(t)) compare_with_catalog(t);
-  if (comparing_) return;
+  // Nothing goes out before the first comparison: what was kept would undo what others said of it. Whoever waits does not wait for its time.
+  if (sync_->full_sync_due(t) || (somebody_waits && !sync_->knows_catalog())) compare_with_catalog(t);
+  if (comparing_ || !sync_->knows_catalog()) return;
   (void)local_->drain(); // marks only
   if (!sync_->has_work(*local_)) return;
   const auto batch = sync_->take_batch(*local_);

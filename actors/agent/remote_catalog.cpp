@@ -116,7 +116,7 @@ void agent_state::tell_servers(const std::vector<catalog_command>& batch) {
 }
 
 void agent_state::compare_remotely(nanos t) {
-  if (broken(rule::catalog_compared)) return sync_->compare_failed(t);
+  if (broken(rule::catalog_compared)) return sync_->knows_catalog() ? sync_->compare_failed(t) : compared({}, t);
   comparing_ = true;
   if (deps_.cluster.lan_members) sync_->scale(deps_.cluster.lan_members->look()->members.size());
   fetch_picture(config_.node_name, [this](result<catalog_picture> p) {

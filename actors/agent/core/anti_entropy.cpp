@@ -291,11 +291,15 @@ void anti_entropy::compare_soon(nanos now) {
 void anti_entropy::compare_failed(nanos now) {
   constexpr uint64_t wait = 15000000000;
   full_at_ = now + nanos(static_cast<int64_t>(wait + random_.below(wait * static_cast<uint64_t>(scale_))));
+  if (compared_) return;
+  backoff_ = backoff_.count() == 0 ? o_.retry_min : std::min(backoff_ * 2, o_.retry_max); // for whoever registers meanwhile
+  retry_at_ = now + backoff_;
 }
 
 void anti_entropy::compare(local_state& s, const catalog_picture& remote, nanos now) {
   const auto interval = static_cast<uint64_t>(o_.full_interval.count());
   full_at_ = now + nanos(static_cast<int64_t>(interval + random_.below(interval * static_cast<uint64_t>(scale_))));
+  compared_ = true;
   compare_node(remote);
   std::set<std::string, std::less<>> seen;
   for (auto& theirs : remote.services) {
@@ -332,7 +336,7 @@ void anti_entropy::compare(local_state& s, const catalog_picture& remote, nanos 
 
 nanos anti_entropy::next_deadline(const local_state& s) const {
   nanos next = full_at_;
-  if (in_flight_.empty() && has_work(s)) next = std::min(next, retry_at_);
+  if (compared_ && in_flight_.empty() && has_work(s)) next = std::min(next, retry_at_);
   return next;
 }
 

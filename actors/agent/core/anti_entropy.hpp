@@ -56,6 +56,8 @@ public:
   void scale(size_t members) { scale_ = scale_of(members); }
   void compare_soon(nanos now);   // servers came or have a new leader: within 3 s, times the scale
   void compare_failed(nanos now); // no server answered: again in 15 to 30 s
+  // Whether it was ever compared. Before, what was kept says nothing of what the catalog has, tags that others set among it.
+  bool knows_catalog() const { return compared_; }
   static int64_t scale_of(size_t members); // 1 up to 128, then one more for each doubling
   // Marks what differs; the next batches repair it.
   void compare(local_state& s, const catalog_picture& remote, nanos now);
@@ -90,7 +92,7 @@ private:
   node_identity self_;
   anti_entropy_options o_;
   prng random_;
-  bool node_in_sync_ = false;
+  bool node_in_sync_ = false, compared_ = false;
   std::map<uint64_t, sent> in_flight_;
   uint64_t numbers_ = 0, upto_ = 0;
   size_t batch_most_ = o_.batch_commands, batch_had_ = 0;

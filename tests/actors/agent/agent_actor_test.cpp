@@ -73,6 +73,15 @@ rpc_handle::behavior_type silent_servers(rpc_handle::stateful_pointer<silent_sta
   return {[self](const rpc_call&) { return self->state.asked.emplace_back(self->make_response_promise<rpc_answer>()); }};
 }
 
+// Servers without a leader.
+rpc_handle::behavior_type leaderless_servers() {
+  return {[](const rpc_call&) {
+    rpc_answer a;
+    a.failure = error(errc::no_leader, "No cluster leader");
+    return a;
+  }};
+}
+
 result<std::unique_ptr<check_runner>> run_checks(caf::actor_system& sys, caf::strong_actor_ptr sink, uint64_t seed) {
   health::health_options h;
   h.seed = seed;
@@ -94,12 +103,13 @@ struct node {
   std::mutex lock;
   std::vector<std::function<void(new_config)>> reading; // the configuration; guarded by lock
   // `hcl`: services and checks of the configuration.
-  explicit node(std::string data_dir, const std::string& hcl = {}, state_store* catalog = nullptr, start_checks_fn start_checks = run_checks, bool silent = false) : dir(std::move(data_dir)) {
+  explicit node(std::string data_dir, const std::string& hcl = {}, state_store* catalog = nullptr, start_checks_fn start_checks = run_checks, bool silent = false, bool leaderless = false) : dir(std::move(data_dir)) {
     cfg.set("scheduler.policy", caf::atom("sharing"));
     cfg.set("scheduler.max-threads", size_t{2});
     system = std::make_unique<caf::actor_system>(cfg);
     router = system->spawn(obliging_router, seen);
     if (silent) servers = system->spawn(silent_servers);
+    if (leaderless) servers = system->spawn(leaderless_servers);
     node_config c;
     c.node_name = "n1";
     c.node_id = "11111111-2222-3333-4444-555555555555";
@@ -237,6 +247,16 @@ TEST_CASE("five thousand registrations reach the catalog in few batches") {
   node n(f.path.string());
   for (int i = 0; i < 5000; ++i) REQUIRE(n.add("s" + std::to_string(i)).code == errc::none);
   CHECK(n.seen->wait_for(5001) <= 5010);
+}
+
+// Before, all that was kept went out as registrations, and undid the tags that others had set.
+TEST_CASE("who could not compare yet what it kept with the catalog tells it nothing") {
+  folder f;
+  REQUIRE(node(f.path.string()).add("web").code == errc::none);
+  node n(f.path.string(), {}, nullptr, run_checks, false, true);
+  REQUIRE(n.board->service("web"));
+  CHECK(n.add("late").code == errc::none); // which is kept, and not waited for
+  CHECK(n.seen->wait_for(1, 500ms) == 0);
 }
 
 TEST_CASE("who leaves tells the catalog nothing more, since that would bring it back after the leader took it out") {

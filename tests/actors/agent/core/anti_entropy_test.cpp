@@ -286,6 +286,21 @@ TEST_CASE("after any changes here, drift there and refused commands, both sides 
   }
 }
 
+TEST_CASE("what was never compared with the catalog is compared again, at once for who waits, and the rest of it is not told") {
+  world w;
+  w.service("web");
+  w.sync.compare_failed(w.now);
+  CHECK_FALSE(w.sync.knows_catalog());
+  CHECK(w.sync.next_deadline(w.state) >= w.now + 15s);
+  CHECK_FALSE(w.sync.may_send(w.now)); // somebody who registers all the time does not ask all the time
+  CHECK(w.sync.may_send(w.now + 50ms));
+  w.sync.compare(w.state, w.catalog.picture, w.now + 50ms);
+  CHECK(w.sync.knows_catalog());
+  CHECK(w.sync.next_deadline(w.state) <= w.now + 50ms);
+  w.sync.compare_failed(w.now + 1min);
+  CHECK(w.sync.may_send(w.now + 1min)); // what changes after that is known to have changed
+}
+
 TEST_CASE("intervals grow with the cluster as Consul's do") {
   CHECK(anti_entropy::scale_of(1) == 1);
   CHECK(anti_entropy::scale_of(128) == 1);
