@@ -36,7 +36,6 @@ agent_handle::behavior_type agent_behavior(agent_self self, const node_config& c
       [s](agent_ticked m) { s->ticked(m.generation); },
       [s](journal_settled m) { s->files_settled(m.sequence); },
       [s](journal_flush) { s->flush(); },
-      [s](agent_leave) { return s->leave(); },
   };
 }
 

@@ -13,6 +13,7 @@
 #include "actors/interfaces/status.hpp"
 #include "runtime/config/node_config.hpp"
 #include "storage/state/read_view.hpp"
+#include <atomic>
 #include <caf/actor_system.hpp>
 #include <functional>
 #include <optional>
@@ -34,7 +35,7 @@ struct agent_deps {
   start_checks_fn start_checks;                // empty: checks are known, not run (tests)
   cluster_links cluster;                       // empty in tests
   std::function<actord::status()> remake_folder;      // the data directory, after somebody removed it; empty: it is just a folder
-  std::function<void()> stop_node;             // asked to leave; called once the answer is on its way
+  std::shared_ptr<const std::atomic<bool>> leaving; // set in any thread; empty: never
   // For an actor system of one thread and with a time of its own (tests/sim/whole): the agent has no thread, and spawn_agent does
   // not wait for it. `began` hears what spawn_agent would have said.
   struct simulation {

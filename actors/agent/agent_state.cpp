@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr nanos answer_patience = 30s;      // then a batch counts as failed
-constexpr nanos most_leave_time = 20s;      // two broadcasts of at most 5 s, and 3 s for the news to spread
 constexpr nanos leader_poll = 25ms, server_poll = 1s, leader_patience = 5s;
 constexpr nanos between_batches = 10ms; // to the catalog, when nobody waits: many news of checks share a Raft entry
 constexpr nanos applied_poll = 1ms;     // on a follower
@@ -235,24 +234,6 @@ void agent_state::read_config() {
   });
 }
 
-// As Consul does: out of the pool of servers, then out of our own; whoever asked is answered when that is over.
-caf::result<agent_done> agent_state::leave() {
-  log::info("agent", "Leaving: the agent stops");
-  leaving_ = true;
-  auto promise = self_->make_response_promise<agent_done>();
-  auto stop = [this, promise]() mutable {
-    promise.deliver(agent_done{});
-    // After the answer is out: a stopping front would cut it off.
-    if (deps_.stop_node) self_->delayed_send(self_, 50ms, agent_ticked{~uint64_t{0}});
-  };
-  auto leave_then = [this](const pool_handle& pool, std::function<void()> then) {
-    if (!pool) return then();
-    self_->request(pool, most_leave_time, pool_leave{}).then([then](const agent_done&) { then(); }, [then](const caf::error&) { then(); });
-  };
-  leave_then(deps_.cluster.wan, [this, leave_then, stop] { leave_then(deps_.cluster.lan, stop); });
-  return promise;
-}
-
 caf::result<agent_done> agent_state::watch_service(service_watch& m) {
   auto it = local_->services().find(m.id);
   if (m.wait.count() <= 0 || it == local_->services().end() || content_hash(*it->second.record) != m.hash) return agent_done{};
@@ -295,7 +276,6 @@ void agent_state::catalog_answered(const proposals_done& m) {
 }
 
 void agent_state::ticked(uint64_t generation) {
-  if (generation == ~uint64_t{0}) return deps_.stop_node();
   if (generation == config_was_read) return config_read();
   if (generation == agent_compares_soon) {
     sync_->compare_soon(now());
@@ -436,7 +416,8 @@ void agent_state::compared(const catalog_picture& picture, nanos t) {
 // after that would bring it back for good. And a server lets the leader register its node first, so that clients
 // see the indexes in Consul's order; not for ever, since the leader may not see it in its pool.
 bool agent_state::may_synchronize(nanos t) {
-  if ((leaving_ && !broken(rule::leaver_is_silent)) || !knows_leader() || deps_.status->catching_up) return false; // what the state lacks then, the catalog may have
+  const bool leaving = deps_.leaving && *deps_.leaving && !broken(rule::leaver_is_silent);
+  if (leaving || !knows_leader() || deps_.status->catching_up) return false; // what the state lacks then, the catalog may have
   if (node_there_ || !config_.server || !deps_.cluster.lan || !views_) return true;
   if (led_since_.count() == 0) led_since_ = t;
   query_meta ignored;

@@ -43,7 +43,6 @@ public:
   agent_done update_ttl(check_ttl_update& m);
   agent_done set_maintenance(const maintenance_set& m);
   caf::result<agent_done> reload();
-  caf::result<agent_done> leave();
   caf::result<agent_done> watch_service(service_watch& m);
   struct registration { std::string id; bool is_check; }; // an empty id: nothing to undo
   // agent_answers.cpp: the answer to a change, at once when it failed, else when the journal is on the disk and the catalog shows it.
@@ -139,7 +138,6 @@ private:
   bool folder_gone_ = false;       // and not yet made again
   bool journal_lacks_ = false;     // something in unwritten_ stands in no journal
   nanos sent_at_{0}, last_sent_{0}, alias_at_{0}, led_since_{0};
-  bool leaving_ = false;
   bool node_there_ = false; // in the catalog, or not waited for any more
   nanos armed_for_ = nanos::max();
   uint64_t generation_ = 0;

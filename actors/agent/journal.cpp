@@ -1,4 +1,5 @@
 #include "actors/agent/journal.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/simulated_disk.hpp"
@@ -27,6 +28,7 @@ constexpr uint64_t blocks(uint64_t bytes) { return (bytes + journal_block - 1) /
 
 status write_at(int fd, const char* bytes, size_t length, uint64_t at, const std::string& path) {
   if (disk_now() != disk::real) return file_error("write", path, ENOSPC);
+  const file_wait waits(path);
   bool cut = false; // then what is left need not be aligned any more
   while (length > 0) {
     const ssize_t n = ::pwrite(fd, bytes, length, static_cast<off_t>(at));

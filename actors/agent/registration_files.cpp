@@ -1,4 +1,5 @@
 #include "actors/agent/registration_files.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "runtime/base/log.hpp"
@@ -200,6 +201,7 @@ std::string check_state_file(const health_check& c, int64_t expires) {
 
 status write_durably(const std::string& data_dir, std::vector<file_change>& changes) {
   if (changes.empty()) return {};
+  const file_wait waits(data_dir);
   // Open before the first write, so that no failure to write it back goes unseen.
   const int folder = ::open(data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder < 0) return file_error("open", data_dir);

@@ -1,4 +1,5 @@
 #include "actors/gossip/pool_files.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/simulated_disk.hpp"
 #include <fcntl.h>
@@ -71,6 +72,7 @@ status snapshot_file::replace(const std::string& text) {
 
 snapshot_file::outcome snapshot_file::write(const std::string& lines, bool whole, bool sync) {
   if (!whole && (torn_ || is_gone())) return outcome::wants_whole;
+  const file_wait waits(path_);
   auto done = disk_now() != disk::real ? status(file_error("write", path_, ENOSPC)) : whole ? replace(lines) : lines.empty() ? status() : write_all(fd_, lines, path_);
   if (done && sync && ::fdatasync(fd_) != 0) done = file_error("sync", path_);
   if (!done && !failing_) log::err(log_name, "cannot write the snapshot of the members: error=\"{}\"", done.err().text);

@@ -8,7 +8,7 @@
 
 namespace actord {
 
-struct agent_done; struct agent_leave; struct agent_reload; struct agent_ticked; struct check_add; struct check_remove;
+struct agent_done; struct agent_reload; struct agent_ticked; struct check_add; struct check_remove;
 struct check_results; struct check_ttl_update; struct journal_flush; struct journal_settled; struct maintenance_set;
 struct proposals_done; struct service_add; struct service_remove; struct service_watch;
 
@@ -36,7 +36,6 @@ using agent_handle = caf::typed_actor<
     caf::reacts_to<proposals_done>,                       // the router: what the catalog said
     caf::reacts_to<agent_ticked>,                         // own timer
     caf::reacts_to<journal_settled>,                      // the persister: files up to here are durable
-    caf::reacts_to<journal_flush>,                        // own message: sync the journal, answer who waits for that
-    caf::replies_to<agent_leave>::with<agent_done>>;      // leave, then stop
+    caf::reacts_to<journal_flush>>;                       // own message: sync the journal, answer who waits for that
 
 } // namespace actord

@@ -5,7 +5,7 @@
 
 namespace actord {
 
-struct agent_done; struct pool_fire; struct pool_force_leave; struct pool_join; struct pool_joined; struct pool_keys;
+struct agent_done; struct agent_leave; struct pool_fire; struct pool_force_leave; struct pool_join; struct pool_joined; struct pool_keys;
 struct pool_keys_done; struct pool_leave; struct pool_subscribe; struct pool_tags; struct rpc_answer; struct rpc_call;
 
 class pool_board;  // actors/messages/pool_messages.hpp
@@ -25,12 +25,17 @@ using pool_handle = caf::typed_actor<
 using rpc_handle = caf::typed_actor<
     caf::replies_to<rpc_call>::with<rpc_answer>>;         // do this call
 
+// Takes the node out of its pools, whatever else hangs.
+using leave_handle = caf::typed_actor<
+    caf::replies_to<agent_leave>::with<agent_done>>;      // leave, answer when the others know, then stop
+
 // What ties this node to the others, for the fronts and the agent. Handles may be null where a pool is off (and in tests);
 // the boards never are in a running node.
 struct cluster_links {
   pool_handle lan, wan;
   std::shared_ptr<const pool_board> lan_members, wan_members;
   rpc_handle rpc;
+  leave_handle leave;
   std::shared_ptr<const event_board> events;
 };
 

@@ -47,7 +47,7 @@ struct journal_settled { uint64_t sequence = 0; };
 struct journal_flush {}; // own message: all registrations before it share one sync
 
 struct agent_reload {};                 // SIGHUP, /v1/agent/reload; answer agent_done
-struct agent_leave {};                  // /v1/agent/leave; answer agent_done, then the node stops
+struct agent_leave {};                  // SIGTERM, /v1/agent/leave; answer agent_done, then the node stops
 
 } // namespace actord
 

@@ -83,6 +83,15 @@ void tell_file_waits(std::chrono::milliseconds patience, std::function<void(cons
   if (t) t->detach();
 }
 
+std::vector<std::pair<std::string, std::chrono::milliseconds>> file_waits() {
+  auto& b = all();
+  std::lock_guard hold(b.mutex);
+  std::vector<std::pair<std::string, std::chrono::milliseconds>> out;
+  for (const auto& p : b.places)
+    if (p.path != nullptr) out.emplace_back(*p.path, std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - p.since));
+  return out;
+}
+
 void stop_telling_file_waits() {
   auto& b = all();
   std::lock_guard hold(b.mutex);

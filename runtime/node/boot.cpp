@@ -1,6 +1,7 @@
 #include "runtime/node/boot.hpp"
 #include "actors/coordinate/coordinate_actor.hpp"
 #include "actors/health/health_actor.hpp"
+#include "actors/members/leave_actor.hpp"
 #include "actors/messages/agent_messages.hpp"
 #include "actors/messages/write_times.hpp"
 #include "actors/peers/peers_actor.hpp"
@@ -18,6 +19,7 @@
 #include "runtime/node/damaged_log.hpp"
 #include "runtime/node/damaged_state.hpp"
 #include "runtime/node/early_lines.hpp"
+#include "runtime/node/end_watch.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/recover_id.hpp"
 #include "runtime/node/recover_peers.hpp"
@@ -205,60 +207,6 @@ status spawn_core(node& n, const std::shared_ptr<write_times>& writes) {
 
 // ---- stopping --------------------------------------------------------------------------------------------------
 
-// Listeners first, so that nobody is told something by half a node; then the actors; then the stores, which mark a
-// clean stop.
-void take_down(node& n) {
-  n.watches.stop();
-  if (n.http) n.http->stop();
-  if (n.dns) n.dns->stop();
-  if (n.rpc_server) n.rpc_server->stop();
-  n.http.reset();
-  n.dns.reset();
-  if (n.config.server) n.cluster.rpc = nullptr; // the server's own, which goes with it
-  n.rpc_server.reset();
-  if (n.supervisor) caf::anon_send_exit(n.supervisor, caf::exit_reason::user_shutdown);
-  n.supervisor = nullptr;
-  auto end = [](auto& handle) {
-    if (handle) caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
-    handle = nullptr;
-  };
-  for (auto& [name, actor] : n.beside_raft) end(actor);
-  if (n.system) n.system->registry().erase(coordinate_registry_name);
-  if (n.desk) n.desk->take({});
-  end(n.agent);
-  end(n.events);
-  for (auto& one : n.pool_actors) end(one);
-  end(n.cluster.wan);
-  end(n.cluster.lan);
-  end(n.autopilot);
-  if (!n.config.server) {
-    end(n.router);
-    end(n.cluster.rpc);
-  }
-  n.router = nullptr;
-  end(n.snapshots);
-  end(n.writer);
-  end(n.watch);
-  end(n.raft);
-  end(n.peers);
-  if (n.system) {
-    // A job of consul exec notices within a fifth of a second that it is to stop; its script then has to die.
-    for (int i = 0; i < 300 && n.system->registry().running() > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    if (n.system->registry().running() > 0) {
-      log::warn("agent", "{} actors did not end in time", n.system->registry().running());
-      (void)n.system.release(); // the process ends in a moment; waiting for them could take for ever,
-      (void)n.state.release();  // and they may still use the stores
-      (void)n.log.release();
-      return;
-    }
-    n.system.reset();
-  }
-  n.desk.reset();
-  n.state.reset();
-  n.log.reset();
-  n.folder.reset();
-}
-
 // A service manager that cannot be told is no reason to stop; it will say what it missed.
 void tell_manager(const node& n, const std::string& message) {
   if (auto s = n.manager.tell(message); !s) log::warn("agent", "the service manager was not told {}: {}", message.substr(0, message.find('\n')), s.err().text);
@@ -271,6 +219,7 @@ std::string monotonic_microseconds() {
 class event_loop {
 public:
   event_loop(node& n, event_source& events) : node_(n), events_(events) {}
+  bool is_hurried() const { return hurried_; } // signalled twice: the end is not to wait
 
   int run() {
     bool started = false;
@@ -334,21 +283,21 @@ private:
       return 1;
     }
     log::info("agent", "Gracefully shutting down agent...");
-    caf::anon_send(caf::actor_cast<caf::actor>(node_.agent), agent_leave{});
+    caf::anon_send(caf::actor_cast<caf::actor>(node_.cluster.leave), agent_leave{});
     auto deadline = std::chrono::steady_clock::now() + graceful_timeout;
     while (std::chrono::steady_clock::now() < deadline) {
       auto e = events_.next(std::chrono::milliseconds(200));
       if (!e || *e == node_event::hangup || *e == node_event::dump || *e == node_event::ignored) continue;
       if (*e == node_event::leave) leave_cluster();
+      hurried_ = *e == node_event::interrupt || *e == node_event::terminate;
       return *e == node_event::leave ? 0 : 1;
     }
     return 1;
   }
 
-  // Out of the pools first, so that no leader takes us in again. Then out of Raft's configuration, so that the others' majority
+  // We are out of the pools, so no leader takes us in again. Now out of Raft's configuration, so that the others' majority
   // does not count on us any more; not the last one: its data would have no cluster to come back to.
   void leave_cluster() {
-    leave_pools(node_);
     if (!node_.raft) return;
     caf::scoped_actor self{*node_.system};
     size_t voters = 0;
@@ -364,6 +313,7 @@ private:
 
   node& node_;
   event_source& events_;
+  bool hurried_ = false;
 };
 
 int fail(const error& e) {
@@ -443,7 +393,7 @@ void read_again(node& n, const reload_fn& reload, const std::function<void(new_c
   });
 }
 
-status spawn_local_agent(node& n, event_source& events, const reload_fn& reload) {
+status spawn_local_agent(node& n, const reload_fn& reload) {
   agent_deps deps;
   deps.router = n.router;
   deps.store = n.state.get();
@@ -470,7 +420,7 @@ status spawn_local_agent(node& n, event_source& events, const reload_fn& reload)
     auto s = n.folder->make_again();
     return s && !n.config.server ? replace_file(n.folder->path() + "/node-id", n.config.node_id) : s;
   };
-  deps.stop_node = [&events] { events.post(node_event::leave); };
+  deps.leaving = n.leaving;
   auto agent = spawn_agent(*n.system, n.config, std::move(deps));
   if (!agent) return agent.err();
   n.agent = std::move(*agent);
@@ -528,7 +478,8 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   const bool serves = n.config.server;
   for (auto step : {spawn_pools, serves ? spawn_leader : spawn_client, serves ? spawn_rpc : spawn_leader, spawn_events})
     if (auto s = step(n); !s) return s;
-  if (auto s = spawn_local_agent(n, events, reload); !s) return s;
+  n.cluster.leave = members::spawn_leave(*n.system, {n.cluster.wan, n.cluster.lan, n.leaving, [&events] { events.post(node_event::leave); }});
+  if (auto s = spawn_local_agent(n, reload); !s) return s;
   watch_servers(n);
   caf::anon_send(n.events, events_agent{caf::actor_cast<caf::strong_actor_ptr>(n.agent)});
   auto strong = [](auto& handle) { return caf::actor_cast<caf::strong_actor_ptr>(handle); };
@@ -569,6 +520,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
   early.say();
   for (auto& w : loaded.warnings) log::warn("agent", "{}", w);
   int code = 1;
+  bool hurried = false;
   const auto pid_kept = write_pid_file(n.config.pid_file);
   if (auto s = pid_kept ? start(n, events, reload) : pid_kept; !s) {
     code = fail(s.err());
@@ -577,18 +529,26 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
     fmt::print("==> Consul agent running!\n");
     std::fflush(stdout);
     tell_manager(n, "READY=1"); // whoever asks is answered; a leader may take longer, and other servers
-    code = event_loop(n, events).run();
+    event_loop loop(n, events);
+    code = loop.run();
+    hurried = loop.is_hurried();
     log::info("agent", "Requesting shutdown");
     tell_manager(n, "STOPPING=1");
   }
-  telemetry::stop_metrics();
-  take_down(n);
-  if (code == exit_restart) {
-    code = 1;
-    // A folder in memory goes with its process.
-    if (n.config.data_dir.empty() || !may_restart()) log::err("agent", "not started anew in place: the next start goes on, and rebuilds what is damaged");
-    else restart_in_place();
+  const bool restarts = code == exit_restart;
+  if (restarts) code = 1;
+  const bool in_place = restarts && !n.config.data_dir.empty() && may_restart(); // a folder in memory goes with its process
+  {
+    end_watch watch(events, hurried ? hurried_patience : end_patience, [code, in_place] {
+      if (in_place) restart_in_place();
+      ::_exit(code);
+    });
+    watch.step("metrics");
+    telemetry::stop_metrics();
+    take_down(n, watch);
   }
+  if (in_place) restart_in_place();
+  if (restarts) log::err("agent", "not started anew in place: the next start goes on, and rebuilds what is damaged");
   if (pid_kept && !n.config.pid_file.empty()) ::unlink(n.config.pid_file.c_str());
   log::info("agent", "shutdown complete");
   log::info("agent", "Exit code: code={}", code);

@@ -13,8 +13,6 @@ namespace actord {
 
 namespace {
 
-constexpr auto most_leave_time = std::chrono::seconds(20); // two broadcasts of at most 5 s, and 3 s for the news to spread
-
 status start_pool(node& n, bool wan) {
   auto setup = gossip::setup_of(n.config, wan, n.folder->path());
   const std::string which = wan ? "WAN" : "LAN";
@@ -65,13 +63,6 @@ status join_once(node& n, const pool_handle& pool, const std::vector<std::string
   return out;
 }
 
-void leave_one(node& n, const pool_handle& pool) {
-  if (!pool) return;
-  caf::scoped_actor self{*n.system};
-  self->request(pool, most_leave_time, pool_leave{})
-      .receive([](const agent_done&) {}, [&](caf::error& e) { log::warn("agent", "leaving a pool took too long: error=\"{}\"", n.system->render(e)); });
-}
-
 } // namespace
 
 status spawn_pools(node& n) {
@@ -101,12 +92,6 @@ bool gossip_is_encrypted(const node& n) {
 status join_at_start(node& n) {
   if (auto s = join_once(n, n.cluster.lan, n.config.start_join, "LAN"); !s) return s;
   return join_once(n, n.cluster.wan, n.config.start_join_wan, "WAN");
-}
-
-// As Consul does: first the other datacenters, then our own.
-void leave_pools(node& n) {
-  leave_one(n, n.cluster.wan);
-  leave_one(n, n.cluster.lan);
 }
 
 } // namespace actord

@@ -42,6 +42,7 @@ struct node {
   cluster_links cluster; // the fronts and the agent get copies, so it is complete before they start
   std::shared_ptr<pool_board> lan_board = std::make_shared<pool_board>(), wan_board = std::make_shared<pool_board>();
   std::shared_ptr<autopilot_board> health_board = std::make_shared<autopilot_board>();
+  std::shared_ptr<std::atomic<bool>> leaving = std::make_shared<std::atomic<bool>>(false);
   autopilot_handle autopilot;
   std::vector<std::pair<std::string, caf::actor>> beside_raft; // by name: reconcile, sessions, coordinates; they end first
   std::shared_ptr<leader_desk> desk; // what the leader answers without writing it
@@ -57,7 +58,6 @@ uint64_t fresh_seed();
 
 status spawn_pools(node& n);  // boot_pools.cpp: gossip, members, finding servers
 status join_at_start(node& n); // start_join; the failure ends the agent
-void leave_pools(node& n);     // returns when the others know, or when that took too long
 bool gossip_is_encrypted(const node& n);
 status spawn_rpc(node& n);    // boot_rpc.cpp: Consul's RPC, served and (on a client agent) asked
 status spawn_leader(node& n); // boot_leader.cpp: what the leader does beside Raft
@@ -65,6 +65,8 @@ status spawn_events(node& n); // boot_events.cpp: user events, remote execution
 status start_watches(node& n, const node_config& config); // the watches of this configuration instead of those that run
 status spawn_client(node& n); // boot_client.cpp: a client agent's way to the servers; after the pools
 void watch_servers(node& n);  // the local agent hears of new servers; after it was spawned
+class end_watch;
+void take_down(node& n, end_watch& watch); // take_down.cpp
 void few_arenas();            // before there are threads: they share what they allocate from
 
 } // namespace actord

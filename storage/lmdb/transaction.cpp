@@ -1,4 +1,5 @@
 #include "storage/lmdb/transaction.hpp"
+#include "runtime/base/file_wait.hpp"
 #include <cerrno>
 #include <lmdb.h>
 
@@ -56,7 +57,11 @@ void transaction::commit() {
   const inside here(whose());
   auto* txn = txn_;
   txn_ = nullptr;
+  static const std::string names[] = {"a database", "the database of the state", "the database of the Raft log"}; // in the order of owner
+  std::optional<file_wait> waits;
+  if (!reading_) waits.emplace(names[static_cast<size_t>(whose())]);
   int rc = mdb_txn_commit(txn);
+  waits.reset();
   if (reading_ && live_) env_->readers().unlock_shared();
   if (rc != 0) raise(rc, "committing");
   if (sums_ && parent_sums_) *parent_sums_ = *sums_;

@@ -1,4 +1,5 @@
 #include "storage/raft_log/journal_file.hpp"
+#include "runtime/base/file_wait.hpp"
 #include "storage/raft_log/journal_format.hpp"
 #include <algorithm>
 #include <cerrno>
@@ -74,6 +75,7 @@ char* journal_file::buffer(size_t bytes) {
 }
 
 status journal_file::write(uint64_t at, size_t bytes) {
+  const file_wait waits(path_);
   const char* from = buffer_.get();
   while (bytes > 0) {
     const ssize_t n = ::pwrite(fd_, from, bytes, static_cast<off_t>(at));

@@ -13,8 +13,9 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from agent import Agent, children, default_binary, eventually, free_ports, main
+from agent import Agent, default_binary, eventually, main
 from hanging_folder import HangingFolder
+from hanging_member import Member, status_at
 
 
 def test_start(binary, folder):
@@ -118,41 +119,16 @@ def test_reload(binary, folder):
         eventually("the next one is carried out", 20, lambda: "reloaded" in agent.json("GET", "/v1/agent/services"))
 
 
-class Member(Agent):
-    """A client agent of one server, whose disk hangs while the file `trigger` is there."""
-
-    def __init__(self, binary, server, key):
-        super().__init__(binary)
-        library = os.path.join(os.path.dirname(default_binary()), "tests", "libfailing_writes.so")
-        assert os.path.exists(library), f"{library} is not built"
-        self.ports = dict(zip(("http", "serf_lan"), free_ports(2)))
-        self.trigger = os.path.join(self.folder, "hangs")
-        self.environment = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0", "LD_PRELOAD": library,
-                            "ACTORD_HANG_TRIGGER": self.trigger, "ACTORD_HANG_PATH": self.data_dir}
-        self.flags = [f"-encrypt={key}", f"-retry-join=127.0.0.1:{server.ports['serf_lan']}"]
-
-    def start(self, wait=True):
-        ports = " ".join(f"{k} = {v}" for k, v in self.ports.items())
-        command = [self.binary, "agent", "-node=member", "-bind=127.0.0.1", f"-data-dir={self.data_dir}", "-hcl", f"ports {{ {ports} dns = -1 }}", *self.flags]
-        with open(self.log_path, "ab") as log:
-            self.process = children.start(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **self.environment})
-        return self
-
-
 def test_data(binary, folder):
     """The disk below the data directory takes nothing for a while: gossip goes on, and what had to be written is written then."""
     first, second = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
     with Agent(binary, extra=[f"-encrypt={first}"]) as server, Member(binary, server, first) as member:
         server.start()
         member.start()
-
-        def status():
-            return {m["Name"]: m["Status"] for m in server.json("GET", "/v1/agent/members")}.get("member")
-        eventually("the member is there", 20, lambda: status() == 1)
+        eventually("the member is there", 20, lambda: status_at(server) == 1)
         snapshot, ring = (os.path.join(member.data_dir, "serf", name) for name in ("local.snapshot", "local.keyring"))
         eventually("the server is in its snapshot", 20, lambda: "alive: n1 " in open(snapshot).read())
-        with open(member.trigger, "w"):
-            pass
+        member.hang()
         status_of_change, _, text = server.request("POST", "/v1/operator/keyring", body=json.dumps({"Key": second}), timeout=60)
         assert status_of_change == 500, f"a key counts as installed that is not on the disk: {status_of_change} {text}"
         assert second not in open(ring).read()
@@ -161,7 +137,7 @@ def test_data(binary, folder):
         while time.monotonic() < deadline:
             events += 1
             assert server.request("PUT", f"/v1/event/fire/e{events}")[0] == 200
-            assert status() == 1, server.log()
+            assert status_at(server) == 1, server.log()
             time.sleep(0.1)
         eventually("the last event is there", 20, lambda: any(e["Name"] == f"e{events}" for e in member.json("GET", "/v1/event/list")))
         os.unlink(member.trigger)

@@ -8,9 +8,9 @@ namespace actord::http {
 namespace {
 
 // Asks the agent and answers with nothing or with its error.
-template <class Message> void ask(exchange& x, Message m) {
+template <class Handle, class Message> void ask(exchange& x, const Handle& whom, Message m) {
   auto later = x.defer();
-  x.env.self->request(x.env.agent, caf::infinite, std::move(m))
+  x.env.self->request(whom, caf::infinite, std::move(m))
       .then(
           [later](const agent_done& d) {
             later.answer([&](response& out) {
@@ -20,6 +20,8 @@ template <class Message> void ask(exchange& x, Message m) {
           },
           [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
 }
+
+template <class Message> void ask(exchange& x, Message m) { ask(x, x.env.agent, std::move(m)); }
 
 // False when the body was answered with Consul's 400.
 template <class Record> bool decoded(exchange& x, const decoded_body<Record>& d) {
@@ -127,7 +129,7 @@ void agent_reload_config(exchange& x) {
           },
           [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
 }
-void agent_leave_cluster(exchange& x) { ask(x, agent_leave{}); }
+void agent_leave_cluster(exchange& x) { ask(x, x.env.cluster.leave, agent_leave{}); } // not by the agent, which may wait for a disk
 
 void agent_token(exchange& x) { x.out.text(401, "ACL support disabled"); }
 

@@ -201,8 +201,8 @@ void world::leave(uint32_t slot) {
     }
   c.faults_before = result_.faults;
   visit_agent(slot, c.life, "leave", [](client_node& n) {
-    n.in_front([agent = n.agent](caf::event_based_actor* self) {
-      self->request(agent, caf::infinite, agent_leave{}).then([](const agent_done&) {}, [](const caf::error&) {});
+    n.in_front([leave = n.leave](caf::event_based_actor* self) {
+      self->request(leave, caf::infinite, agent_leave{}).then([](const agent_done&) {}, [](const caf::error&) {});
     });
   });
 }

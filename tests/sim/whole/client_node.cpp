@@ -1,5 +1,6 @@
 #include "tests/sim/whole/client_node.hpp"
 #include "actors/agent/agent_actor.hpp"
+#include "actors/members/leave_actor.hpp"
 #include "actors/rpc/client_router.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -41,7 +42,9 @@ actord::status client_node::spawn(surroundings& w) {
   deps.cluster.lan_members = gossip.board;
   deps.cluster.rpc = line;
   const auto me = [o = outside_]() -> client_node* { return o->self ? static_cast<client_node*>(o->self) : nullptr; };
-  deps.stop_node = [o = outside_, me] { if (auto* n = me()) o->world->agent_stops(*n); };
+  const auto leaving = std::make_shared<std::atomic<bool>>(false);
+  leave = members::spawn_leave(*system_, {{}, gossip.pool, leaving, [o = outside_, me] { if (auto* n = me()) o->world->agent_stops(*n); }});
+  deps.leaving = leaving;
   auto& how = deps.simulated.emplace();
   how.seed = plan.seed + 2;
   how.unix_now = [me] { auto* n = me(); return n ? n->unix_now() : 0; };
@@ -56,6 +59,7 @@ actord::status client_node::spawn(surroundings& w) {
 client_node::~client_node() {
   kill([this] {
     end_of(agent);
+    end_of(leave);
     end_of(router_);
     end_of(line);
     end_of(gossip.join);

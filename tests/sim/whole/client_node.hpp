@@ -27,6 +27,7 @@ public:
   const client_plan plan;
   pool_part gossip;
   agent_handle agent;
+  leave_handle leave;
   std::shared_ptr<agent_board> board = std::make_shared<agent_board>();
   std::shared_ptr<node_status> status = std::make_shared<node_status>();
   line_handle line;
