@@ -235,11 +235,13 @@ void agent_state::read_config() {
 }
 
 caf::result<agent_done> agent_state::watch_service(service_watch& m) {
-  auto it = local_->services().find(m.id);
-  if (m.wait.count() <= 0 || it == local_->services().end() || content_hash(*it->second.record) != m.hash) return agent_done{};
+  if (m.wait.count() <= 0 || m.hash.empty() || hash_of(m.id) != m.hash) return agent_done{};
   auto promise = self_->make_response_promise<agent_done>();
-  waiters_.push_back({std::move(m.id), std::move(m.hash), now() + m.wait, promise});
-  arm(now());
+  const nanos t = now();
+  waiting_.emplace(++waited_, promise);
+  waiters_.add(waited_, std::move(m.id), std::move(m.hash), t + m.wait);
+  answer_waiters(waiters_.take_over(t));
+  arm(t);
   return promise;
 }
 
@@ -363,15 +365,26 @@ void agent_state::publish() {
 }
 
 void agent_state::wake_waiters(nanos t) {
-  std::erase_if(waiters_, [&](waiter& w) {
-    if (t < w.until && local_->changed_services.contains(w.id)) {
-      auto it = local_->services().find(w.id);
-      if (it != local_->services().end() && content_hash(*it->second.record) == w.hash) return false;
-    } else if (t < w.until) return false;
-    w.promise.deliver(agent_done{});
-    return true;
-  });
+  answer_waiters(waiters_.take_over(t));
+  for (auto& id : local_->changed_services) {
+    if (waiters_.waits_for(id)) answer_waiters(waiters_.take_changed(id, hash_of(id)));
+    if (!waiters_.waits_for(id)) hashes_.erase(id);
+  }
   local_->changed_services.clear();
+}
+
+void agent_state::answer_waiters(const std::vector<uint64_t>& over) {
+  for (const auto number : over)
+    if (auto node = waiting_.extract(number)) node.mapped().deliver(agent_done{});
+}
+
+const std::string& agent_state::hash_of(const std::string& service_id) {
+  static const std::string none;
+  const auto it = local_->services().find(service_id);
+  if (it == local_->services().end()) return none;
+  auto& known = hashes_[service_id];
+  if (known.of != it->second.record) known = {it->second.record, content_hash(*it->second.record)};
+  return known.hash;
 }
 
 // A registration whose file does not parse is still one: whatever the catalog has of it stays, until it is registered again. Of a
@@ -496,8 +509,7 @@ void agent_state::arm(nanos t) {
   nanos next = std::min(local_->next_deadline(), of_catalog);
   for (auto at : {journal_sync_at_, persister_busy_ ? nanos(0) : write_at_})
     if (at.count() != 0) next = std::min(next, at);
-  for (auto& w : waiters_) next = std::min(next, w.until);
-  next = std::min(next, answers_.next_deadline());
+  next = std::min({next, waiters_.next_deadline(), answers_.next_deadline()});
   if (!told_ahead_.empty()) next = std::min(next, t + applied_poll);
   if (!sync_->may_send(t)) next = std::min(next, std::max(sent_at_ + answer_patience, t + 1s));
   if (local_->has_remote_aliases()) next = std::min(next, alias_at_);

@@ -3,6 +3,7 @@
 #include "actors/agent/agent_actor.hpp"
 #include "actors/agent/core/anti_entropy.hpp"
 #include "actors/agent/core/pending_answers.hpp"
+#include "actors/agent/core/service_waiters.hpp"
 #include "actors/agent/registration_files.hpp"
 #include "actors/messages/agent_messages.hpp"
 #include "actors/messages/messages.hpp"
@@ -55,10 +56,10 @@ public:
   void files_settled(uint64_t sequence);
 
 private:
-  struct waiter {
-    std::string id, hash;
-    nanos until;
-    caf::typed_response_promise<agent_done> promise;
+  static constexpr size_t most_waiters = 16384;
+  struct known_hash {
+    std::shared_ptr<const node_service> of;
+    std::string hash;
   };
   struct asked {
     caf::typed_response_promise<agent_done> promise;
@@ -98,6 +99,8 @@ private:
   void look_at_remote_aliases(nanos now);
   std::map<std::string, std::vector<local_state::remote_alias>> aliases_by_node() const;
   void wake_waiters(nanos now);
+  void answer_waiters(const std::vector<uint64_t>& over);
+  const std::string& hash_of(const std::string& service_id); // "" when there is none
   void arm(nanos now);
   nanos now() const;
   int64_t unix_now() const;
@@ -117,7 +120,10 @@ private:
   caf::actor persister_;
   std::unique_ptr<check_runner> health_;
   std::unique_ptr<reader> views_;
-  std::vector<waiter> waiters_;
+  service_waiters waiters_{most_waiters};
+  std::map<uint64_t, caf::typed_response_promise<agent_done>> waiting_; // by their numbers there
+  uint64_t waited_ = 0;
+  std::map<std::string, known_hash> hashes_; // of services that somebody waits for: of a large one it is work
 
   bool restored_ = false;       // all that was kept is known; nothing on the disk is touched before
   pending_files unwritten_;     // in the journal, not yet in its file

@@ -6,6 +6,7 @@
 #include "runtime/base/log.hpp"
 #include <caf/stateful_actor.hpp>
 #include <algorithm>
+#include <map>
 #include <caf/typed_event_based_actor.hpp>
 
 namespace actord {
@@ -32,36 +33,27 @@ public:
       else if (e.name == events::new_leader_event) new_leader(e.payload);
     if (!changed) return;
     setup_.board->publish(core_.list());
-    for (auto& w : waiters_) w.promise.deliver(event_turn{});
+    for (auto& [until, promise] : waiters_) promise.deliver(event_turn{});
     waiters_.clear();
   }
   caf::result<event_turn> wait(const event_wait& m) {
     if (m.seen != setup_.board->look().number || m.patience <= nanos(0)) return event_turn{};
     auto promise = self_->make_response_promise<event_turn>();
-    waiters_.push_back({now() + m.patience, promise});
+    waiters_.emplace(now() + m.patience, promise);
     arm();
     return promise;
   }
   void ticked() {
     armed_for_ = nanos::max();
-    std::erase_if(waiters_, [at = now()](waiter& w) {
-      if (w.until > at) return false;
-      w.promise.deliver(event_turn{});
-      return true;
-    });
+    for (const nanos at = now(); !waiters_.empty() && waiters_.begin()->first <= at; waiters_.erase(waiters_.begin())) waiters_.begin()->second.deliver(event_turn{});
     arm();
   }
   void knows_agent(const events_agent& m) { agent_ = m.agent; }
 
 private:
-  struct waiter {
-    nanos until;
-    caf::typed_response_promise<event_turn> promise;
-  };
   nanos now() const { return self_->clock().now().time_since_epoch(); }
   void arm() {
-    nanos earliest = nanos::max();
-    for (auto& w : waiters_) earliest = std::min(earliest, w.until);
+    const nanos earliest = waiters_.empty() ? nanos::max() : waiters_.begin()->first;
     if (earliest >= armed_for_) return; // a tick comes early enough, or nobody waits
     armed_for_ = earliest;
     self_->delayed_send(self_, std::max(earliest - now(), nanos(0)), events_ticked{});
@@ -95,7 +87,7 @@ private:
   events::event_core core_;
   std::unique_ptr<events::remote_exec> runner_;
   caf::strong_actor_ptr agent_;
-  std::vector<waiter> waiters_;
+  std::multimap<nanos, caf::typed_response_promise<event_turn>> waiters_; // by when their time is up
   nanos armed_for_ = nanos::max();
 };
 

@@ -65,14 +65,14 @@ void connection::on_io(uint32_t events) {
   if (events & (EPOLLERR | EPOLLHUP)) return close();
   if (events & EPOLLRDHUP) peer_eof_ = readable_ = true;
   if (events & EPOLLIN) readable_ = true;
-  if (peer_eof_ && (group || streaming_)) return close(); // nobody waits for this answer any more
+  if (is_left()) return close();
   // Whoever used up its turn, or made it long, is not served sooner because more has come.
   if (waits_for_turn() || heavy_) return front_.turns().again(this);
   on_turn();
 }
 
 void connection::close_if_left() {
-  if (fd_ >= 0 && peer_eof_ && group) close();
+  if (fd_ >= 0 && is_left()) close();
 }
 
 void connection::on_turn() {
@@ -101,6 +101,7 @@ void connection::pump() {
   }
   if (fd_ >= 0) flush_gathered();
   pumping_ = false;
+  if (fd_ >= 0 && is_left()) return close(); // it left before it began to wait: no further event tells of it
   recount();
   if (fd_ < 0 || busy_ || out_ || lingering_) return;
   if (readable_ || (!in_.empty() && !starved_)) front_.turns().again(this);
@@ -450,7 +451,7 @@ void connection::finished() {
   }
   facts_.took = nullptr;
   log_finished();
-  streaming_ = false;
+  streaming_ = awaits_change_ = false;
   if (fd_ < 0) return;
   if (elsewhere_ > 0) hold_elsewhere(0);
   bool was_busy = busy_;

@@ -56,6 +56,8 @@ public:
   void close_if_left();
   // The request will be answered later.
   void set_busy(bool busy = true) { busy_ = busy; }
+  // What it waits for is a change, in no group.
+  void wait_for_change() { awaits_change_ = true; }
 
   // Bytes that it makes us hold: of requests that are not whole, or worked on elsewhere, and of answers that it has not taken. What answers
   // share with others counts in parts.
@@ -89,6 +91,7 @@ private:
   void flush_outbox();
   void finished();
   void log_finished();
+  bool is_left() const { return peer_eof_ && (group || streaming_ || awaits_change_); } // nobody waits for this answer any more
   void recount();
   void arm(nanos limit);
   void disarm();
@@ -109,7 +112,7 @@ private:
   uint16_t served_ = 0, reads_ = 0; // in this turn
   reply_facts facts_;
   bool readable_ = false, peer_eof_ = false, busy_ = false, pumping_ = false, starved_ = false;
-  bool close_after_ = false, lingering_ = false, heavy_ = false, continued_ = false, streaming_ = false, body_armed_ = false;
+  bool awaits_change_ = false, close_after_ = false, lingering_ = false, heavy_ = false, continued_ = false, streaming_ = false, body_armed_ = false;
 };
 
 // Who waits for the answer to its request of this number; null when it has it, or is gone.

@@ -27,6 +27,11 @@ deferred exchange::defer() {
   return deferred(conn_.weak_from_this(), conn_.serial());
 }
 
+deferred exchange::defer_until_change() {
+  conn_.wait_for_change();
+  return defer();
+}
+
 void work_on_body(exchange& x, body_work work) { x.env.owner.body_elsewhere(x, std::move(work)); }
 
 bool deferred::alive() const { return still_waiting(conn_, serial_) != nullptr; }

@@ -213,6 +213,7 @@ private:
   std::deque<form_waiter> formed_;
   // Blocking queries under way to the servers, by method and arguments: equal ones share one call.
   text_map<std::vector<std::shared_ptr<remote_read>>> shared_calls_;
+  size_t remote_waits_ = 0; // requests whose call waits for a change, shared or not, whether their client is there or not
   size_t held_ = 0, looked_at_ = 0; // what connections make us hold, at most, and what it was when that was last found to be less
   bool sweeping_ = false, ended_ = false, bounding_ = false;
 };

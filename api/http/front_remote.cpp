@@ -6,6 +6,7 @@
 namespace actord::http {
 
 namespace {
+constexpr size_t most_let_go = 4096; // calls that wait
 constexpr size_t long_answer = 32 << 10; // bytes; decoding more, and encoding it again, takes longer than others should wait
 } // namespace
 
@@ -30,6 +31,8 @@ void front::ask_servers(exchange& x, connection& c, const bound_read& read, cons
   if (read.options().min_query_index > 0) r->wait = o.wait.count() > 0 ? std::min(o.wait, config.max_query_time) : config.default_query_time;
   if (o.cached && read.style.honours_cached) c.facts().cache = "MISS";
   c.set_busy();
+  // Of a client that has gone the call goes on. Beyond so many it is the connections that are bounded, which then stay as well.
+  if (r->wait.count() > 0 && remote_waits_ < most_let_go) c.wait_for_change();
   x.out.answered = true;
   make_call(r);
 }
@@ -37,6 +40,7 @@ void front::ask_servers(exchange& x, connection& c, const bound_read& read, cons
 // Equal calls that wait for a change are one.
 void front::make_call(const std::shared_ptr<remote_read>& r) {
   const bool waits = r->wait.count() > 0;
+  if (waits) ++remote_waits_;
   rpc_call m{std::string(r->read->method), r->read->arguments(r->asks_leader), waits ? r->wait + r->wait / 16 + parts_.rules->config.rpc_hold_timeout : nanos(0), true};
   auto gone = [] { return rpc_answer{{errc::internal, "agent is stopping"}, {}}; };
   if (!waits || r->terms.mode == consistency::consistent) {
@@ -65,6 +69,7 @@ void front::make_call(const std::shared_ptr<remote_read>& r) {
 }
 
 void front::called(const std::shared_ptr<remote_read>& r, rpc_answer& a) {
+  if (r->wait.count() > 0) --remote_waits_;
   const auto asker = still_waiting(r->who, r->serial);
   if (!asker) return;
   r->answer = std::move(a);

@@ -105,6 +105,8 @@ public:
   // Hands a command to Raft and answers when it was applied; on a client agent, the arguments of a call to a server.
   void propose(std::string bytes, const write_row& row, std::string_view of);
   deferred defer();
+  // The same of what waits for a change that may be minutes away: it ends when the client says that it will ask no more.
+  deferred defer_until_change();
 
   exchange(const request& r, const environment& e, response& o, connection& c) : req(r), env(e), out(o), conn_(c) {}
 

@@ -180,6 +180,35 @@ void list_checks(const agent_board& board, std::string_view expression, response
 void agent_services(exchange& x) { list_filtered(x, list_services); }
 void agent_checks(exchange& x) { list_filtered(x, list_checks); }
 
+namespace {
+
+constexpr nanos longest_ask = std::chrono::seconds(10); // how long the agent keeps who waited for a client that has gone
+
+// A GET of a service that waits until it looks different. In the loop's thread only.
+struct service_wait {
+  deferred later;
+  std::shared_ptr<const agent_board> board;
+  net::loop_actor_ptr self;
+  agent_handle agent;
+  std::string id, hash;
+  net::io_loop::clock::time_point until;
+};
+
+void tell_or_wait(std::shared_ptr<service_wait> w) {
+  using clock = net::io_loop::clock;
+  if (!w->later.alive()) return;
+  const auto asked_until = std::min(w->until, clock::now() + longest_ask);
+  auto* self = w->self.get();
+  self->request(w->agent, caf::infinite, service_watch{w->id, w->hash, asked_until - clock::now()})
+      .then([w, asked_until](const agent_done&) {
+        // Before that: it has changed, or the agent keeps no more of them.
+        if (const auto now = clock::now(); now >= asked_until && now < w->until) return tell_or_wait(w);
+        w->later.answer([&](response& out) { write_service(out, *w->board, w->id); });
+      }, [w](const caf::error&) { w->later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+}
+
+} // namespace
+
 void agent_service(exchange& x) {
   std::string id(x.req.tail), hash(x.req.param("hash"));
   if (hash.empty() || !x.env.board->service(id)) return write_service(x.out, *x.env.board, id);
@@ -189,11 +218,8 @@ void agent_service(exchange& x) {
     if (!parsed) return x.out.text(400, "Invalid wait time");
     wait = std::min(*parsed, x.env.config.max_query_time);
   }
-  auto later = x.defer();
-  auto board = x.env.board;
-  x.env.self->request(x.env.agent, caf::infinite, service_watch{id, std::move(hash), wait})
-      .then([later, board, id](const agent_done&) { later.answer([&](response& out) { write_service(out, *board, id); }); },
-            [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+  tell_or_wait(std::make_shared<service_wait>(
+      service_wait{x.defer_until_change(), x.env.board, x.env.self, x.env.agent, id, std::move(hash), net::io_loop::clock::now() + wait}));
 }
 
 namespace {

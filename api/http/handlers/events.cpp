@@ -12,7 +12,7 @@ namespace {
 
 constexpr nanos longest_wait = std::chrono::seconds(600);
 constexpr size_t most_event_bytes = 512; // of any event that is spread, by serf's limit
-constexpr nanos longest_ask = std::chrono::seconds(10); // how long a client that has gone may still be waited for
+constexpr nanos longest_ask = std::chrono::seconds(10); // how long the actor keeps who waited for a client that has gone
 
 std::string fresh_id() {
   unsigned char bytes[16] = {};
@@ -99,7 +99,7 @@ void event_list(exchange& x) {
   if (!board || o.min_index == 0 || events::index_of(now) != o.min_index) return write_list(x.out, now);
   const auto patience = o.wait == nanos(0) ? longest_wait : std::min(o.wait, longest_wait);
   look_or_wait(std::make_shared<list_wait>(
-      list_wait{x.defer(), board, x.env.self, name, o.min_index, net::io_loop::clock::now() + patience}));
+      list_wait{x.defer_until_change(), board, x.env.self, name, o.min_index, net::io_loop::clock::now() + patience}));
 }
 
 } // namespace actord::http
