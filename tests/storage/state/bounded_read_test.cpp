@@ -30,7 +30,7 @@ struct state_of_few : store_fixture {
     return {bound.gave_up(), view.failed(), bounded_read::loaded()};
   }
   // It stops, has decoded hardly more than it may, and what is missing does not look like damage. Where nobody waits it is all there.
-  void stops(const char* what, const std::function<size_t(const read_view&, query_meta&)>& f, size_t all) {
+  void stops(const std::string& what, const std::function<size_t(const read_view&, query_meta&)>& f, size_t all) {
     CAPTURE(what);
     size_t found = 0, whole = 0;
     const auto seen = read([&](auto& v, auto& m) { found = f(v, m); });
