@@ -1,33 +1,42 @@
 #include "actors/agent/agent_board.hpp"
 #include "runtime/base/json_codec.hpp"
 #include "storage/model/catalog.hpp"
+#include "storage/model/weight.hpp"
 #include <fmt/format.h>
 
 namespace actord {
 
-namespace {
-template <class Map> auto values(const Map& m) {
-  std::vector<typename Map::mapped_type> out;
-  out.reserve(m.size());
-  for (auto& [id, x] : m) out.push_back(x);
+template <class Record> void agent_board::records<Record>::put(const std::string& id, pointer r, size_t weight) {
+  if (auto it = by_id.find(id); it != by_id.end()) {
+    bytes -= it->second.second;
+    if (!r) by_id.erase(it);
+  }
+  if (!r) return;
+  bytes += weight;
+  by_id[id] = {std::move(r), weight};
+}
+
+template <class Record> auto agent_board::records<Record>::values() const -> std::vector<pointer> {
+  std::vector<pointer> out;
+  out.reserve(by_id.size());
+  for (auto& [id, x] : by_id) out.push_back(x.first);
   return out;
 }
-} // namespace
 
 std::vector<agent_board::service_ptr> agent_board::services() const {
   std::shared_lock lock(mutex_);
-  return values(services_);
+  return services_.values();
 }
 
 std::vector<agent_board::check_ptr> agent_board::checks() const {
   std::shared_lock lock(mutex_);
-  return values(checks_);
+  return checks_.values();
 }
 
 agent_board::service_ptr agent_board::service(const std::string& id) const {
   std::shared_lock lock(mutex_);
-  auto it = services_.find(id);
-  return it == services_.end() ? nullptr : it->second;
+  auto it = services_.by_id.find(id);
+  return it == services_.by_id.end() ? nullptr : it->second.first;
 }
 
 std::vector<agent_board::check_ptr> agent_board::checks_for(const std::string& service_id) const {
@@ -35,7 +44,7 @@ std::vector<agent_board::check_ptr> agent_board::checks_for(const std::string& s
   std::vector<check_ptr> out;
   for (const std::string_view of : {std::string_view(service_id), std::string_view()})
     if (auto it = by_service_.find(of); it != by_service_.end()) {
-      auto some = values(it->second);
+      auto some = it->second.values();
       out.insert(out.end(), some.begin(), some.end());
     }
   return out;
@@ -43,34 +52,55 @@ std::vector<agent_board::check_ptr> agent_board::checks_for(const std::string& s
 
 agent_board::counts agent_board::count() const {
   std::shared_lock lock(mutex_);
-  counts n{services_.size(), checks_.size(), 0, 0};
-  for (auto& [id, c] : checks_) {
-    n.ttl_checks += c->type == "ttl";
-    n.script_checks += c->type == "script";
+  counts n{services_.by_id.size(), checks_.by_id.size(), 0, 0};
+  for (auto& [id, c] : checks_.by_id) {
+    n.ttl_checks += c.first->type == "ttl";
+    n.script_checks += c.first->type == "script";
   }
   return n;
 }
 
-std::pair<size_t, size_t> agent_board::size() const {
+agent_board::amount agent_board::much_services() const {
   std::shared_lock lock(mutex_);
-  return {services_.size(), checks_.size()};
+  return services_.much();
+}
+
+agent_board::amount agent_board::much_checks() const {
+  std::shared_lock lock(mutex_);
+  return checks_.much();
+}
+
+agent_board::amount agent_board::much_of(const std::string& service_id) const {
+  std::shared_lock lock(mutex_);
+  amount out;
+  if (auto it = services_.by_id.find(service_id); it != services_.by_id.end()) out = {1, it->second.second};
+  for (const std::string_view of : {std::string_view(service_id), std::string_view()})
+    if (auto it = by_service_.find(of); it != by_service_.end()) {
+      out.records += it->second.by_id.size();
+      out.bytes += it->second.bytes;
+    }
+  return out;
 }
 
 void agent_board::put_service(const std::string& id, service_ptr s) {
+  const size_t weight = s ? weight_of(*s) : 0;
   std::unique_lock lock(mutex_);
-  if (s) services_[id] = std::move(s);
-  else services_.erase(id);
+  services_.put(id, std::move(s), weight);
 }
 
 void agent_board::put_check(const std::string& id, check_ptr c) {
+  const size_t weight = c ? weight_of(*c) : 0;
   std::unique_lock lock(mutex_);
-  if (auto old = checks_.find(id); old != checks_.end()) {
-    if (!c || old->second->service_id != c->service_id) by_service_[old->second->service_id].erase(id);
-    if (!c) checks_.erase(old);
+  if (auto old = checks_.by_id.find(id); old != checks_.by_id.end()) {
+    const auto& owner = old->second.first->service_id;
+    if (!c || owner != c->service_id)
+      if (auto of = by_service_.find(owner); of != by_service_.end()) {
+        of->second.put(id, nullptr, 0);
+        if (of->second.by_id.empty()) by_service_.erase(of);
+      }
   }
-  if (!c) return;
-  by_service_[c->service_id][id] = c;
-  checks_[id] = std::move(c);
+  if (c) by_service_[c->service_id].put(id, c, weight);
+  checks_.put(id, std::move(c), weight);
 }
 
 namespace {

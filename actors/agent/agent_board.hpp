@@ -28,7 +28,13 @@ public:
   // The service's own checks and the node's: what /v1/agent/health/service looks at.
   std::vector<check_ptr> checks_for(const std::string& service_id) const;
   counts count() const;
-  std::pair<size_t, size_t> size() const; // services, checks
+  // How much a reader gets of the lists and, of one service, of itself and the checks that checks_for() gives.
+  struct amount {
+    size_t records = 0, bytes = 0;
+  };
+  amount much_services() const;
+  amount much_checks() const;
+  amount much_of(const std::string& service_id) const;
   std::map<std::string, std::string> node_meta() const; // as configured; a reload changes it
 
   // The agent's side; null removes.
@@ -39,9 +45,17 @@ public:
 private:
   mutable std::shared_mutex mutex_;
   std::map<std::string, std::string> node_meta_;
-  std::map<std::string, service_ptr, std::less<>> services_;
-  std::map<std::string, check_ptr, std::less<>> checks_;
-  std::map<std::string, std::map<std::string, check_ptr, std::less<>>, std::less<>> by_service_;
+  template <class Record> struct records {
+    using pointer = std::shared_ptr<const Record>;
+    std::map<std::string, std::pair<pointer, size_t>, std::less<>> by_id; // with its weight
+    size_t bytes = 0;                                                     // in all
+    void put(const std::string& id, pointer r, size_t weight);
+    std::vector<pointer> values() const;
+    amount much() const { return {by_id.size(), bytes}; }
+  };
+  records<node_service> services_;
+  records<health_check> checks_;
+  std::map<std::string, records<health_check>, std::less<>> by_service_;
 };
 
 // The AgentService shape of /v1/agent/services; with ContentHash when `hash` is not empty.

@@ -125,21 +125,24 @@ void write_service(response& out, const agent_board& board, const std::string& i
 
 namespace {
 
-constexpr size_t many_entries = 250; // more takes longer than others should wait
+// More takes longer than others should wait.
+bool is_much(const agent_board::amount& a) { return a.records > 250 || a.bytes > (64 << 10); }
 
 // Answers by `f(const agent_board&, response&)`, which holds what it needs: here, or in another thread when it is much.
+template <class F> void answer_elsewhere_from_board(const environment& env, deferred to, F f) {
+  make_elsewhere(env, std::move(to), [f, board = env.board](response& out) { f(*board, out); });
+}
 template <class F> void answer_from_board(exchange& x, bool much, F f) {
   if (!much) return f(*x.env.board, x.out);
   x.out.answered = true;
-  make_elsewhere(x.env, x.defer(), [f, board = x.env.board](response& out) { f(*board, out); });
+  answer_elsewhere_from_board(x.env, x.defer(), std::move(f));
 }
 
 using lister = void (*)(const agent_board&, std::string_view, response&);
 
-void list_filtered(exchange& x, lister list) {
-  const auto [services, checks] = x.env.board->size();
+void list_filtered(exchange& x, const agent_board::amount& all, lister list) {
   const std::string expression(x.req.param("filter"));
-  const bool much = is_laborious(expression) || services + checks > many_entries;
+  const bool much = is_laborious(expression) || is_much(all);
   answer_from_board(x, much, [list, expression](const agent_board& board, response& out) { list(board, expression, out); });
 }
 
@@ -177,8 +180,8 @@ void list_checks(const agent_board& board, std::string_view expression, response
 
 } // namespace
 
-void agent_services(exchange& x) { list_filtered(x, list_services); }
-void agent_checks(exchange& x) { list_filtered(x, list_checks); }
+void agent_services(exchange& x) { list_filtered(x, x.env.board->much_services(), list_services); }
+void agent_checks(exchange& x) { list_filtered(x, x.env.board->much_checks(), list_checks); }
 
 namespace {
 
@@ -187,9 +190,7 @@ constexpr nanos longest_ask = std::chrono::seconds(10); // how long the agent ke
 // A GET of a service that waits until it looks different. In the loop's thread only.
 struct service_wait {
   deferred later;
-  std::shared_ptr<const agent_board> board;
-  net::loop_actor_ptr self;
-  agent_handle agent;
+  const environment& env;
   std::string id, hash;
   net::io_loop::clock::time_point until;
 };
@@ -198,12 +199,14 @@ void tell_or_wait(std::shared_ptr<service_wait> w) {
   using clock = net::io_loop::clock;
   if (!w->later.alive()) return;
   const auto asked_until = std::min(w->until, clock::now() + longest_ask);
-  auto* self = w->self.get();
-  self->request(w->agent, caf::infinite, service_watch{w->id, w->hash, asked_until - clock::now()})
+  auto* self = w->env.self.get();
+  self->request(w->env.agent, caf::infinite, service_watch{w->id, w->hash, asked_until - clock::now()})
       .then([w, asked_until](const agent_done&) {
         // Before that: it has changed, or the agent keeps no more of them.
         if (const auto now = clock::now(); now >= asked_until && now < w->until) return tell_or_wait(w);
-        w->later.answer([&](response& out) { write_service(out, *w->board, w->id); });
+        auto write = [id = w->id](const agent_board& board, response& out) { write_service(out, board, id); };
+        if (is_much(w->env.board->much_of(w->id))) answer_elsewhere_from_board(w->env, w->later, write);
+        else w->later.answer([&](response& out) { write(*w->env.board, out); });
       }, [w](const caf::error&) { w->later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
 }
 
@@ -211,7 +214,8 @@ void tell_or_wait(std::shared_ptr<service_wait> w) {
 
 void agent_service(exchange& x) {
   std::string id(x.req.tail), hash(x.req.param("hash"));
-  if (hash.empty() || !x.env.board->service(id)) return write_service(x.out, *x.env.board, id);
+  if (hash.empty() || !x.env.board->service(id))
+    return answer_from_board(x, is_much(x.env.board->much_of(id)), [id](const agent_board& board, response& out) { write_service(out, board, id); });
   nanos wait = x.env.config.default_query_time;
   if (const auto asked = x.req.param("wait"); !asked.empty()) {
     auto parsed = parse_duration(asked);
@@ -219,7 +223,7 @@ void agent_service(exchange& x) {
     wait = std::min(*parsed, x.env.config.max_query_time);
   }
   tell_or_wait(std::make_shared<service_wait>(
-      service_wait{x.defer_until_change(), x.env.board, x.env.self, x.env.agent, id, std::move(hash), net::io_loop::clock::now() + wait}));
+      service_wait{x.defer_until_change(), x.env, id, std::move(hash), net::io_loop::clock::now() + wait}));
 }
 
 namespace {
@@ -252,9 +256,8 @@ void health_of_name(const agent_board& board, const std::string& name, bool as_t
 
 using teller = void (*)(const agent_board&, const std::string&, bool as_text, response&);
 
-void tell_health(exchange& x, teller tell) {
-  const auto [services, checks] = x.env.board->size();
-  answer_from_board(x, services + checks > many_entries, [tell, of = std::string(x.req.tail), as_text = wants_text(x.req)](const agent_board& board, response& out) {
+void tell_health(exchange& x, const agent_board::amount& looked_at, teller tell) {
+  answer_from_board(x, is_much(looked_at), [tell, of = std::string(x.req.tail), as_text = wants_text(x.req)](const agent_board& board, response& out) {
     tell(board, of, as_text, out);
   });
 }
@@ -263,12 +266,13 @@ void tell_health(exchange& x, teller tell) {
 
 void agent_health_by_id(exchange& x) {
   if (x.req.tail.empty()) return x.out.text(500, "Bad request: Missing serviceID");
-  tell_health(x, health_of_id);
+  tell_health(x, x.env.board->much_of(std::string(x.req.tail)), health_of_id);
 }
 
 void agent_health_by_name(exchange& x) {
   if (x.req.tail.empty()) return x.out.text(500, "Bad request: Missing service Name");
-  tell_health(x, health_of_name);
+  const auto services = x.env.board->much_services(), checks = x.env.board->much_checks();
+  tell_health(x, {services.records + checks.records, services.bytes + checks.bytes}, health_of_name);
 }
 
 } // namespace actord::http
