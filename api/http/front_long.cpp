@@ -3,7 +3,7 @@
 #include "api/http/core/uri.hpp"
 #include "api/http/elsewhere.hpp"
 #include "api/http/front.hpp"
-#include "storage/command/commands.hpp"
+#include "storage/command/txn_weight.hpp"
 #include <algorithm>
 
 namespace actord::http {
@@ -264,10 +264,7 @@ void front::send_formed() {
 bool front::say_elsewhere(const pending_write& w, const apply_result& r, bool tell_index) {
   if (!parts_.elsewhere || r.failure.code != errc::none) return false;
   constexpr size_t said_here = 256 << 10;
-  size_t bytes = r.body.size();
-  if (r.txn)
-    for (const auto& one : r.txn->results) bytes += one.kv ? one.kv->value.size() : 0;
-  if (bytes <= said_here) return false;
+  if (r.body.size() + (r.txn ? weight_of_results(*r.txn) : 0) <= said_here) return false;
   const auto asker = w.who.lock();
   return parts_.elsewhere->submit(asker ? asker->source() : 0, [this, w, r, tell_index](reader&) {
     auto out = std::make_shared<response>();

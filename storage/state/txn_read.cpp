@@ -1,6 +1,7 @@
 #include "storage/state/txn_read.hpp"
 #include "runtime/base/machine_memory.hpp"
 #include "runtime/base/quote.hpp"
+#include "storage/model/weight.hpp"
 #include "storage/state/catalog_table.hpp"
 #include "storage/state/kv_table.hpp"
 #include "storage/state/read_view_long.hpp"
@@ -22,6 +23,7 @@ bool is_write_verb(std::string_view verb) {
 
 namespace {
 constexpr size_t per_row = 256, per_record = 1024; // what a row takes beside its texts, roughly
+template <class Record> size_t taken_by(const Record& r) { return per_record + weight_of(r); }
 
 kv_entry entry_of(std::string_view key, const kv_view& e) {
   kv_entry out;
@@ -35,15 +37,15 @@ void txn_results::add(kv_entry e) {
   if (!full()) rows_.emplace_back().kv = std::move(e);
 }
 void txn_results::add(node_record n) {
-  bytes_ += per_record;
+  bytes_ += taken_by(n);
   if (!full()) rows_.emplace_back().node = std::move(n);
 }
 void txn_results::add(node_service s) {
-  bytes_ += per_record;
+  bytes_ += taken_by(s);
   if (!full()) rows_.emplace_back().service = std::move(s);
 }
 void txn_results::add(health_check c) {
-  bytes_ += per_record + c.output.size();
+  bytes_ += taken_by(c);
   if (!full()) rows_.emplace_back().check = std::move(c);
 }
 error txn_results::refusal(std::string_view what) const {

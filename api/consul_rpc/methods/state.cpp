@@ -3,6 +3,7 @@
 #include "api/consul_rpc/reads.hpp"
 #include "api/dispatch/writes.hpp"
 #include "api/endpoints/table.hpp"
+#include "storage/command/txn_weight.hpp"
 #include <algorithm>
 #include <vector>
 
@@ -28,17 +29,10 @@ size_t announced_operations(std::string_view arguments) {
 
 // ---- changes -------------------------------------------------------------------------------------------------------
 
-size_t weight(const txn_response& t) {
-  constexpr size_t record = 256; // of what has no value
-  size_t bytes = 0;
-  for (auto& r : t.results) bytes += record + (r.kv ? r.kv->value.size() : 0);
-  return bytes;
-}
-
 // What a transaction read may be work to encode, for another thread.
 bool say_elsewhere(call& c, const apply_result& r) {
   constexpr size_t long_answer = 64 << 10; // bytes
-  const auto bytes = r.txn ? weight(*r.txn) : 0;
+  const auto bytes = r.txn ? weight_of_results(*r.txn) : 0;
   if (bytes <= long_answer) return false;
   rpc::read_options any;
   any.allow_stale = true;
