@@ -19,8 +19,8 @@
 
 namespace actord::dispatch {
 
-inline endpoints::draft draft_of(const node_config& here) {
-  return {endpoints::everything_allowed(), here.datacenter, here.session_ttl_min, fresh_uuid};
+inline endpoints::draft draft_of(const node_config& config) {
+  return {endpoints::everything_allowed(), config.datacenter, config.session_ttl_min, fresh_uuid};
 }
 
 // Where changes go.
