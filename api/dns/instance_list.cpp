@@ -68,7 +68,7 @@ instance_list read_list(const list_wanted& w, const read_view& view, long_reads*
   endpoints::look at{view, meta, endpoints::everything_allowed()};
   endpoints::query::instances_found found;
   if (w.by_query) found = endpoints::query::find_instances(w.what, w.near, at);
-  else found.nodes = view.service_instances(w.what.service, meta, w.what.connect);
+  else found.nodes = view.service_instances(w.what.service, meta, w.what.connect, which_checks::deciding);
   if (bounded_read::stopped()) return out;
   std::vector<endpoint> all;
   all.reserve(found.nodes.size());
