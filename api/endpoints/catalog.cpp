@@ -64,7 +64,8 @@ status find_instances(const rpc::service_request& q, look& at, rows<service_node
   if (q.service.empty() && q.address.empty()) return error(errc::internal, "Must provide service name");
   if (!q.address.empty()) return find_by_address(q, at, to);
   auto all = at.view.service_instances(q.service, at.meta, q.connect, which_checks::none);
-  std::erase_if(all, [&](auto& n) { return !has_node_meta(q.node_meta, n.node.meta) || !has_tags(q, n.service.tags); });
+  const tag_choice tags(q);
+  std::erase_if(all, [&](auto& n) { return !has_node_meta(q.node_meta, n.node.meta) || !tags.takes(n.service.tags); });
   sort_near(q.source, at.view, all, [](auto& n) -> std::string_view { return n.node.node; });
   for (auto& n : all)
     if (!to.take(flat(n))) break;

@@ -42,7 +42,8 @@ status instances(const rpc::service_request& q, look& at, rows<check_service_nod
   if (q.service.empty()) return error(errc::internal, "Must provide service name");
   if (q.ingress) return {}; // there are no gateways here, and never were
   auto all = at.view.service_instances(q.service, at.meta, q.connect);
-  if (!q.node_meta.empty() || q.tag_filter) std::erase_if(all, [&](auto& n) { return !has_node_meta(q.node_meta, n.node.meta) || !has_tags(q, n.service.tags); });
+  if (const tag_choice tags(q); !q.node_meta.empty() || !tags.takes_all())
+    std::erase_if(all, [&](auto& n) { return !has_node_meta(q.node_meta, n.node.meta) || !tags.takes(n.service.tags); });
   sort_near(q.source, at.view, all, [](auto& n) -> std::string_view { return n.node.node; });
   for (auto& n : all) {
     if (n.checks.empty()) n.checks.set = false;

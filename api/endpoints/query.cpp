@@ -11,27 +11,9 @@ namespace {
 constexpr std::string_view near_agent = "_agent", near_address = "_ip";
 constexpr size_t nearest_of_all = 10; // among so many the node that is asked for comes first
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  return out;
-}
-
-// Tags are matched in any case; one that begins with "!" must not be there.
-bool has_query_tags(const string_slice& wanted, const string_slice& tags) {
-  return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& w) {
-    auto tag = lower(w);
-    const bool without = tag.starts_with('!');
-    if (without) tag.erase(0, 1);
-    return without != std::any_of(tags.begin(), tags.end(), [&](auto& t) { return lower(t) == tag; });
-  });
-}
-
-bool is_healthy(const query_service& s, const check_service_node& n) {
+bool is_healthy(bool only_passing, const text_view_set& ignored, const check_service_node& n) {
   return std::all_of(n.checks.begin(), n.checks.end(), [&](const health_check& c) {
-    if (std::find(s.ignore_check_i_ds.begin(), s.ignore_check_i_ds.end(), c.check_id) != s.ignore_check_i_ds.end()) return true;
-    return c.status != health_critical && (!s.only_passing || c.status == health_passing);
+    return c.status == health_passing || (c.status != health_critical && !only_passing) || ignored.contains(c.check_id);
   });
 }
 
@@ -43,8 +25,10 @@ void shuffle(list_of<check_service_node>& nodes) {
 std::vector<check_service_node> matching(const query_service& s, bool connect, look& at) {
   query_meta once; // nobody waits for it
   auto found = at.view.service_instances(s.service, once, connect);
+  const tag_choice tags(s.tags);
+  const text_view_set ignored(s.ignore_check_i_ds.begin(), s.ignore_check_i_ds.end());
   std::erase_if(found, [&](auto& n) {
-    return !is_healthy(s, n) || !has_node_meta(s.node_meta, n.node.meta) || !has_node_meta(s.service_meta, n.service.meta) || !has_query_tags(s.tags, n.service.tags);
+    return !is_healthy(s.only_passing, ignored, n) || !has_node_meta(s.node_meta, n.node.meta) || !has_node_meta(s.service_meta, n.service.meta) || !tags.takes(n.service.tags);
   });
   return found;
 }

@@ -1,5 +1,6 @@
 // What endpoints mean, on a state in memory. This program links no CAF and no database.
 #include "api/endpoints/carry_out.hpp"
+#include "api/endpoints/selection.hpp"
 #include "api/endpoints/table.hpp"
 #include "memory_view.hpp"
 #include "tests/support/tests_folder.hpp"
@@ -348,4 +349,32 @@ TEST_CASE("what no query is named says so") {
     CHECK(done.err().text == "Query not found");
     CHECK(done.err().code == errc::not_found);
   }
+}
+
+TEST_CASE("tags are told apart in any case, however many there are") {
+  const auto takes = [](string_slice wanted, string_slice tags, size_t more) {
+    for (size_t i = 0; i < more; ++i) wanted.push_back("T" + std::to_string(i)), tags.push_back("t" + std::to_string(i));
+    return ep::tag_choice(wanted).takes(tags);
+  };
+  for (const size_t more : {0, 3, 100}) { // the lists are looked through, or looked up in
+    CAPTURE(more);
+    CHECK(takes({}, {"a"}, more));
+    CHECK(takes({"A"}, {"a"}, more));
+    CHECK(takes({"A", "b", "a"}, {"B", "a", "A", "c"}, more));
+    CHECK_FALSE(takes({"a", "d"}, {"b", "a"}, more));
+    CHECK(takes({"!d"}, {"b", "a"}, more));
+    CHECK_FALSE(takes({"!D"}, {"b", "d"}, more));
+    CHECK_FALSE(takes({"a", "!a"}, {"a"}, more));
+    CHECK(takes({""}, {""}, more));
+    CHECK_FALSE(takes({""}, {"x"}, more));
+  }
+  rpc::service_request q;
+  q.tags = {"!a"};
+  CHECK(ep::tag_choice(q).takes_all()); // nobody asked for tags
+  q.tag_filter = true;
+  CHECK(ep::tag_choice(q).takes({"!A"}));
+  CHECK_FALSE(ep::tag_choice(q).takes({"b"}));
+  q.tags.clear();
+  q.tag = "b";
+  CHECK(ep::tag_choice(q).takes({"B"}));
 }
