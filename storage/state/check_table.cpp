@@ -25,6 +25,7 @@ bool same_check(health_check a, const health_check& b) {
 // What shows this check: its service, or every service of its node.
 void touch_owners(writing& w, const health_check& c) {
   if (c.service_id.empty()) return touch_services_of_node(w, c.node);
+  if (!w.is_untouched(lmdb::key_of({lower(c.node), lower(c.service_id), c.service_name}))) return;
   w.raise_service_index(c.service_name);
   if (auto s = find_service(w.txn, w.t, c.node, c.service_id)) publish_service(w, *s);
   else w.touch(topic_kind::service, lower(c.service_name));

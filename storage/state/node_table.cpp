@@ -124,6 +124,7 @@ struct service_names {
 } // namespace
 
 void touch_services_of_node(writing& w, std::string_view name) {
+  if (!w.is_untouched(lmdb::key_of({lower(name)}))) return;
   std::vector<node_service> services;
   lmdb::scan(w.txn, w.t.services, lmdb::key_of({lower(name)}), [&](std::string_view, std::string_view bytes) {
     auto names = load_record<service_names>(bytes);

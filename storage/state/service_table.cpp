@@ -30,6 +30,7 @@ void count_names(writing& w, const node_service& s, bool up) {
 }
 
 void put_indexes(writing& w, std::string_view node, const node_service& s, bool there) {
+  w.touched.clear();
   auto set = [&](const lmdb::table& t, const std::string& key) {
     if (there) lmdb::put(w.txn, t, key, {});
     else lmdb::erase(w.txn, t, key);

@@ -16,10 +16,19 @@ struct writing {
   // The two indexes that nearly every entry raises are written once per batch.
   uint64_t kvs_index = 0, tombstones_index = 0;
   std::string before{}; // scratch for values that must outlive a write
+  std::string touched{}; // whose services this entry touched last; "" once any service has changed since
+  uint64_t touched_by = 0;
 
   void touch(topic_kind kind, std::string key = {}) { topics.push_back({kind, std::move(key)}); }
   void put_common_indexes();
   void raise_index(std::string_view name);
+  // Whether touching what `owner` names would change anything: many checks of one entry touch the same, which may be thousands of services.
+  bool is_untouched(std::string owner) {
+    if (touched_by == index && touched == owner) return false;
+    touched_by = index;
+    touched = std::move(owner);
+    return true;
+  }
   // Indexes of one service, as "service.web".
   void raise_service_index(std::string_view service);
 };

@@ -1,4 +1,6 @@
 #include "fixture.hpp"
+#include "storage/state/catalog_table.hpp"
+#include "storage/state/store_impl.hpp"
 #include <algorithm>
 
 using namespace actord;
@@ -240,4 +242,57 @@ TEST_CASE_FIXTURE(store_fixture, "of a node's many checks those come that decide
     CHECK(std::count_if(few[i].checks.begin(), few[i].checks.end(), [](auto& c) { return c.status == "critical"; }) == 2); // one is the maintenance
     if (own) CHECK(few[i].checks.back().service_name == "web");
   }
+}
+
+TEST_CASE_FIXTURE(store_fixture, "checks of one entry touch what shows them once") {
+  constexpr size_t services = 30, checks = 40;
+  for (size_t i = 0; i < services; ++i) put(with_service("n1", "w" + std::to_string(i), "web" + std::to_string(i)));
+  auto& db = *store->internals().db;
+  auto txn = lmdb::transaction::write(*db.env);
+  state::writing w{.txn = txn, .t = db.t};
+  w.index = 1000;
+  auto r = node_only("n1");
+  auto touch = [&](const char* service_id) {
+    w.topics.clear();
+    r.checks.clear();
+    for (size_t i = 0; i < checks; ++i) r.checks.push_back(check_of("n1", service_id + std::to_string(i), service_id));
+    CHECK(state::ensure_registration(w, r).ok());
+    return static_cast<size_t>(std::count_if(w.topics.begin(), w.topics.end(), [](auto& t) { return t.kind == topic_kind::service; }));
+  };
+  CHECK(touch("") == services);
+  CHECK(touch("w3") == 1);
+  w.index = 1001;
+  for (auto& c : r.checks) c.status = "warning";
+  w.topics.clear();
+  CHECK(state::ensure_registration(w, r).ok());
+  CHECK(std::count(w.topics.begin(), w.topics.end(), topic{topic_kind::service, "web3"}) == 1);
+  CHECK(state::get_index(txn, db.t, "service.web3") == 1001);
+  CHECK(state::get_index(txn, db.t, "service.web4") == 1000);
+}
+
+// What one operation touched may be gone, or be another service, when the next one of the same entry comes.
+TEST_CASE_FIXTURE(store_fixture, "what a transaction touches again after a service has changed is touched") {
+  put(with_service("n1", "a", "web"));
+  auto r = node_only("n1");
+  r.checks = {check_of("n1", "c", "a"), check_of("n1", "d", "a")};
+  put(r);
+  txn_request t;
+  auto check = [&](std::string id, std::string output) {
+    auto& op = t.ops.emplace_back().check.emplace();
+    op.verb = "set";
+    op.check = check_of("n1", std::move(id), "a");
+    op.check.output = std::move(output);
+  };
+  auto& set = (check("c", "x"), t.ops.emplace_back().service.emplace());
+  set.verb = "set";
+  set.node = "n1";
+  set.service.id = "a";
+  set.service.service = "api";
+  check("d", "x");
+  const auto done = run(encode_command(command_kind::txn, t));
+  CHECK(done.txn->errors.empty());
+  CHECK(touched(topic_kind::service, "web"));
+  CHECK(touched(topic_kind::service, "api"));
+  CHECK(health_index(*this, "api") == done.index);
+  CHECK(health_index(*this, "web") == done.index); // gone with its last instance
 }
