@@ -261,3 +261,18 @@ TEST_CASE_FIXTURE(session_fixture, "a lock delay is part of the state: it surviv
   CHECK(run(encode_command(lock_delay_reap, over)).failure.code == errc::none);
   CHECK(waiting(*store) == "m@" + std::to_string(ended) + " ");
 }
+
+TEST_CASE_FIXTURE(session_fixture, "a check that a session names in many ways is one check") {
+  check("up", "passing");
+  auto s = session_of(a_id);
+  s.node_checks = {"up", "UP", "up", "Up"};
+  s.service_checks.resize(2);
+  s.service_checks[0].id = "uP";
+  s.service_checks[1].id = "gone";
+  CHECK(create(s).failure.text == "Missing check 'gone' registration");
+  s.service_checks.pop_back();
+  CHECK(create(s).failure.text == "");
+  check("up", "critical");
+  CHECK_FALSE(alive(a_id));
+  CHECK(create(s).failure.text == "Check 'up' is in critical state");
+}
