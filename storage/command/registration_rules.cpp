@@ -1,4 +1,5 @@
 #include "storage/command/registration_rules.hpp"
+#include <algorithm>
 #include <cctype>
 
 namespace actord {
@@ -33,8 +34,16 @@ std::string_view type_of(const check_definition_record& d) {
   return {};
 }
 
+// In the state it stands in the keys of all that belongs to what has it: a service's name once more with each of its tags.
+std::string length_fault(const char* what, std::string_view name) {
+  constexpr size_t longest = 1024;
+  if (name.size() <= longest) return {};
+  return std::string(what) + " is too long: " + std::to_string(name.size()) + " bytes (limit: " + std::to_string(longest) + ")";
+}
+
 std::string node_fault(std::string_view name, std::string_view id) {
   if (name.empty()) return "Must provide node";
+  if (auto fault = length_fault("Node name", name); !fault.empty()) return fault;
   auto fault = id.empty() ? "" : uuid_fault(id);
   return fault.empty() ? fault : "Bad node ID: " + fault;
 }
@@ -42,6 +51,18 @@ std::string node_fault(std::string_view name, std::string_view id) {
 void prepare_check(health_check& c) {
   if (c.check_id.empty()) c.check_id = c.name;
   if (c.status.empty()) c.status = health_critical;
+}
+
+// The state has a service's tags once more with each of its checks.
+std::string tags_fault(const register_request& r) {
+  constexpr size_t most_bytes = 4 << 20;
+  if (!r.service) return {};
+  size_t tags = 0;
+  for (auto& tag : r.service->tags) tags += tag.size() + 1;
+  const auto checks = static_cast<size_t>(std::count_if(r.checks.begin(), r.checks.end(), [](auto& c) { return !c.service_id.empty(); }));
+  if (checks == 0 || tags <= most_bytes / checks) return {};
+  return "Too many tags: " + std::to_string(tags) + " bytes of them with each of " + std::to_string(checks) + " checks are more than " +
+         std::to_string(most_bytes >> 20) + " MiB: give the service fewer tags or fewer checks";
 }
 
 std::string prepare_operation(txn_op& op) {
@@ -71,7 +92,7 @@ std::string prepare_registration(register_request& r, std::string_view datacente
     prepare_check(c);
     if (c.type.empty()) c.type = type_of(c.definition);
   }
-  return {};
+  return tags_fault(r);
 }
 
 std::string prepare_deregistration(deregister_request& r, std::string_view datacenter) {
@@ -84,6 +105,8 @@ std::string prepare_service(node_service& s) {
   if (s.id.empty()) s.id = s.service;
   if (!s.id.empty() && s.service.empty()) return "Must provide service name with ID";
   if (is_any_address(s.address)) return "Invalid service address";
+  if (auto fault = length_fault("Service name", s.service); !fault.empty()) return fault;
+  if (auto fault = length_fault("Service ID", s.id); !fault.empty()) return fault;
   if (!s.weights) s.weights.emplace();
   return {};
 }

@@ -136,7 +136,9 @@ namespace {
 
 // The catalog has a service's tags once more with each of its checks, and a registration is one entry of the log.
 status validate_size(const service_definition& d) {
-  constexpr size_t most_bytes = 4 << 20;
+  constexpr size_t most_bytes = 4 << 20, longest_name = 1024; // which the catalog takes
+  for (auto& [what, name] : {std::pair{"name", &d.name}, std::pair{"ID", &d.id}})
+    if (name->size() > longest_name) return refuse(std::string("Service ") + what + " is too long: " + std::to_string(name->size()) + " bytes (limit: " + std::to_string(longest_name) + ")");
   size_t tags = 0;
   for (auto& tag : d.tags) tags += tag.size() + 1;
   const size_t checks = d.checks.size() + (d.check ? 1 : 0);

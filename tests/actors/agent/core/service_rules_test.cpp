@@ -86,6 +86,17 @@ TEST_CASE("a stand-alone check is refused with its own texts") {
   CHECK(validate_standalone_check(c).ok());
 }
 
+TEST_CASE("names that the catalog would not take are refused") {
+  service_definition d;
+  d.name = std::string(1024, 'n');
+  CHECK(validate_service(d).ok());
+  d.name += 'n';
+  CHECK(validate_service(d).err().text == "Service name is too long: 1025 bytes (limit: 1024)");
+  d.id = std::move(d.name);
+  d.name = "web";
+  CHECK(validate_service(d).err().text == "Service ID is too long: 1025 bytes (limit: 1024)");
+}
+
 TEST_CASE("tags that would stand in the catalog once for each of very many checks are refused") {
   service_definition d;
   d.name = "web";
