@@ -43,16 +43,26 @@ result<pattern> pattern::compile(std::string_view text) {
   return out;
 }
 
+size_t pattern::weight_of(std::string_view text) {
+  constexpr size_t unicode_class = 800;
+  size_t out = text.size();
+  for (size_t at = 0; (at = text.find('\\', at)) != text.npos; at += 2)
+    if (const auto next = text.substr(at + 1, 1); next == "p" || next == "P") out += unicode_class;
+  return out;
+}
+
 size_t pattern::size() const { return static_cast<size_t>(compiled_->ProgramSize()); }
 
 bool pattern::matches(std::string_view subject) const {
   return re2::RE2::PartialMatch(re2::StringPiece(subject.data(), subject.size()), *compiled_);
 }
 
-std::vector<std::string> pattern::groups(std::string_view subject) const {
-  const size_t count = 1 + static_cast<size_t>(compiled_->NumberOfCapturingGroups());
+size_t pattern::group_count() const { return static_cast<size_t>(compiled_->NumberOfCapturingGroups()); }
+
+std::vector<std::string_view> pattern::groups(std::string_view subject) const {
+  const size_t count = 1 + group_count();
   std::vector<re2::StringPiece> found(count);
-  std::vector<std::string> out;
+  std::vector<std::string_view> out;
   if (!compiled_->Match(re2::StringPiece(subject.data(), subject.size()), 0, subject.size(), re2::RE2::UNANCHORED, found.data(), static_cast<int>(count))) return out;
   for (auto& f : found) out.emplace_back(f.data(), f.size());
   return out;

@@ -11,7 +11,9 @@ namespace actord {
 
 struct interpolation_node {
   enum class kind : uint8_t { text, whole, fraction, variable, call, sum, output };
+  enum class type : uint8_t { text, whole, fraction };
   kind what = kind::text;
+  type gives = type::text; // what its value is; known once all is parsed
   size_t line = 1, column = 1;
   std::string text; // of a literal, or the name
   int64_t whole = 0;
@@ -24,10 +26,13 @@ namespace {
 
 using node = interpolation_node;
 using kind = node::kind;
+using type = node::type;
 
 constexpr size_t deepest = 100; // parentheses, calls and strings inside of one another
 
 error syntax_error() { return {errc::bad_request, "parse error: syntax error"}; }
+error too_many_parts(size_t most) { return {errc::too_large, fmt::format("more parts than {}", most)}; }
+error too_much_text() { return {errc::too_large, "more text than there is room for"}; }
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -38,14 +43,16 @@ bool is_operator(char c) { return c == '+' || c == '-' || c == '*' || c == '/' |
 
 class parser {
 public:
-  explicit parser(std::string_view text) : text_(text) {}
+  parser(std::string_view text, size_t most_parts) : text_(text), most_(most_parts) {}
+  size_t parts() const { return parts_; }
+  bool is_full() const { return parts_ > most_; } // then it has stopped
 
   // Literal text and interpolations, up to the end, or inside of quotes up to the closing one.
   bool output(node& out, bool quoted, size_t depth) {
     if (depth > deepest) return false;
     out.what = kind::output;
     place(out);
-    while (at_ < text_.size()) {
+    while (at_ < text_.size() && !is_full()) {
       const char c = text_[at_];
       if (quoted && c == '"') return true;
       if (c == '$' && next() == '{') {
@@ -55,7 +62,7 @@ public:
         literal(out, quoted);
       }
     }
-    return !quoted;
+    return !quoted && !is_full();
   }
 
 private:
@@ -67,7 +74,10 @@ private:
       if ((static_cast<unsigned char>(text_[at_]) & 0xc0) != 0x80) ++column_;
     }
   }
-  void place(node& n) const { n.line = line_, n.column = column_; }
+  void place(node& n) {
+    n.line = line_, n.column = column_;
+    ++parts_;
+  }
   void skip_space() {
     while (at_ < text_.size() && is_space(text_[at_])) advance();
   }
@@ -115,7 +125,7 @@ private:
   bool operand(node& out, size_t depth) {
     place(out); // HIL counts the space before it
     skip_space();
-    if (at_ >= text_.size() || depth > deepest) return false;
+    if (at_ >= text_.size() || depth > deepest || is_full()) return false;
     const char c = text_[at_];
     if (c == '(') {
       advance();
@@ -187,11 +197,11 @@ private:
   }
 
   std::string_view text_;
-  size_t at_ = 0, line_ = 1, column_ = 1;
+  const size_t most_;
+  size_t at_ = 0, line_ = 1, column_ = 1, parts_ = 0;
 };
 
 using value = std::variant<std::string, int64_t, double>;
-enum class type : uint8_t { text, whole, fraction };
 
 std::string at(const node& n) { return fmt::format("{}:{}: ", n.line, n.column); }
 
@@ -214,19 +224,24 @@ type type_of(const node& n) {
   switch (n.what) {
   case kind::whole: return type::whole;
   case kind::fraction: return type::fraction;
-  case kind::output: return n.parts.size() == 1 ? type_of(n.parts.front()) : type::text;
+  case kind::output: return n.parts.size() == 1 ? n.parts.front().gives : type::text;
   case kind::sum:
     for (auto& part : n.parts)
-      if (const auto t = type_of(part); t != type::text) return t;
+      if (part.gives != type::text) return part.gives;
     return type::whole;
   default: return type::text;
   }
 }
 
+void settle_types(node& n) {
+  for (auto& part : n.parts) settle_types(part);
+  n.gives = type_of(n);
+}
+
 status check_sums(const node& n) {
   for (auto& part : n.parts)
     if (auto s = check_sums(part); !s) return s;
-  if (n.what == kind::sum && type_of(n) == type::fraction && n.operators.find('%') != std::string::npos)
+  if (n.what == kind::sum && n.gives == type::fraction && n.operators.find('%') != std::string::npos)
     return error(errc::bad_request, fmt::format("At column {}, line {}: modulo cannot be used with floats", n.column, n.line));
   return {};
 }
@@ -296,14 +311,34 @@ result<int64_t> calculate(int64_t l, char op, int64_t r) {
 }
 double calculate(double l, char op, double r) { return op == '+' ? l + r : op == '-' ? l - r : op == '*' ? l * r : l / r; }
 
-result<value> value_of(const node& n, const interpolation_scope& scope);
+class evaluation {
+public:
+  evaluation(const interpolation_scope& scope, size_t& room) : scope_(scope), room_(room) {}
+  result<value> value_of(const node& n);
+  status check(const node& n);
 
-result<value> sum(const node& n, const interpolation_scope& scope) {
-  const bool fraction = type_of(n) == type::fraction;
+private:
+  result<value> sum(const node& n);
+  bool takes(size_t bytes) {
+    if (bytes > room_) return false;
+    room_ -= bytes;
+    return true;
+  }
+  result<value> text_of(std::string_view text) {
+    if (!takes(text.size())) return too_much_text();
+    return value(std::string(text));
+  }
+
+  const interpolation_scope& scope_;
+  size_t& room_; // bytes of text that may still be made
+};
+
+result<value> evaluation::sum(const node& n) {
+  const bool fraction = n.gives == type::fraction;
   int64_t whole = 0;
   double part = 0;
   for (size_t i = 0; i < n.parts.size(); ++i) {
-    auto v = value_of(n.parts[i], scope);
+    auto v = value_of(n.parts[i]);
     if (!v) return v.err();
     if (fraction) {
       auto f = to_fraction(*v);
@@ -320,51 +355,80 @@ result<value> sum(const node& n, const interpolation_scope& scope) {
   return fraction ? value(part) : value(whole);
 }
 
-result<value> value_of(const node& n, const interpolation_scope& scope) {
+result<value> evaluation::value_of(const node& n) {
   switch (n.what) {
-  case kind::text: return value(n.text);
+  case kind::text: return text_of(n.text);
   case kind::whole: return value(n.whole);
   case kind::fraction: return value(n.fraction);
-  case kind::sum: return sum(n, scope);
+  case kind::sum: return sum(n);
   case kind::variable:
-    return value(std::string(std::find_if(scope.variables.begin(), scope.variables.end(), [&](auto& v) { return v.first == n.text; })->second));
+    return text_of(std::find_if(scope_.variables.begin(), scope_.variables.end(), [&](auto& v) { return v.first == n.text; })->second);
   case kind::call: {
-    auto v = value_of(n.parts.front(), scope);
+    auto v = value_of(n.parts.front());
     if (!v) return v;
     auto which = to_whole(*v);
     if (!which) return which.err();
-    const bool there = *which >= 0 && static_cast<uint64_t>(*which) < scope.matches.size();
-    return value(there ? scope.matches[static_cast<size_t>(*which)] : std::string());
+    const bool there = *which >= 0 && static_cast<uint64_t>(*which) < scope_.matches.size();
+    return text_of(there ? scope_.matches[static_cast<size_t>(*which)] : std::string_view());
   }
   case kind::output: break;
   }
-  if (n.parts.size() == 1) return value_of(n.parts.front(), scope);
+  if (n.parts.size() == 1) return value_of(n.parts.front());
   std::string out;
   for (auto& part : n.parts) {
-    auto v = value_of(part, scope);
+    auto v = value_of(part);
     if (!v) return v;
-    out += to_text(*v);
+    const auto text = to_text(*v);
+    if (part.gives != type::text && !takes(text.size())) return too_much_text();
+    out += text;
   }
   return value(std::move(out));
 }
 
+// What value_of fails for, in its order, but without making a text that nothing is calculated from.
+status evaluation::check(const node& n) {
+  if (n.what == kind::sum || n.what == kind::call) {
+    auto v = value_of(n);
+    return v ? status{} : status{v.err()};
+  }
+  for (auto& part : n.parts)
+    if (auto s = check(part); !s) return s;
+  return {};
+}
+
+status check_static(const node& root, const interpolation_scope& scope) {
+  if (auto s = check_names(root, scope); !s) return s;
+  return check_sums(root);
+}
+
 } // namespace
 
-interpolated_text::interpolated_text(std::unique_ptr<interpolation_node> root) : root_(std::move(root)) {}
+interpolated_text::interpolated_text(std::unique_ptr<interpolation_node> root, size_t parts) : root_(std::move(root)), parts_(parts) {}
 interpolated_text::interpolated_text(interpolated_text&&) noexcept = default;
 interpolated_text& interpolated_text::operator=(interpolated_text&&) noexcept = default;
 interpolated_text::~interpolated_text() = default;
 
-result<interpolated_text> interpolated_text::parse(std::string_view text) {
+result<interpolated_text> interpolated_text::parse(std::string_view text, size_t most_parts) {
   auto root = std::make_unique<interpolation_node>();
-  if (!parser(text).output(*root, false, 0)) return syntax_error();
-  return interpolated_text(std::move(root));
+  parser p(text, most_parts);
+  const bool whole = p.output(*root, false, 0);
+  if (p.is_full()) return too_many_parts(most_parts);
+  if (!whole) return syntax_error();
+  settle_types(*root);
+  return interpolated_text(std::move(root), p.parts());
 }
 
-result<std::string> interpolated_text::evaluate(const interpolation_scope& scope) const {
-  if (auto s = check_names(*root_, scope); !s) return s.err();
-  if (auto s = check_sums(*root_); !s) return s.err();
-  auto v = value_of(*root_, scope);
+size_t interpolated_text::weight() const { return parts_ * 2 * sizeof(interpolation_node); }
+
+status interpolated_text::check(const interpolation_scope& scope) const {
+  if (auto s = check_static(*root_, scope); !s) return s;
+  size_t unbounded = no_limit;
+  return evaluation(scope, unbounded).check(*root_);
+}
+
+result<std::string> interpolated_text::evaluate(const interpolation_scope& scope, size_t& room) const {
+  if (auto s = check_static(*root_, scope); !s) return s.err();
+  auto v = evaluation(scope, room).value_of(*root_);
   if (!v) return v.err();
   return to_text(*v);
 }

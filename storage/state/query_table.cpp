@@ -21,11 +21,15 @@ std::optional<prepared_query> find_query(const lmdb::transaction& txn, const tab
   return find_record<prepared_query>(txn, t.queries, lower(id));
 }
 
-// What an index of the table has under this key.
-std::optional<prepared_query> query_at(const lmdb::transaction& txn, const lmdb::table& names, const tables& t, std::string_view key) {
+// The id that an index of the table has under this key; "" for none.
+std::string id_at(const lmdb::transaction& txn, const lmdb::table& names, std::string_view key) {
   std::string_view id;
-  if (key.empty() || !lmdb::get(txn, names, key, id)) return {};
-  return load_indexed<prepared_query>(txn, t.queries, std::string(id));
+  return !key.empty() && lmdb::get(txn, names, key, id) ? std::string(id) : std::string();
+}
+
+std::optional<prepared_query> query_at(const lmdb::transaction& txn, const lmdb::table& names, const tables& t, std::string_view key) {
+  const auto id = id_at(txn, names, key);
+  return id.empty() ? std::optional<prepared_query>() : load_indexed<prepared_query>(txn, t.queries, id);
 }
 
 bool is_uuid(std::string_view s) {
@@ -95,19 +99,44 @@ status set_query(writing& w, prepared_query q) {
 }
 
 // The template with the longest name that `name` begins with: by asking for each beginning, or, where they are fewer, by looking at all.
-std::optional<prepared_query> find_template(const lmdb::transaction& txn, const tables& t, std::string_view name) {
+// Its id, or "".
+std::string find_template(const lmdb::transaction& txn, const tables& t, std::string_view name) {
   auto wanted = prefix_key(name);
+  size_t rows = 0;
   if (lmdb::count(txn, t.query_prefixes) >= wanted.size()) {
-    for (; !wanted.empty(); wanted.pop_back())
-      if (auto found = query_at(txn, t.query_prefixes, t, wanted)) return found;
+    for (; !wanted.empty() && !bounded_read::stops_at(++rows, 0); wanted.pop_back())
+      if (auto found = id_at(txn, t.query_prefixes, wanted); !found.empty()) return found;
     return {};
   }
   std::string best;
-  lmdb::scan(txn, t.query_prefixes, {}, [&](std::string_view key, std::string_view) {
-    if (wanted.starts_with(key)) best = key; // a longer one sorts behind a shorter
-    return key <= wanted;
+  lmdb::scan(txn, t.query_prefixes, {}, [&](std::string_view key, std::string_view id) {
+    if (wanted.starts_with(key)) best = id; // a longer one sorts behind a shorter
+    return key <= wanted && !bounded_read::stops_at(++rows, 0);
   });
-  return query_at(txn, t.query_prefixes, t, best);
+  return best;
+}
+
+error told(const error& e) { return {e.code == errc::too_large ? errc::internal : e.code, e.text}; }
+
+// What the query of this id is for who asks for `name`. A read that others wait for gives up before it has much to do.
+result<std::optional<prepared_query>> filled_in(const lmdb::transaction& txn, const tables& t, template_cache& kept, std::string_view id,
+                                                std::string_view name, std::string_view segment) {
+  using found = std::optional<prepared_query>;
+  std::string_view record;
+  if (!lmdb::get(txn, t.queries, id, record)) lmdb::raise_corrupt("a record that an index names");
+  auto compiled = kept.find(id, record);
+  if (!compiled) {
+    auto q = load_record<prepared_query>(record);
+    if (!is_template(q)) return found(std::move(q));
+    if (bounded_read::stops_at(0, compiled_template::effort_to_compile(q))) return found();
+    auto made = compiled_template::compile(std::move(q));
+    if (!made) return told(made.err());
+    kept.keep(id, record, *made);
+    compiled = std::move(*made);
+  }
+  if (bounded_read::stops_at(0, compiled->effort(name))) return found();
+  auto filled = compiled->render(name, segment);
+  return filled ? result<found>(found(std::move(*filled))) : told(filled.err());
 }
 
 } // namespace
@@ -171,12 +200,10 @@ result<std::optional<prepared_query>> read_view::resolve_query(std::string_view 
       if (by_id && is_template(*by_id)) return {error(errc::internal, "prepared query templates can only be resolved up by name, not by ID")};
       if (by_id) return {std::move(by_id)};
     }
-    auto found = state::query_at(txn, t.query_names, t, state::lower(name_or_id));
-    if (!found) found = state::find_template(txn, t, name_or_id);
-    if (!found || !is_template(*found)) return {std::move(found)};
-    auto filled = render_template(*found, name_or_id, segment);
-    if (!filled) return {filled.err()};
-    return {std::optional<prepared_query>(std::move(*filled))};
+    auto id = state::id_at(txn, t.query_names, state::lower(name_or_id));
+    if (id.empty()) id = state::find_template(txn, t, name_or_id);
+    if (id.empty()) return {};
+    return {state::filled_in(txn, t, impl_->store->templates, id, name_or_id, segment)};
   });
   return failed() ? found_query(failure()) : std::move(out.value);
 }

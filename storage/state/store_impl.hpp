@@ -5,6 +5,7 @@
 #include "storage/state/digest_record.hpp"
 #include "storage/state/lock_delays.hpp"
 #include "storage/state/store.hpp"
+#include "storage/state/template_cache.hpp"
 #include "storage/state/writing.hpp"
 #include <atomic>
 #include <functional>
@@ -35,6 +36,7 @@ struct state_store::impl {
   lock_delays delays;
   std::mutex snapshotting; // one snapshot at a time
   digest_memory digests;
+  state::template_cache templates;
   std::string adopted_path; // the newest file of another server that was read through, guarded by snapshotting
   state::verified_state adopted;
   std::mutex finding;      // guards what follows

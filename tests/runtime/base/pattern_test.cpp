@@ -30,3 +30,22 @@ TEST_CASE("a pattern that would take long to compile is refused before that") {
 TEST_CASE("a pattern that would take exponential time elsewhere is matched at once") {
   CHECK(!pattern::compile("^(a+)+$")->matches(std::string(20000, 'a') + "b"));
 }
+
+TEST_CASE("a pattern that names classes of Unicode weighs what they stand for") {
+  CHECK(pattern::weight_of("") == 0);
+  CHECK(pattern::weight_of("^a\\.b$") == 6);
+  CHECK(pattern::weight_of("\\pL") == 803);
+  CHECK(pattern::weight_of("a\\PL\\p{Greek}") > 1600);
+  CHECK(pattern::weight_of("\\\\pL") == 4); // a backslash, and two letters
+  CHECK(pattern::weight_of("x\\") == 2);
+}
+
+TEST_CASE("groups are views of the subject") {
+  auto p = pattern::compile("^(a+)(b)?(.*)$");
+  REQUIRE(p.ok());
+  const std::string subject = "aac";
+  CHECK(p->group_count() == 3);
+  CHECK(p->groups(subject) == std::vector<std::string_view>{"aac", "aa", "", "c"});
+  CHECK(p->groups(subject)[1].data() == subject.data());
+  CHECK(p->groups("x").empty());
+}

@@ -5,10 +5,20 @@ using namespace actord;
 
 namespace {
 
-std::string said(std::string_view text, std::vector<std::string> matches = {}) {
+interpolation_scope scope(std::vector<std::string_view> matches = {}) {
+  return {{{"name.full", "t-one"}, {"name.prefix", "t-"}, {"name.suffix", "one"}, {"agent.segment", ""}}, std::move(matches)};
+}
+
+// And that check() says the same of it.
+std::string said(std::string_view text, std::vector<std::string_view> matches = {}) {
   auto parsed = interpolated_text::parse(text);
   if (!parsed) return "! " + parsed.err().text;
-  auto out = parsed->evaluate({{{"name.full", "t-one"}, {"name.prefix", "t-"}, {"name.suffix", "one"}, {"agent.segment", ""}}, std::move(matches)});
+  const auto all = scope(std::move(matches));
+  size_t room = 100000;
+  auto out = parsed->evaluate(all, room);
+  const auto checked = parsed->check(all);
+  CHECK(checked.ok() == out.ok());
+  if (!out && !checked) CHECK(checked.err().text == out.err().text);
   return out ? *out : "! " + out.err().text;
 }
 
@@ -67,4 +77,58 @@ TEST_CASE("interpolations that lie too deep inside of one another are refused") 
   CHECK(said("${" + deep) == "! parse error: syntax error");
   CHECK(said("${" + std::string(100000, '-') + "1}") == "! parse error: syntax error");
   CHECK(said(quoted) == "! parse error: syntax error");
+}
+
+TEST_CASE("a text has as many parts as its bound says, and no more is looked at") {
+  auto parts = [](std::string_view text, size_t most) {
+    auto parsed = interpolated_text::parse(text, most);
+    return parsed ? "parts " + std::to_string(parsed->parts()) : std::to_string(static_cast<int>(parsed.err().code)) + " " + parsed.err().text;
+  };
+  CHECK(parts("plain", 2) == "parts 2"); // the whole, and the text in it
+  CHECK(parts("plain", 1) == "6 more parts than 1");
+  CHECK(parts("", 1) == "parts 1");
+  CHECK(parts("${1+1}", 3) == "parts 3");
+  CHECK(parts("${1+1}", 2) == "6 more parts than 2");
+  for (const char* more : {"${\"a\"}", "${-1}", "${match(1)}", "a${1}", "${(1)}"}) {
+    CAPTURE(more);
+    std::string text;
+    for (int i = 0; i < 1000; ++i) text += more;
+    CHECK(parts(text, 500) == "6 more parts than 500");
+    CHECK(parts(text + "${", 500) == "6 more parts than 500"); // what is wrong behind it was not seen
+    CHECK(parts("${" + text, 500) == "2 parse error: syntax error");
+  }
+}
+
+TEST_CASE("no more text is made than there is room for, and what several give counts together") {
+  auto parsed = interpolated_text::parse("a${name.full}${match(0)}${10 + 2}");
+  REQUIRE(parsed.ok());
+  const auto all = scope({"12345678"});
+  size_t room = 20;
+  auto out = parsed->evaluate(all, room);
+  REQUIRE(out.ok());
+  CHECK(*out == "at-one1234567812");
+  CHECK(room == 4);
+  out = parsed->evaluate(all, room);
+  REQUIRE(!out.ok());
+  CHECK(out.err().code == errc::too_large);
+  for (room = 0; room < 16; ++room) {
+    size_t left = room;
+    CHECK(parsed->evaluate(all, left).ok() == false);
+  }
+  CHECK(parsed->check(all).ok());
+  // Also of what only a number is made of.
+  auto sum = interpolated_text::parse("${\"${name.full}${name.full}\" + 1}");
+  room = 9;
+  CHECK(sum->evaluate(all, room).err().code == errc::too_large);
+}
+
+// A sum's kind is that of its first number, which may stand at the end of many texts, inside of many sums.
+TEST_CASE("sums inside of sums are looked through once") {
+  std::string text;
+  for (int i = 0; i < 90; ++i) {
+    for (int k = 0; k < 300; ++k) text += "\"1\"+";
+    text += '(';
+  }
+  text += "0.5" + std::string(90, ')');
+  CHECK(said("${" + text + "}") == "27000.5");
 }

@@ -1,4 +1,7 @@
 #include "fixture.hpp"
+#include "storage/command/query_rules.hpp"
+#include "storage/state/read_view_long.hpp"
+#include "storage/state/template_cache.hpp"
 
 using namespace actord;
 using namespace actord::test;
@@ -93,7 +96,8 @@ TEST_CASE_FIXTURE(query_fixture, "the template with the longest beginning of a n
   CHECK(resolved("GEO-DB-one") == "c db-GEO-DB-one-geo-db-"); // the suffix is cut off in the same case only, as Consul does
   CHECK(resolved("geo-db-one") == "c db-one-geo-db-");
   CHECK(resolved("else") == "a all-else");
-  CHECK(resolved(std::string(5000, 'x')) == "a all-" + std::string(5000, 'x'));
+  CHECK(resolved(std::string(1000, 'x')) == "a all-" + std::string(1000, 'x'));
+  CHECK(resolved(std::string(5000, 'x')) == "Name is too long for the template '': 5000 bytes (limit: 1024)");
   CHECK(resolved(b_id) == "prepared query templates can only be resolved up by name, not by ID");
   CHECK(create(template_of("ddf4238a-882b-9ddc-4a9d-5b6758e4159e", "", "x")) == "a query template with an empty name already exists");
   CHECK(remove(b_id) == "");
@@ -129,6 +133,76 @@ TEST_CASE_FIXTURE(query_fixture, "a template that cannot be filled in is refused
   CHECK((*found)->service.tags == string_slice{"y", "x"});
   q.pattern.type = "foo";
   CHECK(update(q) == "failed compiling template: Bad Template.Type 'foo'");
+}
+
+TEST_CASE_FIXTURE(query_fixture, "a template that is too large for new ones is applied, and says so when it is asked for") {
+  std::string ones;
+  for (int i = 0; i < 5000; ++i) ones += "${1}";
+  CHECK(create(template_of(a_id, "many-", ones)) == "");
+  CHECK(create(template_of(b_id, "long-", std::string(70000, 'x'))) == "");
+  CHECK(count() == 2);
+  CHECK(resolved("many-a") == "Template is too large: more interpolations and texts than 4096");
+  CHECK(resolved("long-a") == "Template is too large: 70000 bytes of text (limit: 65536)");
+  CHECK(reading->open().resolve_query("long-a", "").err().code == errc::internal);
+}
+
+TEST_CASE_FIXTURE(query_fixture, "a template that was asked for before is not an older one") {
+  CHECK(create(template_of(a_id, "t-", "one-${name.suffix}")) == "");
+  CHECK(resolved("t-a") == "a one-a");
+  CHECK(resolved("t-b") == "a one-b");
+  auto view = reading->open();
+  reader second(*store);
+  CHECK(update(template_of(a_id, "t-", "two-${name.suffix}")) == "");
+  auto before = view.resolve_query("t-a", "");
+  REQUIRE(before.ok());
+  CHECK((*before)->service.service == "one-a"); // of the state that the view shows
+  auto now = second.open().resolve_query("t-a", "");
+  REQUIRE(now.ok());
+  CHECK((*now)->service.service == "two-a");
+  CHECK((*view.resolve_query("t-a", ""))->service.service == "one-a");
+}
+
+TEST_CASE_FIXTURE(query_fixture, "a read that others wait for gives up before a long template") {
+  CHECK(create(template_of(a_id, "short-", "${name.suffix}")) == "");
+  CHECK(create(template_of(b_id, "long-", std::string(65000, 'x'))) == "");
+  auto heavy = template_of(c_id, "heavy-", "${match(0)}");
+  heavy.pattern.regexp = "^heavy-(a?){200}";
+  CHECK(create(heavy) == "");
+  auto gives_up = [&](const std::string& name) {
+    bounded_read bound(true);
+    (void)reading->open().resolve_query(name, "");
+    return bound.gave_up();
+  };
+  CHECK_FALSE(gives_up("short-a"));
+  CHECK(gives_up("long-a"));
+  CHECK(resolved("long-a").size() > 65000); // compiled where nobody waits
+  CHECK_FALSE(gives_up("long-b"));
+  CHECK(resolved("heavy-a") == "c heavy-a");
+  CHECK_FALSE(gives_up("heavy-a"));
+  CHECK(gives_up("heavy-" + std::string(1000, 'a')));
+}
+
+TEST_CASE("compiled templates are kept up to a bound, those that were asked for last") {
+  auto compiled = [](std::string service) {
+    auto made = compiled_template::compile(template_of(a_id, "t-", std::move(service)));
+    REQUIRE(made.ok());
+    return *made;
+  };
+  const auto one = compiled("x");
+  state::template_cache kept(3 * one.weight() + 100);
+  kept.keep("1", "a", one);
+  kept.keep("2", "b", one);
+  kept.keep("3", "c", one);
+  CHECK(kept.find("1", "a"));
+  CHECK_FALSE(kept.find("1", "b")); // another record
+  kept.keep("4", "d", one);
+  CHECK_FALSE(kept.find("2", "b"));
+  CHECK((kept.find("1", "a") && kept.find("3", "c") && kept.find("4", "d")));
+  kept.keep("4", "e", one);
+  CHECK_FALSE(kept.find("4", "d"));
+  CHECK((kept.find("1", "a") && kept.find("3", "c") && kept.find("4", "e")));
+  kept.keep("5", "f", compiled(std::string(60000, 'x'))); // is more than all
+  CHECK(kept.weight() == 0);
 }
 
 TEST_CASE_FIXTURE(query_fixture, "a query goes with the session that it is bound to") {
