@@ -1,4 +1,5 @@
 #include "actors/events/core/event_core.hpp"
+#include "actors/events/core/wire.hpp"
 #include "runtime/base/pattern.hpp"
 #include <algorithm>
 #include <optional>
@@ -9,7 +10,7 @@ namespace {
 // False with a complaint when the text is no regular expression; nothing in `out` when it is empty.
 bool compile(const char* which, const std::string& text, const std::string& event, std::optional<pattern>& out, verdict& v) {
   if (text.empty()) return true;
-  auto made = pattern::compile(text);
+  auto made = compile_filter(text);
   if (made) return out = std::move(*made), true;
   v.complaint = std::string("Failed to parse ") + which + " filter for event: filter=" + text + " event=" + event + " error=\"" + made.err().text + "\"";
   return false;

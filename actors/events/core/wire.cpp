@@ -69,13 +69,20 @@ std::string format_uuid(const unsigned char (&random)[16]) {
   return out;
 }
 
+// Each agent that gets the event compiles it, so that what one client sends is work for all.
+result<pattern> compile_filter(std::string_view text) {
+  constexpr size_t heaviest = 4096;
+  if (pattern::weight_of(text) > heaviest) return error{errc::bad_request, "expression too large"};
+  return pattern::compile(text);
+}
+
 status check_event(const user_event_record& e) {
   if (e.name.empty()) return error{errc::internal, "User event missing name"};
   if (!e.tag_filter.empty() && e.service_filter.empty()) return error{errc::internal, "Cannot provide tag filter without service filter"};
   struct { const char* which; const std::string& text; } filters[] = {{"node", e.node_filter}, {"service", e.service_filter}, {"tag", e.tag_filter}};
   for (auto& f : filters) {
     if (f.text.empty()) continue;
-    if (auto compiled = pattern::compile(f.text); !compiled)
+    if (auto compiled = compile_filter(f.text); !compiled)
       return error{errc::internal, std::string("Invalid ") + f.which + " filter: " + compiled.err().text};
   }
   return {};

@@ -165,7 +165,13 @@ status coerce(filter::compiled& c, kind k) {
 // What the regular expressions of a filter may come to, since compiling them takes 20 microseconds each and as many again per thousand
 // steps. What a person writes has a few, of fifty steps.
 struct pattern_budget {
-  size_t patterns = 64, steps = 20000;
+  size_t patterns = 64, steps = 20000, weight = 32 << 10;
+  bool take(std::string_view text) { // before it is compiled: one that turns out to be too large may have taken long by then
+    const size_t its = pattern::weight_of(text);
+    if (its > weight) return false;
+    weight -= its;
+    return true;
+  }
   bool take(const pattern& p) {
     if (patterns == 0 || p.size() > steps) return false;
     --patterns;
@@ -185,9 +191,12 @@ status compile_match(const shape& record, syntax::node& n, filter::compiled& out
   out.selector = std::move(n.selector);
   out.text = std::move(n.value);
   if (n.operation == op::matches || n.operation == op::not_matches) {
+    const auto refuse = [&](const std::string& why) { return error{errc::internal, "Failed to compile regular expression " + quote(out.text) + ": " + why}; };
+    constexpr const char* too_large = "all of the filter together are too large";
+    if (!left.take(std::string_view(out.text))) return refuse(too_large);
     auto compiled = pattern::compile(out.text);
-    if (!compiled) return error{errc::internal, "Failed to compile regular expression " + quote(out.text) + ": " + compiled.err().text};
-    if (!left.take(*compiled)) return error{errc::internal, "Failed to compile regular expression " + quote(out.text) + ": all of the filter together are too large"};
+    if (!compiled) return refuse(compiled.err().text);
+    if (!left.take(*compiled)) return refuse(too_large);
     out.expression = std::move(*compiled);
     return {};
   }

@@ -108,6 +108,7 @@ TEST_CASE("an event that is fired must have a name, and filters that are express
   CHECK(check_event(event("e", "", "", "t")).err().text == "Cannot provide tag filter without service filter");
   CHECK(check_event(event("e", "(")).err().text == "Invalid node filter: error parsing regexp: missing closing ): `(`");
   CHECK(check_event(event("e", "(?:\\pL{40})?")).err().text.find("Invalid node filter: error parsing regexp: expression too large") == 0); // some milliseconds, not hundreds
+  CHECK(check_event(event("e", "\\pL\\pL\\pL\\pL\\pL\\pL")).err().text == "Invalid node filter: expression too large"); // each agent compiles it
   CHECK(check_event(event("e", "", "a", "*")).err().text == "Invalid tag filter: error parsing regexp: missing argument to repetition operator: `*`");
 }
 
