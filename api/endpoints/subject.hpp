@@ -19,6 +19,9 @@ template <class Args> uint64_t subject_of(const Args& a) {
   else if constexpr (requires { a.prefix; }) return text_hash{}(a.prefix);
   else if constexpr (requires { a.state; }) return text_hash{}(a.state);
   else if constexpr (requires { a.ops; }) return a.ops.empty() || !a.ops.front().kv ? 0 : text_hash{}(a.ops.front().kv->entry.key); // a transaction
+  else if constexpr (requires { a.query.service.service; }) return folded_text_hash(a.query.service.service); // a whole prepared query
+  else if constexpr (requires { std::string_view(a.query); }) return folded_text_hash(a.query);
+  else if constexpr (requires { a.query_id; }) return folded_text_hash(a.query_id);
   else return 0;
 }
 

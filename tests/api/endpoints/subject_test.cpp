@@ -1,5 +1,6 @@
 // What is remembered of a read that took long is of what it asked for, not of how it was asked.
 #include "api/endpoints/subject.hpp"
+#include "storage/model/rpc_queries.hpp"
 #include "storage/model/rpc_requests.hpp"
 #include <doctest/doctest.h>
 
@@ -32,4 +33,22 @@ TEST_CASE("what an asker wants of what is found makes no other subject, nor does
   t.options.filter = "Node.Node == x";
   t.options.min_query_index = 12;
   CHECK(subject_of(s) == subject_of(t));
+}
+
+// One that fills in a template may take long, another one never does.
+TEST_CASE("executions of prepared queries are told apart by what they ask for") {
+  rpc::query_execute_request q, r;
+  q.query = "Geo-Web";
+  r.query = "geo-web";
+  CHECK(subject_of(q) == subject_of(r));
+  r.query = "geo-db";
+  CHECK(subject_of(q) != subject_of(r));
+  rpc::query_execute_remote_request s, t;
+  s.query.service.service = "web";
+  t.query.service.service = "db";
+  CHECK(subject_of(s) != subject_of(t));
+  rpc::query_get_request g, h;
+  g.query_id = "1";
+  h.query_id = "2";
+  CHECK(subject_of(g) != subject_of(h));
 }
