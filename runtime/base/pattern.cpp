@@ -4,9 +4,6 @@
 namespace actord {
 namespace {
 
-constexpr size_t longest = 1024; // bytes: parsing takes 5 KB and more for three of them, whatever the limit below
-constexpr int64_t memory_limit = 128 << 10; // of one compiled pattern, which bounds the time that compiling takes: some milliseconds
-
 std::string in_go_words(const re2::RE2& r) {
   std::string_view text, shown = r.error_arg();
   switch (r.error_code()) {
@@ -31,13 +28,13 @@ std::string in_go_words(const re2::RE2& r) {
 
 } // namespace
 
-result<pattern> pattern::compile(std::string_view text) {
-  if (text.size() > longest) return error{errc::bad_request, "error parsing regexp: expression too large: `" + std::string(text.substr(0, 40)) + "…`, of " + std::to_string(text.size()) + " bytes"};
+result<pattern> pattern::compile(std::string_view text, size_t memory, size_t longest) {
+  if (text.size() > longest) return error{errc::too_large, "error parsing regexp: expression too large: `" + std::string(text.substr(0, 40)) + "…`, of " + std::to_string(text.size()) + " bytes"};
   re2::RE2::Options options;
   options.set_log_errors(false);
-  options.set_max_mem(memory_limit);
+  options.set_max_mem(static_cast<int64_t>(memory));
   auto made = std::make_shared<re2::RE2>(re2::StringPiece(text.data(), text.size()), options);
-  if (!made->ok()) return error{errc::bad_request, in_go_words(*made)};
+  if (!made->ok()) return error{made->error_code() == re2::RE2::ErrorPatternTooLarge ? errc::too_large : errc::bad_request, in_go_words(*made)};
   pattern out;
   out.compiled_ = std::move(made);
   return out;

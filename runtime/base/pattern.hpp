@@ -15,8 +15,10 @@ namespace actord {
 
 class pattern {
 public:
-  // "error parsing regexp: missing closing ]: `[a`"
-  static result<pattern> compile(std::string_view text);
+  // "error parsing regexp: missing closing ]: `[a`"; errc::too_large: it has more bytes than `longest` (parsing takes 5 KB and more for three of
+  // them), or would compile to more than `memory`: some milliseconds, usually.
+  static constexpr size_t usual_memory = 128 << 10, usual_length = 1024;
+  static result<pattern> compile(std::string_view text, size_t memory = usual_memory, size_t longest = usual_length);
   // Anywhere in the subject, as Go's MatchString.
   bool matches(std::string_view subject) const;
   // What the whole and each group in parentheses matched, "" for one that took no part; nothing when the subject does not match. Views of the

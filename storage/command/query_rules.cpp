@@ -94,11 +94,28 @@ result<std::vector<interpolated_text>> parse_texts(const prepared_query& q, size
   return texts;
 }
 
+error bad_expression(const error& why) { return {errc::internal, "Bad Regexp: " + why.text}; }
+
 result<std::optional<pattern>> compile_expression(const prepared_query& q) {
   std::optional<pattern> out;
   if (q.pattern.regexp.empty()) return out;
   auto made = pattern::compile(q.pattern.regexp);
-  if (!made) return error(errc::internal, "Bad Regexp: " + made.err().text);
+  if (!made && made.err().code == errc::too_large)
+    return error(errc::too_large, "Template is too large: a Regexp that compiles to more than " + std::to_string(pattern::usual_memory) + " bytes");
+  if (!made) return bad_expression(made.err());
+  out = std::move(*made);
+  return out;
+}
+
+// Whether it compiles is part of the state, so that these bounds are the same for ever. One that is heavier takes many seconds, after which it is too
+// large in any case.
+result<std::optional<pattern>> compile_applied(const prepared_query& q) {
+  constexpr size_t memory = 1 << 20, heaviest = 8 << 20;
+  std::optional<pattern> out;
+  const std::string& text = q.pattern.regexp;
+  if (text.empty()) return out;
+  auto made = pattern::compile(text, memory, pattern::weight_of(text) > heaviest ? 0 : text.size());
+  if (!made) return bad_expression(made.err());
   out = std::move(*made);
   return out;
 }
@@ -148,7 +165,7 @@ status check_template(const prepared_query& q) {
   if (q.pattern.type != query_template_type) return refuse("Bad Template.Type '" + q.pattern.type + "'");
   auto texts = parse_texts(q, interpolated_text::no_limit);
   if (!texts) return texts.err();
-  auto expression = compile_expression(q);
+  auto expression = compile_applied(q);
   if (!expression) return expression.err();
   // As it will be for the shortest name that can ask for it.
   const auto scope = scope_of(q, *expression, q.name, {});

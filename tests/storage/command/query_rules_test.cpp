@@ -69,16 +69,19 @@ TEST_CASE("a template's regular expression is bounded by what it is compiled to"
   CHECK(refusal(template_of("x", times(64, "(a)"))) == "");
   CHECK(refusal(template_of("x", "(a?){500}")).ends_with("steps (limit: 1000)"));
   CHECK(refusal(template_of("x", "(a?){200}")) == "");
+  CHECK(refusal(template_of("x", "(?:\\pL{20})?")) == "Template is too large: a Regexp that compiles to more than 131072 bytes");
 }
 
 TEST_CASE("what is not too large is told when it is applied, and what is too large is applied as ever") {
   CHECK(refusal(template_of("${name.foo}")) == "");
   CHECK(refusal(template_of("x", "(")) == "");
   CHECK(check_template(template_of("x", "(")).err().text == "Bad Regexp: error parsing regexp: missing closing ): `(`");
-  for (auto& large : {template_of(std::string(70000, 'x')), template_of(times(5000, "${1}")), template_of("x", times(100, "(a)")), template_of("x", times(2, "\\pL"))}) {
+  for (auto& large : {template_of(std::string(70000, 'x')), template_of(times(5000, "${1}")), template_of("x", times(100, "(a)")), template_of("x", times(2, "\\pL")), template_of("x", "(?:\\pL{20})?")}) {
     CHECK(check_template(large).ok());
     CHECK(check_template_size(large).err().code == errc::too_large);
   }
+  CHECK(check_template(template_of("x", std::string(5000, 'a'))).ok());
+  CHECK(check_template(template_of("x", times(50000, "\\pL"))).err().text.starts_with("Bad Regexp: error parsing regexp: expression too large")); // at once
   // Without making what it would give: a billion bytes here.
   auto wide = template_of(times(30000, "${name.full}"));
   wide.name = std::string(30000, 'n');
