@@ -137,6 +137,10 @@ error agent_state::restore(const node_config& config) {
   }
   restored_ = true;
   unusable_ = std::move(found.unusable);
+  local_->may_be_lost = [this](bool is_check, const std::string& id) {
+    if (id == (is_check ? serf_health_id : consul_service_id)) return false; // the leader's
+    return journal_->was_damaged() || unusable_.contains(is_check ? check_path(id) : service_path(id));
+  };
   if (!unwritten_.empty()) write_at_ = oldest_unwritten_ = now();
   else journal_->settled(journal_->last_number()); // files of an earlier run that say nothing new
   if (!found.obsolete.empty()) (void)keep(std::move(found.obsolete));
@@ -397,9 +401,9 @@ void agent_state::leave_out_unusable(catalog_picture& p) const {
   }
   if (unusable_.empty()) return;
   std::erase_if(p.checks, [&](auto& c) {
-    return !local_->checks().contains(c.check_id) && (unusable_.contains(check_path(c.check_id)) || unusable_.contains(service_path(c.service_id)));
+    return !local_->checks().contains(c.check_id) && !local_->removed_checks.contains(c.check_id) && (unusable_.contains(check_path(c.check_id)) || unusable_.contains(service_path(c.service_id)));
   });
-  std::erase_if(p.services, [&](auto& s) { return !local_->services().contains(s.id) && unusable_.contains(service_path(s.id)); });
+  std::erase_if(p.services, [&](auto& s) { return !local_->services().contains(s.id) && !local_->removed_services.contains(s.id) && unusable_.contains(service_path(s.id)); });
 }
 
 void agent_state::compare_with_catalog(nanos t) {

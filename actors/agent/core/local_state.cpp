@@ -231,16 +231,27 @@ void local_state::drop_service(const std::string& id) {
 
 error local_state::remove_service(const std::string& id) {
   if (id.empty()) return {errc::internal, "ServiceID missing"};
-  if (!services_.contains(id)) {
+  if (services_.contains(id)) drop_service(id);
+  else if (!drop_lost(false, id)) {
     emit(effect_kind::log_warn, id, "Failed to deregister service: service=" + id + " error=\"Service does not exist\"");
     still_untold(false, id);
     return {};
   }
   const std::string side = id + "-sidecar-proxy";
-  drop_service(id);
   if (auto it = services_.find(side); it != services_.end() && it->second.record->locally_registered_as_sidecar) drop_service(side);
   settle_aliases(last_now_);
   return {};
+}
+
+bool local_state::drop_lost(bool is_check, const std::string& id) {
+  if (!may_be_lost || !may_be_lost(is_check, id)) return false;
+  if (is_check) removed_checks.try_emplace(id); // whose it was is not known
+  else removed_services.insert(id);
+  untold.push_back({is_check, id, ++changes_});
+  emit(is_check ? effect_kind::forget_check : effect_kind::forget_service, id);
+  const std::string what = is_check ? "check" : "service";
+  emit(effect_kind::log_info, id, "Deregistered " + what + ", of which nothing could be read: " + what + "=" + id);
+  return true;
 }
 
 bool local_state::restore_service(node_service s, std::string token, bool from_file_source) {
@@ -362,8 +373,8 @@ void local_state::drop_check(const std::string& id) {
 
 error local_state::remove_check(const std::string& id) {
   if (id.empty()) return {errc::internal, "CheckID missing"};
-  if (!checks_.contains(id)) still_untold(true, id);
-  drop_check(id);
+  if (checks_.contains(id)) drop_check(id);
+  else if (!drop_lost(true, id)) still_untold(true, id);
   settle_aliases(last_now_);
   return {};
 }
@@ -421,7 +432,10 @@ void local_state::add_maintenance(std::string_view id, const node_service* of, s
 
 error local_state::set_node_maintenance(bool on, std::string_view reason) {
   const std::string id(node_maintenance_id);
-  if (on == checks_.contains(id)) return still_untold(true, id), error{};
+  if (on == checks_.contains(id)) {
+    if (on || !drop_lost(true, id)) still_untold(true, id);
+    return {};
+  }
   if (on) {
     add_maintenance(id, nullptr, "Node Maintenance Mode", std::string(reason.empty() ? default_node_reason : reason));
     emit(effect_kind::log_info, id, "Node entered maintenance mode");
@@ -437,7 +451,10 @@ error local_state::set_service_maintenance(const std::string& service, bool on, 
   auto it = services_.find(service);
   if (it == services_.end()) return {errc::not_found, "No service registered with ID \"" + service + "\""};
   const std::string id = std::string(service_maintenance_prefix) + service;
-  if (on == checks_.contains(id)) return still_untold(true, id), error{};
+  if (on == checks_.contains(id)) {
+    if (on || !drop_lost(true, id)) still_untold(true, id);
+    return {};
+  }
   if (on) {
     add_maintenance(id, it->second.record.get(), "Service Maintenance Mode", std::string(reason.empty() ? default_service_reason : reason));
     emit(effect_kind::log_info, id, "Service entered maintenance mode: service=" + service);

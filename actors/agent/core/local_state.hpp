@@ -4,6 +4,7 @@
 #pragma once
 #include "actors/agent/core/types.hpp"
 #include "runtime/base/prng.hpp"
+#include <functional>
 #include <map>
 #include <set>
 
@@ -60,6 +61,10 @@ public:
   // Refuses an id that another service's check, or one of the node, has.
   error may_own(const std::string& check_id, const std::string& service) const;
 
+  // Asked for an id that is not known here and is to go all the same: may it have been registered, and what was kept of it
+  // cannot be read? Then its file goes, and the catalog is told.
+  std::function<bool(bool is_check, const std::string& id)> may_be_lost;
+
   // All that is kept is to be written anew.
   void save_all(nanos now, int64_t unix_now);
 
@@ -96,6 +101,7 @@ public:
 private:
   void emit(effect_kind k, std::string id, std::string text = {}, int64_t expires = 0);
   void still_untold(bool is_check, const std::string& id);
+  bool drop_lost(bool is_check, const std::string& id); // false: it was none
   void put_service(node_service s, source from, const std::string& token);
   error put_check(health_check record, check_registration how, source from, const std::string& token, nanos now);
   void store_check(health_check record, std::shared_ptr<const check_registration> how, source from, const std::string& token, nanos now);

@@ -478,6 +478,22 @@ TEST_CASE("a service whose file cannot be removed does not come back") {
   }
 }
 
+TEST_CASE("a service whose file is damaged can be deregistered: its file goes, and the catalog is told") {
+  folder f;
+  const fs::path services = f.path / "services", checks = f.path / "checks";
+  fs::create_directories(services);
+  fs::create_directories(checks);
+  for (auto& path : {agent::service_path("web"), agent::service_path("kept"), agent::check_path("beat")}) std::ofstream(f.path / path) << "{";
+  node n(f.path.string());
+  REQUIRE(n.agent);
+  const auto told = n.seen->wait_for(1); // of the node
+  CHECK(n.ask(service_remove{"web"}).code == errc::none);
+  CHECK(n.ask(check_remove{"beat"}).code == errc::none);
+  CHECK(n.seen->wait_for(told + 2) >= told + 2);
+  CHECK(test::eventually([&] { return !fs::exists(f.path / agent::service_path("web")) && !fs::exists(f.path / agent::check_path("beat")); }));
+  CHECK(fs::exists(f.path / agent::service_path("kept")));
+}
+
 TEST_CASE("an agent whose checks cannot be run does not start") {
   folder f;
   node n(f.path.string(), {}, nullptr, [](caf::actor_system&, caf::strong_actor_ptr, uint64_t) -> result<std::unique_ptr<check_runner>> { return error{errc::internal, "no threads"}; });

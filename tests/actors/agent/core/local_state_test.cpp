@@ -488,3 +488,45 @@ TEST_CASE("a reload keeps the checks that others registered for a service of a f
   CHECK_FALSE(f.state.checks().contains("in"));
   CHECK(f.state.checks().contains("by-api"));
 }
+
+TEST_CASE("what was registered and cannot be read goes when it is deregistered, and nothing else does") {
+  fixture f;
+  f.state.may_be_lost = [](bool is_check, const std::string& id) { return id == (is_check ? "beat" : "web") || id == node_maintenance_id; };
+  REQUIRE(f.service(R"({"Name":"db","Port":1,"Connect":{"SidecarService":{}}})").code == errc::none);
+  f.state.drain(), f.state.untold.clear();
+  auto told = [&](bool is_check, const std::string& id) {
+    const auto untold = std::exchange(f.state.untold, {});
+    return untold.size() == 1 && untold[0].is_check == is_check && untold[0].id == id;
+  };
+  SUBCASE("a service") {
+    CHECK(f.state.remove_service("web").code == errc::none);
+    CHECK(f.state.removed_services.contains("web"));
+    CHECK(told(false, "web"));
+    CHECK(f.has_effect(effect_kind::forget_service, "web"));
+    CHECK(f.state.remove_service("other").code == errc::none);
+    CHECK(f.state.removed_services.size() == 1);
+    CHECK_FALSE(f.has_effect(effect_kind::forget_service, "other"));
+  }
+  SUBCASE("a service whose sidecar is there") {
+    REQUIRE(f.state.restore_service([] { node_service s; s.id = s.service = "web-sidecar-proxy"; s.locally_registered_as_sidecar = true; return s; }(), "", false));
+    CHECK(f.state.remove_service("web").code == errc::none);
+    CHECK(f.state.removed_services == std::set<std::string, std::less<>>{"web", "web-sidecar-proxy"});
+  }
+  SUBCASE("a check") {
+    CHECK(f.state.remove_check("beat").code == errc::none);
+    CHECK(f.state.removed_checks.contains("beat"));
+    CHECK(told(true, "beat"));
+    CHECK(f.has_effect(effect_kind::forget_check, "beat"));
+    CHECK(f.state.remove_check("other").code == errc::none);
+    CHECK(f.state.removed_checks.size() == 1);
+  }
+  SUBCASE("maintenance") {
+    const std::string id(node_maintenance_id);
+    CHECK(f.state.set_node_maintenance(false, "").code == errc::none);
+    CHECK(f.state.removed_checks.contains(id));
+    CHECK(told(true, id));
+    CHECK(f.has_effect(effect_kind::forget_check, id));
+    CHECK(f.state.set_service_maintenance("db", false, "").code == errc::none);
+    CHECK(f.state.removed_checks.size() == 1);
+  }
+}
