@@ -21,6 +21,13 @@ constexpr size_t most_mark_bytes = 4096;
 
 std::string mark_of(const std::string& folder) { return folder + "/recovering"; }
 
+std::string consent_in(const std::string& folder) { return folder + "/discard-damaged-log"; }
+
+std::string no_term(const std::string& folder) {
+  return ". The copy of term and vote in " + vote_path(folder) + " is missing or damaged as well, so this server may not take part any more under its id: remove it from the cluster "
+         "(operator raft remove-peer), empty its data directory and start it again";
+}
+
 // Of a file that is not in use any more. A crash before only means that it is done again.
 status forget_fault(const std::string& data_dir) {
   const auto mark = log_fault_mark(data_dir);
@@ -56,7 +63,7 @@ result<raft_index> applied_by_state(const node_config& config, const std::string
 
 // Nobody else has what is missing.
 status complete_alone(const std::string& folder, const std::string& what, raft_index applied, log_remains& remains) {
-  const auto accept = folder + "/discard-damaged-log";
+  const auto accept = consent_in(folder);
   const auto has = remains.entries.empty() ? applied : remains.entries.back().index;
   const bool missing = !remains.last || *remains.last > has;
   if (missing && ::access(accept.c_str(), F_OK) != 0) {
@@ -75,9 +82,7 @@ status complete_alone(const std::string& folder, const std::string& what, raft_i
 // The others have it. What follows the state is asked of them, also what could still be read: it is little, and they know.
 status leave_to_others(const std::string& data_dir, const std::string& what, raft_index applied, log_remains& remains) {
   const auto folder = data_dir + "/raft";
-  if (!remains.hard)
-    return error{errc::corrupt, what + ". The copy of term and vote in " + vote_path(folder) + " is missing or damaged as well, so this server may not take part any more under its "
-                                      "id: remove it from the cluster (operator raft remove-peer), empty its data directory and start it again"};
+  if (!remains.hard) return error{errc::corrupt, what + no_term(folder)};
   remains.entries.clear();
   remains.after_term = {}; // learned from the leader
   if (applied.v == 0)
@@ -98,7 +103,7 @@ void tell_loss(bool alone, raft_index applied, const log_remains& remains, const
 } // namespace
 
 void withdraw_consent(const std::string& data_dir) {
-  const auto folder = data_dir + "/raft", path = folder + "/discard-damaged-log";
+  const auto folder = data_dir + "/raft", path = consent_in(folder);
   if (::unlink(path.c_str()) == 0) {
     if (auto s = sync_folder(folder); !s) log::err(subsystem, "{}: error=\"{}\"", path + " may come back after a crash; look and remove it", s.err().text);
   } else if (errno != ENOENT) {
@@ -127,8 +132,12 @@ status mark_recovering(const std::string& data_dir, const std::string& why) {
 
 namespace {
 
-// `end`: every entry up to there can be read, and is what was written.
-result<std::unique_ptr<log_store>> replace(const node_config& config, const std::string& data_dir, const std::string& what, std::optional<raft_index> end, const log_options& o) {
+// What is known of where the log ended. `whole`: every entry up to there can be read, and is what was written.
+struct known_end {
+  std::optional<raft_index> whole, least;
+};
+
+result<std::unique_ptr<log_store>> replace(const node_config& config, const std::string& data_dir, const std::string& what, known_end known, const log_options& o) {
   const auto folder = data_dir + "/raft";
   log::err(subsystem, "{}", what);
   auto applied = applied_by_state(config, data_dir);
@@ -136,6 +145,8 @@ result<std::unique_ptr<log_store>> replace(const node_config& config, const std:
   auto remains = read_remains(folder, *applied);
   if (!remains) return remains.err();
   if (remains->last && *remains->last < *applied) remains->last.reset(); // an older file, which does not know what came then
+  if (known.least > *applied) remains->last = std::max(remains->last, known.least);
+  const auto end = known.whole;
   const bool whole = end && remains->hard && std::max(*applied, remains->entries.empty() ? *applied : remains->entries.back().index) >= *end;
   const bool alone = is_alone(config, data_dir, remains->members);
   status s;
@@ -158,17 +169,37 @@ result<std::unique_ptr<log_store>> open_log(const node_config& config, const std
   if (!fault) return fault.err();
   if (*fault) {
     const auto met = (*fault)->substr(0, (*fault)->find('\n'));
-    return replace(config, data_dir, fmt::format("the Raft log in {} is damaged: the last process met this inside of it: {}", folder, met), end_of_whole(folder, o), o);
+    return replace(config, data_dir, fmt::format("the Raft log in {} is damaged: the last process met this inside of it: {}", folder, met), {end_of_whole(folder, o), {}}, o);
   }
   auto log = log_store::open(folder, on_trial(o));
-  if (!log && log.err().code == errc::corrupt) return replace(config, data_dir, log.err().text, std::nullopt, o);
+  if (!log && log.err().code == errc::corrupt) return replace(config, data_dir, log.err().text, {}, o);
   return log;
 }
 
+namespace {
+
+std::string too_short(const std::string& folder, const log_store& log, raft_index applied) {
+  return fmt::format("the Raft log in {} is damaged, or an older one in its place: it ends with entry {}, and the state had applied all up to entry {}", folder, log.last_index().v, applied.v);
+}
+
+} // namespace
+
 result<std::unique_ptr<log_store>> replace_short_log(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store> log, raft_index applied, const log_options& o) {
-  const auto what = fmt::format("the Raft log in {} is damaged, or an older one in its place: it ends with entry {}, and the state holds all up to entry {}", data_dir + "/raft", log->last_index().v, applied.v);
+  const auto what = too_short(data_dir + "/raft", *log, applied);
   log.reset();
-  return replace(config, data_dir, what, std::nullopt, o);
+  return replace(config, data_dir, what, {{}, applied}, o);
+}
+
+status admit_short_log(const node_config& config, const std::string& data_dir, const log_store& log, raft_index applied) {
+  const auto folder = data_dir + "/raft", what = too_short(folder, log, applied), accept = consent_in(folder);
+  if (is_alone(config, data_dir, log.memberships())) {
+    if (::access(accept.c_str(), F_OK) == 0) return {};
+    return error{errc::corrupt, fmt::format("{}; that state cannot be trusted, and no other server has the entries {} to {}. Restore {} from a backup. To go on without these entries, create "
+                                            "the file {} and start again; what they wrote is lost then, and what is there is kept",
+                                            what, log.last_index().v + 1, applied.v, folder, accept)};
+  }
+  if (log.hard_state().first.v == 0) return error{errc::corrupt, what + no_term(folder)};
+  return mark_recovering(data_dir, what);
 }
 
 } // namespace actord

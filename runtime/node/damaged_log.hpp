@@ -13,8 +13,11 @@ namespace actord {
 // The log in `data_dir`/raft, made anew where it is damaged and that is safe, and where the last process met a fault inside of it. On trial
 // (log_options) until open_state() has found that the two fit.
 result<std::unique_ptr<log_store>> open_log(const node_config& config, const std::string& data_dir, const log_options& o = {});
-// One that opens, and ends before what the state has applied: a file of before in its place, say. Made anew where that is safe.
+// One that opens, and ends before what the state had applied: a file of before in its place, say. Made anew where that is safe.
 result<std::unique_ptr<log_store>> replace_short_log(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store> log, raft_index applied, const log_options& o = {});
+// Of such a log, where the state cannot be trusted either: to be asked before what is left of it goes, for it is all that says so. A server that
+// is alone does not go on without an operator's word; another one does as one that forgot, from now on.
+status admit_short_log(const node_config& config, const std::string& data_dir, const log_store& log, raft_index applied);
 // An operator's word (raft/discard-damaged-log) is for the damage at hand, not for one that comes years later: once log and state fit it goes.
 void withdraw_consent(const std::string& data_dir);
 // The file by which a process that met such a fault tells the next one, and how it does while it can.

@@ -4,6 +4,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/node/damaged_log.hpp"
 #include "storage/raft_log/damaged_log.hpp"
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -68,9 +69,14 @@ bool is_alone(const node_config& config, const std::string& data_dir, const std:
 }
 
 result<std::unique_ptr<state_store>> open_state(const node_config& config, const std::string& data_dir, std::unique_ptr<log_store>& log, const log_options& o) {
-  auto state = state_store::open(options_of(config, data_dir, *log, o.full));
-  if (state && (*state)->applied_index() > log->last_index()) {
-    const auto applied = (*state)->applied_index();
+  auto first = options_of(config, data_dir, *log, o.full);
+  raft_index reached; // by a state that is rebuilt
+  first.before_rebuild = [&](raft_index r) {
+    reached = std::max(reached, r);
+    return r > log->last_index() ? admit_short_log(config, data_dir, *log, r) : status();
+  };
+  auto state = state_store::open(std::move(first));
+  if (const auto applied = state ? std::max((*state)->applied_index(), reached) : raft_index{}; applied > log->last_index()) {
     (*state).reset();
     auto longer = replace_short_log(config, data_dir, std::move(log), applied, o);
     if (!longer) return longer.err();

@@ -142,6 +142,9 @@ status page_walk::begin_next() {
   } else if (stage_ == stage::tables && !waiting_.empty()) {
     std::tie(table_.name, table_.record) = std::move(waiting_.back());
     waiting_.pop_back();
+  } else if (scope_.alone) {
+    stage_ = stage::done;
+    return {};
   } else if (stage_ == stage::tables) {
     stage_ = stage::free;
     table_.name = "free pages";
@@ -170,6 +173,7 @@ status page_walk::finish_table() {
     stage_ = stage::done;
   } else if (stage_ == stage::catalogue) {
     stage_ = stage::tables;
+    if (scope_.alone) std::erase_if(waiting_, [&](auto& other) { return other.first != scope_.collect; });
   } else {
     done_.push_back({std::move(t.name), r.entries, t.sum});
   }

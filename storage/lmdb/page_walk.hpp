@@ -64,6 +64,7 @@ struct walk_scope {
   // pages are always read whole.
   bool branches_only = false;
   std::string_view collect{}; // entries of this table are handed out by collected(), while they are few and short
+  bool alone = false;         // and nothing else is read
 };
 
 class page_walk {

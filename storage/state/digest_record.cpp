@@ -1,6 +1,7 @@
 #include "storage/state/digest_record.hpp"
 #include "runtime/base/files.hpp"
 #include "storage/state/store_impl.hpp"
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -151,11 +152,21 @@ result<verified_state> judge(const lmdb::page_walk& walk, bool whole) {
 
 namespace {
 
+struct descriptor {
+  int fd;
+  ~descriptor() { if (fd >= 0) ::close(fd); }
+};
+
+uint64_t applied_at(const lmdb::file_pages& pages, const lmdb::file_head& head) {
+  lmdb::page_walk walk(pages, head, {.collect = "meta", .alone = true});
+  (void)walk.go(); // what it collected before it met damage carries a check value
+  const auto at = walk.collected().find("applied");
+  if (at == walk.collected().end()) return 0;
+  const auto value = decode_applied(at->second);
+  return value && value->checked ? value->index : 0;
+}
+
 result<verified_state> verify(const std::string& path, bool quickly) {
-  struct descriptor {
-    int fd;
-    ~descriptor() { if (fd >= 0) ::close(fd); }
-  };
   const auto opened = open_file(path, O_RDONLY);
   if (!opened) return opened.err();
   if (!*opened) return error{errc::not_found, file_error("open", path, ENOENT).text};
@@ -176,5 +187,17 @@ result<verified_state> verify(const std::string& path, bool quickly) {
 
 result<verified_state> verify_file(const std::string& path) { return verify(path, false); }
 result<verified_state> verify_at_start(const std::string& path) { return verify(path, true); }
+
+uint64_t applied_in(const std::string& path) {
+  const auto opened = open_file(path, O_RDONLY);
+  if (!opened || !*opened) return 0;
+  const descriptor file{**opened};
+  lmdb::file_pages pages(file.fd);
+  const auto head = lmdb::read_head(pages);
+  if (!head) return 0;
+  const auto newest = applied_at(pages, *head);
+  const auto before = head->transaction == 0 ? result<lmdb::file_head>(error{errc::not_found, {}}) : lmdb::read_head(pages, head->transaction - 1);
+  return before ? std::max(newest, applied_at(pages, *before)) : newest;
+}
 
 } // namespace actord::state

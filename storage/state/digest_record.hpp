@@ -62,6 +62,8 @@ struct verified_state {
 result<verified_state> verify_file(const std::string& path);
 // The same at the start of a server, where time counts: whole while the state is small, else only what leads to the last pages.
 result<verified_state> verify_at_start(const std::string& path);
+// What a file says that it has applied, if it says so with its check value, whatever else is damaged in it; else 0.
+uint64_t applied_in(const std::string& path);
 result<verified_state> judge(const lmdb::page_walk& walk, bool whole);
 
 } // namespace actord::state

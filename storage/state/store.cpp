@@ -59,6 +59,7 @@ result<std::unique_ptr<state_store>> state_store::open(store_options o) {
     return error{errc::corrupt, "the state in " + folder + " ends at " + std::to_string(i->applied) + ", the log begins after " +
                                     std::to_string(i->options.least_applied.v) + ", and no snapshot holds what is between"};
   i->db = std::move(*opened);
+  i->options.before_rebuild = {}; // the caller's
   (void)i->take_arrived(true); // what is left is looked at by the next start
   return std::unique_ptr<state_store>(new state_store(std::move(i)));
 }
@@ -129,6 +130,8 @@ status state_store::impl::rebuild(const std::string& why, bool is_damaged, bool 
                                     ". Nothing was changed. Put back a copy of the data directory; or, if other servers have the state, " +
                                     "stop this one, move its data directory away and start it anew: they will bring it up to date"};
   }
+  if (options.before_rebuild)
+    if (auto s = options.before_rebuild(raft_index{state::applied_in(folder + "/data.mdb")}); !s) return s;
   log::warn(subsystem, "the state is rebuilt from snapshot and log: reason=\"{}\" from_index={}", why + bad, from.v);
   std::error_code ec;
   for (auto& path : unusable) std::filesystem::rename(path, path + std::string(state::damaged_suffix), ec);

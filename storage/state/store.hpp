@@ -40,6 +40,9 @@ struct store_options {
   // What is there goes aside and the state begins empty: other servers are to bring all of it (runtime/node/damaged_state).
   bool begin_empty = false;
   const std::atomic<bool>* full = nullptr; // see lmdb::environment_options
+  // Told how far the database had got, by what is left of it (0: nothing says so any more), before it is thrown away and rebuilt. An error
+  // ends the opening with nothing changed. Nothing is applied that is not durable in the log: one that ends before it has lost something.
+  std::function<status(raft_index reached)> before_rebuild = {};
 };
 
 class lock_delays; // lock_delays.hpp

@@ -29,6 +29,36 @@ size_t keys_in(state_store& s) {
 
 } // namespace
 
+TEST_CASE("before a state that is not trusted is thrown away, who opens it hears how far it had got, and may refuse") {
+  scratch_folder folder;
+  store_options o{.path = folder.path + "/state"};
+  {
+    auto s = open_store(o.path);
+    fill(*s, 1, 40);
+  }
+  uint64_t heard = 0;
+  bool refuses = true;
+  o.before_rebuild = [&](raft_index reached) -> status {
+    heard = reached.v;
+    if (refuses) return error{errc::corrupt, "not yet"};
+    return {};
+  };
+  REQUIRE(state_store::open(o).ok());
+  CHECK(heard == 0); // it was trusted
+  pretend_machine_crash(o.path);
+  for (int n = 0; n < 2; ++n) {
+    heard = 0;
+    auto refused = state_store::open(o);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.err().text == "not yet");
+    CHECK(heard == 40);
+  }
+  refuses = false;
+  auto s = state_store::open(o);
+  REQUIRE(s.ok());
+  CHECK((*s)->applied_index().v == 0);
+}
+
 TEST_CASE("a process killed while it applies leaves whole batches and the index that belongs to them") {
   scratch_folder folder;
   int pipe_ends[2];
