@@ -1,4 +1,4 @@
-// The handle of whoever gets a command replicated: on a server the raft actor, on a client agent actors/rpc/client_router.
+// The handle of whoever gets a command replicated: on a server the raft actor. A client agent has none: its changes are calls to servers.
 #pragma once
 #include <caf/typed_actor.hpp>
 

@@ -2,35 +2,17 @@
 // reads (`read`, which waits for consistency and for changes as the options ask), proposes a command, asks an actor and answers
 // later, answers, or fails. Methods never block.
 #pragma once
-#include "actors/interfaces/cluster.hpp"
-#include "actors/interfaces/router.hpp"
-#include "actors/interfaces/status.hpp"
-#include "actors/interfaces/watch.hpp"
+#include "api/dispatch/site.hpp"
 #include "runtime/base/msgpack_codec.hpp"
-#include "runtime/config/node_config.hpp"
-#include "runtime/net/loop_actor.hpp"
 #include "storage/command/apply_result.hpp"
 #include "storage/model/rpc_fields.hpp"
 #include "storage/state/read_view.hpp"
-
-namespace actord {
-class autopilot_board;
-}
 
 namespace actord::consul_rpc {
 
 class front;
 
-// What methods use. References live as long as the server.
-struct environment {
-  const node_config& config;
-  net::loop_actor_ptr self; // an actor in this thread: self->request(…).then(…)
-  router_handle router;
-  watch_handle watch;
-  node_status& status;
-  std::shared_ptr<const autopilot_board> autopilot; // null in tests that need none
-  cluster_links cluster;
-};
+using environment = dispatch::site;
 
 struct answer {
   std::string failure; // "" when it went well

@@ -41,7 +41,7 @@ struct front::local_desk final : asker {
 front::front(net::io_loop& loop, front_parts parts)
     : loop_(loop), turns_(loop, true), parts_(std::move(parts)),
       self_(net::loop_actor::make(parts_.system, loop, [this](net::loop_actor*) { return handlers(); })),
-      env_{parts_.config, self_, parts_.router, parts_.watch, *parts_.status, parts_.autopilot, parts_.cluster},
+      env_{parts_.config, self_, parts_.router, *parts_.status, parts_.autopilot, parts_.cluster},
       local_(std::make_shared<local_desk>()), views_(parts_.store), random_(parts_.seed), read_buffer_(read_buffer_bytes, 0),
       currency_(self_, parts_.router), due_(loop, [this](const std::shared_ptr<call>& c) { if (!c->over_) look_again(c); }),
       writes_(self_, {parts_.router, {}}, parts_.config.rpc_hold_timeout, [](pending_write& w, const apply_result& r) {

@@ -1,6 +1,7 @@
 // One loop's share of the RPC server: its connections and the calls that are under way. Everything in here runs in the
 // loop's thread.
 #pragma once
+#include "actors/interfaces/watch.hpp"
 #include "actors/messages/port_messages.hpp"
 #include "api/consul_rpc/call.hpp"
 #include "api/dispatch/currency.hpp"

@@ -7,8 +7,7 @@ namespace actord::consul_rpc {
 const method* find_method(std::string_view name) {
   static const auto table = [] {
     std::unordered_map<std::string_view, const method*> all;
-    for (auto rows : {state_methods(), catalog_methods(), status_methods(), operator_methods(), event_methods(), coordinate_methods(), keyring_methods(),
-                      mesh_methods(), absent_methods()})
+    for (auto rows : {state_methods(), question_methods(), mesh_methods(), absent_methods()})
       for (auto& m : rows) all.emplace(m.name, &m);
     return all;
   }();

@@ -6,12 +6,7 @@
 namespace actord::consul_rpc {
 
 std::span<const method> state_methods(); // of api/endpoints/table.hpp
-std::span<const method> catalog_methods();
-std::span<const method> coordinate_methods();
-std::span<const method> status_methods();
-std::span<const method> operator_methods();
-std::span<const method> event_methods();
-std::span<const method> keyring_methods();
+std::span<const method> question_methods(); // of api/dispatch/questions.hpp
 std::span<const method> mesh_methods();
 std::span<const method> absent_methods(); // of parts of Consul that are not there: answered as a server answers that has them turned off
 

@@ -9,7 +9,7 @@
 namespace actord::endpoints {
 
 enum class access : uint8_t { read, list, write };
-enum class resource : uint8_t { key, node, service, session, operation, query };
+enum class resource : uint8_t { key, node, service, session, operation, query, event, keyring };
 
 class authorizer {
 public:

@@ -1,5 +1,6 @@
 // What a handler of an HTTP path gets and returns. Handlers run in a loop's thread and never block: they answer from the
-// state (exchange::read), change it (`write`, api/http/write.hpp), or answer later (exchange::defer), say after an actor replied.
+// state (exchange::read), change it (`write`, api/http/write.hpp), ask an actor or a server (`ask`, api/http/ask.hpp), or answer later
+// (exchange::defer), say after an actor of this agent replied.
 //
 //   void agent_join(exchange& x) {                       // a row of a table of routes points here
 //     if (x.req.tail.empty()) return x.out.text(400, "Missing address");
@@ -12,15 +13,11 @@
 // A handler that returns without any of the three has answered with x.out (200 and no body unless it filled it in).
 #pragma once
 #include "actors/interfaces/agent.hpp"
-#include "actors/interfaces/cluster.hpp"
-#include "actors/interfaces/router.hpp"
-#include "actors/interfaces/status.hpp"
 #include "actors/interfaces/watch.hpp"
+#include "api/dispatch/site.hpp"
 #include "api/http/core/query_options.hpp"
 #include "api/http/core/request.hpp"
 #include "api/http/core/response.hpp"
-#include "runtime/config/node_config.hpp"
-#include "runtime/net/loop_actor.hpp"
 #include "storage/command/apply_result.hpp"
 #include "storage/state/read_view.hpp"
 #include <functional>
@@ -29,7 +26,6 @@
 
 namespace actord {
 class agent_board; // actors/agent: what the local agent publishes for readers; null in tests that need none
-class autopilot_board; // actors/autopilot; null in tests that need none
 }
 
 namespace actord::http {
@@ -38,20 +34,13 @@ class front;      // one per loop; api/http/front.hpp
 class connection; // api/http/connection.hpp
 
 // What handlers of one loop use. References live as long as the server.
-struct environment {
-  const node_config& config;
+struct environment : dispatch::site {
   caf::actor_system& system;
-  net::io_loop& loop;       // this thread's
-  net::loop_actor_ptr self; // an actor in this thread: self->request(…).then(…)
-  router_handle router;
-  watch_handle watch;
+  net::io_loop& loop; // this thread's
   agent_handle agent;
   std::shared_ptr<const agent_board> board;
-  node_status& status;
-  reader& views;            // open one view at a time and let it go before returning
+  reader& views;      // open one view at a time and let it go before returning
   front& owner;
-  std::shared_ptr<const autopilot_board> autopilot;
-  cluster_links cluster;
 };
 
 // What an answer from the state has besides its body.

@@ -41,7 +41,7 @@ template <class Args> Args arguments_of(const exchange& x, const query_options& 
   Args a;
   if constexpr (requires { a.options; }) a.options = options_of(o);
   else if (!x.env.views.has_store()) a.token = o.token; // of a change that is passed on; what is written here names none
-  a.datacenter = o.datacenter.empty() ? std::string_view(x.env.config.datacenter) : o.datacenter;
+  if constexpr (requires { a.datacenter; }) a.datacenter = o.datacenter.empty() ? std::string_view(x.env.config.datacenter) : o.datacenter;
   if constexpr (requires { a.node_meta; })
     for (auto& [name, value] : o.node_meta) a.node_meta.emplace(name, value);
   if constexpr (requires { a.source; }) fill_source(x.env, o, a.source, a.datacenter);

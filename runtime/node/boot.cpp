@@ -486,7 +486,7 @@ status start(node& n, event_source& events, const reload_fn& reload) try {
   std::vector<watched_actor> needed{{"agent", strong(n.agent)}, {"gossip among agents", strong(n.cluster.lan)}, {"gossip among servers", strong(n.cluster.wan)}};
   if (serves)
     needed.insert(needed.end(), {{"raft", strong(n.raft)}, {"peers", strong(n.peers)}, {"state", strong(n.writer)}, {"watch", strong(n.watch)}, {"snapshot", strong(n.snapshots)}, {"autopilot", strong(n.autopilot)}});
-  else needed.insert(needed.end(), {{"router", strong(n.router)}, {"rpc", strong(n.cluster.rpc)}});
+  else needed.push_back({"rpc", strong(n.cluster.rpc)});
   for (auto& [name, actor] : n.beside_raft) needed.emplace_back(name, strong(actor));
   n.supervisor = spawn_supervisor(*n.system, std::move(needed),
                                   [&events](std::string who) { events.post(node_event::died, std::move(who)); });

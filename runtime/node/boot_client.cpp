@@ -1,7 +1,6 @@
 // A client agent: no Raft and no state. What it is asked goes to servers, what is registered here is kept here.
 #include "actors/messages/client_messages.hpp"
 #include "actors/rpc/client_actor.hpp"
-#include "actors/rpc/client_router.hpp"
 #include "runtime/node/node.hpp"
 #include <caf/send.hpp>
 #include <malloc.h>
@@ -19,7 +18,6 @@ status spawn_client(node& n) {
   s.status = n.status;
   s.members = n.lan_board;
   n.cluster.rpc = spawn_rpc_client(*n.system, std::move(s));
-  n.router = spawn_client_router(*n.system, n.cluster.rpc, n.config.datacenter);
   if (n.cluster.lan) caf::anon_send(n.cluster.lan, pool_subscribe{caf::actor_cast<caf::strong_actor_ptr>(n.cluster.rpc)});
   return {};
 }

@@ -62,10 +62,7 @@ bool end_actors(node& n) {
   all.end(n.cluster.wan, "gossip among servers");
   all.end(n.cluster.lan, "gossip among agents");
   all.end(n.autopilot, "autopilot");
-  if (!n.config.server) {
-    all.end(n.router, "the router");
-    all.end(n.cluster.rpc, "calls to servers");
-  }
+  if (!n.config.server) all.end(n.cluster.rpc, "calls to servers");
   n.router = nullptr;
   all.end(n.snapshots, "snapshots");
   all.end(n.writer, "the state");

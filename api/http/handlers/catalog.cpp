@@ -1,7 +1,6 @@
 // /v1/catalog/: nodes, services and their instances, read.
-#include "actors/coordinate/datacenter_maps.hpp"
-#include "actors/messages/rpc_messages.hpp"
 #include "api/endpoints/catalog.hpp"
+#include "api/http/ask.hpp"
 #include "api/http/handlers/catalog_rows.hpp"
 #include "api/http/routes.hpp"
 #include <algorithm>
@@ -71,35 +70,11 @@ struct null_list { // of what there is none
   };
 };
 
-// A client agent knows its own datacenter only.
-void ask_datacenters(exchange& x) {
-  auto later = x.defer();
-  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Catalog.ListDatacenters", "\x80", nanos(0), true})
-      .then([later](rpc_answer& a) {
-              later.answer([&](response& out) {
-                string_slice names;
-                if (a.failure.code != errc::none) return out.fail(a.failure);
-                if (!from_msgpack(a.body, names)) return out.text(500, "the answer to Catalog.ListDatacenters does not decode");
-                auto w = out.begin_json();
-                w.begin_array();
-                for (auto& n : names) w.string(n);
-                w.end_array();
-              });
-            },
-            [later](caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
-}
-
 } // namespace
 
 void catalog_datacenters(exchange& x) {
   query_options o;
-  if (!x.options(o)) return;
-  if (!x.env.views.has_store()) return ask_datacenters(x);
-  const auto wan = x.env.cluster.wan_members ? x.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
-  auto w = x.out.begin_json();
-  w.begin_array();
-  for (auto& datacenter : coordinate::nearest_datacenters(*wan, x.env.config.datacenter)) w.string(datacenter);
-  w.end_array();
+  if (x.options(o)) ask(x, dispatch::list_datacenters, arguments_of<rpc::options_request>(x, o), show_list<string_slice>);
 }
 
 void catalog_nodes(exchange& x) {

@@ -1,15 +1,9 @@
 // /v1/coordinate/: where nodes are on the network.
-#include "actors/coordinate/coordinate_actor.hpp"
-#include "actors/coordinate/datacenter_maps.hpp"
-#include "actors/messages/rpc_messages.hpp"
 #include "api/endpoints/coordinate.hpp"
+#include "api/http/ask.hpp"
 #include "api/http/body_work.hpp"
-#include "api/http/handlers/refusal.hpp"
 #include "api/http/read.hpp"
 #include "api/http/routes.hpp"
-#include "runtime/base/msgpack_codec.hpp"
-#include "storage/model/rpc_replies.hpp"
-#include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <algorithm>
 #include <optional>
@@ -51,37 +45,10 @@ struct update_body {
   }
 };
 
-void write_maps(response& out, const list_of<rpc::datacenter_coordinates>& all) {
-  auto w = out.begin_json();
-  w.begin_array();
-  for (auto& one : all) json_encode(w, one);
-  w.end_array();
-}
-
-// A client agent is in no pool of servers: it asks one.
-void ask_datacenter_maps(exchange& x) {
-  auto later = x.defer();
-  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Coordinate.ListDatacenters", "\x80", nanos(0), true})
-      .then([later](const rpc_answer& a) {
-              later.answer([&](response& out) {
-                if (a.failure.code != errc::none) return out.fail(a.failure);
-                list_of<rpc::datacenter_coordinates> all;
-                if (!from_msgpack(a.body, all)) return out.text(500, "the answer to Coordinate.ListDatacenters does not decode");
-                write_maps(out, all);
-              });
-            },
-            [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
-}
-
 } // namespace
 
 void coordinate_datacenters(exchange& x) {
-  if (!enabled(x)) return;
-  if (!x.env.config.server && x.env.cluster.rpc) return ask_datacenter_maps(x);
-  const auto view = x.env.cluster.wan_members ? x.env.cluster.wan_members->look() : std::make_shared<const pool_view>();
-  list_of<rpc::datacenter_coordinates> all;
-  for (auto& [datacenter, rows] : coordinate::by_datacenter(*view)) all.push_back({datacenter, "wan", rows});
-  write_maps(x.out, all);
+  if (enabled(x)) ask(x, dispatch::list_datacenter_coordinates, rpc::nothing{}, show_list<list_of<rpc::datacenter_coordinates>>);
 }
 
 void coordinate_nodes(exchange& x) {
@@ -104,17 +71,17 @@ void coordinate_node(exchange& x) {
 namespace {
 void take_update(exchange& x, decoded_body<update_body>& d) {
   if (!d.outcome) return x.out.text(400, "Request decode failed: " + d.outcome.err().text);
-  const auto& body = d.record;
+  auto& body = d.record;
   query_options o;
   if (!x.options(o)) return;
-  const auto datacenter = body.datacenter.empty() ? o.datacenter : std::string_view(body.datacenter);
-  if (!datacenter.empty() && datacenter != x.env.config.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter"));
-  auto actor = caf::actor_cast<coordinate_handle>(x.env.system.registry().get<caf::strong_actor_ptr>(coordinate_registry_name));
-  if (!body.coord || !actor) return x.out.empty();
-  auto later = x.defer();
-  x.env.self->request(actor, caf::infinite, coordinate_heard{{body.node, body.segment, *body.coord}}).then(
-      [later](const agent_done& done) { later.answer([&](response& out) { done.failure.code == errc::none ? out.empty() : out.fail(done.failure); }); },
-      [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+  auto q = arguments_of<rpc::coordinate_update_request>(x, o);
+  if (!body.datacenter.empty()) q.datacenter = body.datacenter;
+  q.node = body.node;
+  q.segment = body.segment;
+  if (body.coord) q.coord = *body.coord;
+  else if (x.env.router && q.datacenter != x.env.config.datacenter) return x.out.text(500, "No path to datacenter");
+  else return x.out.empty();
+  ask(x, dispatch::update_coordinate, std::move(q), [](const rpc::nothing&, response& out) { out.empty(); });
 }
 } // namespace
 

@@ -1,10 +1,8 @@
 // User events: fired through a server, listed from what this agent has heard.
 #include "actors/events/core/wire.hpp"
 #include "actors/events/event_board.hpp"
-#include "actors/messages/rpc_messages.hpp"
+#include "api/http/ask.hpp"
 #include "api/http/routes.hpp"
-#include "runtime/base/msgpack_codec.hpp"
-#include "storage/model/rpc_requests.hpp"
 #include <sys/random.h>
 
 namespace actord::http {
@@ -69,7 +67,6 @@ void event_fire(exchange& x) {
   for (auto* filter : {&e.node_filter, &e.service_filter, &e.tag_filter}) filter->resize(std::min(filter->size(), most_event_bytes));
   if (fits)
     if (auto ok = events::check_event(e); !ok) return x.out.fail(ok.err());
-  if (!x.env.cluster.rpc) return x.out.text(500, "No known Consul servers");
   e.id = fresh_id();
   rpc::event_fire_request r;
   r.datacenter = x.req.param("dc").empty() ? x.env.config.datacenter : std::string(x.req.param("dc"));
@@ -77,16 +74,7 @@ void event_fire(exchange& x) {
   r.payload = events::encode_event(e);
   r.options.allow_stale = true;
   r.options.token = parse_token(x.req);
-  auto later = x.defer();
-  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Internal.EventFire", to_msgpack(r), nanos(0), false})
-      .then(
-          [later, e](const rpc_answer& a) {
-            later.answer([&](response& out) {
-              if (a.failure.code != errc::none) out.fail(a.failure);
-              else out.json_of(e);
-            });
-          },
-          [later](const caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+  ask(x, dispatch::fire_event, std::move(r), [e](const rpc::meta_reply&, response& out) { out.json_of(e); });
 }
 
 void event_list(exchange& x) {

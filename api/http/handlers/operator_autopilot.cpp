@@ -1,12 +1,11 @@
 // /v1/operator/autopilot/: its configuration, and what it thinks of the servers.
 #include "actors/autopilot/autopilot_board.hpp"
 #include "actors/members/pool_server.hpp"
-#include "actors/messages/rpc_messages.hpp"
 #include "api/endpoints/operation.hpp"
+#include "api/http/ask.hpp"
 #include "api/http/body_work.hpp"
 #include "api/http/routes.hpp"
 #include "api/http/write.hpp"
-#include "storage/model/rpc_replies.hpp"
 #include <algorithm>
 #include <charconv>
 
@@ -47,11 +46,8 @@ void take_config(exchange& x, decoded_body<autopilot_config>& d) {
 
 void put_config(exchange& x) { with_record<autopilot_config>(x, take_config); }
 
-using autopilot::cluster_view;
-using autopilot::server_health;
-
 // The view, or null when the request was answered.
-std::shared_ptr<const cluster_view> last_view(exchange& x) {
+std::shared_ptr<const autopilot::cluster_view> last_view(exchange& x) {
   query_options o;
   if (!x.options(o)) return nullptr;
   if (!o.datacenter.empty() && o.datacenter != x.env.config.datacenter) return x.out.text(500, as_server(x.env, "No path to datacenter")), nullptr;
@@ -60,106 +56,39 @@ std::shared_ptr<const cluster_view> last_view(exchange& x) {
   return view;
 }
 
-std::string contact_text(const server_health& s) {
-  // Consul's word for one that was not heard of since this leader leads.
-  return format_duration(s.last_contact_ms < 0 ? nanos(-1) : nanos(std::chrono::milliseconds(s.last_contact_ms)));
-}
-
-std::string stable_text(const server_health& s) {
-  wall_time t;
-  t.seconds = s.stable_since;
-  return format_wall_time(t);
-}
-
-using members::pool_server;
-
-// What gossip knows of the servers, in their order.
-std::vector<pool_server> known_to_pool(const environment& env, const std::vector<server_health>& servers) {
-  std::vector<pool_server> out;
-  for (auto& s : servers) out.push_back(members::server_by_id(env.cluster.lan_members, s.id));
-  return out;
-}
+using record = rpc::server_health_record;
 
 // What both shapes have, up to StableSince.
-void write_server(json_writer& w, const server_health& s, const pool_server& known, std::string_view liveness, bool with_leader) {
+void write_server(json_writer& w, const record& s, std::string_view liveness, bool with_leader) {
   w.plain_key("ID"), w.string(s.id);
   w.plain_key("Name"), w.string(s.name);
   w.plain_key("Address"), w.string(s.address);
-  w.plain_key(liveness), w.string(members::status_text(known.status));
-  w.plain_key("Version"), w.string(known.version);
+  w.plain_key(liveness), w.string(members::status_text(static_cast<members::member_status>(std::clamp<int64_t>(s.serf_status, 0, 4))));
+  w.plain_key("Version"), w.string(s.version);
   if (with_leader) w.plain_key("Leader"), w.boolean(s.leader);
-  w.plain_key("LastContact"), w.string(contact_text(s));
+  w.plain_key("LastContact"), w.string(format_duration(s.last_contact));
   w.plain_key("LastTerm"), w.number(s.last_term);
   w.plain_key("LastIndex"), w.number(s.last_index);
   w.plain_key("Healthy"), w.boolean(s.healthy);
   if (with_leader) w.plain_key("Voter"), w.boolean(s.voter);
-  w.plain_key("StableSince"), w.string(stable_text(s));
+  w.plain_key("StableSince"), w.string(format_wall_time(s.stable_since));
 }
 
-void tell_health(const cluster_view& view, const std::vector<pool_server>& known, response& out) {
+void show_health(const rpc::server_health_reply& h, response& out) {
   auto w = out.begin_json();
   w.begin_object();
-  w.plain_key("Healthy"), w.boolean(view.healthy);
-  w.plain_key("FailureTolerance"), w.number(view.failure_tolerance);
+  w.plain_key("Healthy"), w.boolean(h.healthy);
+  w.plain_key("FailureTolerance"), w.number(h.failure_tolerance);
   w.plain_key("Servers");
   w.begin_array();
-  for (size_t i = 0; i < view.servers.size(); ++i) {
+  for (auto& s : h.servers) {
     w.begin_object();
-    write_server(w, view.servers[i], known[i], "SerfStatus", true);
+    write_server(w, s, "SerfStatus", true);
     w.end_object();
   }
   w.end_array();
   w.end_object();
-  if (!view.healthy) out.status = 429;
-}
-
-// A client agent's answer is that of Operator.ServerHealth.
-using remote_health = rpc::server_health_reply;
-
-cluster_view view_of(const remote_health& h, std::vector<pool_server>& known) {
-  cluster_view out;
-  out.known = true;
-  out.healthy = h.healthy;
-  out.failure_tolerance = static_cast<decltype(out.failure_tolerance)>(h.failure_tolerance);
-  for (auto& s : h.servers) {
-    auto& to = out.servers.emplace_back();
-    to.id = s.id;
-    to.name = s.name;
-    to.address = s.address;
-    known.push_back({s.version, {}, static_cast<members::member_status>(std::clamp<int64_t>(s.serf_status, 0, 4))});
-    to.leader = s.leader;
-    to.last_contact_ms = s.last_contact.count() < 0 ? -1 : s.last_contact.count() / 1000000;
-    to.last_term = s.last_term;
-    to.last_index = s.last_index;
-    to.healthy = s.healthy;
-    to.voter = s.voter;
-    to.stable_since = s.stable_since.seconds;
-  }
-  return out;
-}
-
-void ask_health(exchange& x) {
-  query_options o;
-  if (!x.options(o)) return;
-  std::string arguments;
-  msgpack_writer w(arguments);
-  w.map(1);
-  w.raw("Datacenter"), w.raw(o.datacenter.empty() ? std::string_view(x.env.config.datacenter) : o.datacenter);
-  auto later = x.defer();
-  x.env.self->request(x.env.cluster.rpc, caf::infinite, rpc_call{"Operator.ServerHealth", std::move(arguments), nanos(0), true})
-      .then([later](rpc_answer& a) {
-              later.answer([&](response& out) {
-                remote_health h;
-                std::vector<pool_server> known;
-                if (a.failure.code != errc::none) out.fail(a.failure);
-                else if (!from_msgpack(a.body, h)) out.text(500, "a server's answer about its health is malformed");
-                else {
-                  const auto view = view_of(h, known);
-                  tell_health(view, known, out);
-                }
-              });
-            },
-            [later](caf::error&) { later.answer([](response& out) { out.text(500, "agent is stopping"); }); });
+  if (!h.healthy) out.status = 429;
 }
 
 } // namespace
@@ -171,9 +100,8 @@ void operator_autopilot_configuration(exchange& x) {
 }
 
 void operator_autopilot_health(exchange& x) {
-  if (!x.env.views.has_store()) return ask_health(x);
-  auto view = last_view(x);
-  if (view) tell_health(*view, known_to_pool(x.env, view->servers), x.out);
+  query_options o;
+  if (x.options(o)) ask(x, dispatch::server_health, arguments_of<rpc::datacenter_request>(x, o), show_health);
 }
 
 // Of Consul 1.9 and later.
@@ -192,7 +120,7 @@ void operator_autopilot_state(exchange& x) {
   for (auto& s : servers) {
     w.key(s.id);
     w.begin_object();
-    write_server(w, s, members::server_by_id(x.env.cluster.lan_members, s.id), "NodeStatus", false);
+    write_server(w, dispatch::health_of(s, x.env.cluster), "NodeStatus", false);
     w.plain_key("ReadReplica"), w.boolean(s.never_votes);
     w.plain_key("Status"), w.string(s.leader ? "leader" : s.voter ? "voter" : "non-voter");
     w.plain_key("Meta"), w.begin_object(), w.end_object();

@@ -175,6 +175,27 @@ TEST_CASE("a transaction that only reads is asked of any server, again if need b
   CHECK(w.asked->heard.back().reads);
 }
 
+TEST_CASE("what an actor of a server knows is asked of one, and what it is told is told once") {
+  world w;
+  const auto asked = [&] {
+    std::lock_guard held(w.asked->lock);
+    return w.asked->heard.back().method + (w.asked->heard.back().reads ? "" : " once");
+  };
+  CHECK(w.ask("GET /v1/status/leader", "", says("\xa3" "a:1")) == "200 \"a:1\"");
+  CHECK(asked() == "Status.Leader");
+  CHECK(w.ask("GET /v1/status/peers", "", says("\x91\xa3" "a:1")) == "200 [\"a:1\"]");
+  CHECK(asked() == "Status.Peers");
+  CHECK(w.ask("GET /v1/catalog/datacenters", "", says("\xc0")) == "200 []");
+  CHECK(asked() == "Catalog.ListDatacenters");
+  CHECK(w.ask("GET /v1/operator/raft/configuration", "", {{errc::no_leader, "rpc error making call: No cluster leader"}, {}}) == "500 rpc error making call: No cluster leader");
+  CHECK(asked() == "Operator.RaftGetConfiguration");
+  CHECK(w.ask("DELETE /v1/operator/raft/peer?id=x", "", says("\x80")) == "200 ");
+  CHECK(w.arguments<rpc::raft_remove_request>("Operator.RaftRemovePeerByID").id == "x");
+  CHECK(w.ask("PUT /v1/event/fire/deploy", "now", says("\x80")).find("\"Name\":\"deploy\"") != std::string::npos);
+  CHECK(asked() == "Internal.EventFire once");
+  CHECK(w.ask("PUT /v1/operator/raft/transfer-leader", "", says("\x80")).starts_with("415 leadership is transferred by a server"));
+}
+
 TEST_CASE("a bounded number of changes is under way, the others wait for an answer") {
   world w;
   w.asked->silent = true;

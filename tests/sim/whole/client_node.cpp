@@ -1,7 +1,6 @@
 #include "tests/sim/whole/client_node.hpp"
 #include "actors/agent/agent_actor.hpp"
 #include "actors/members/leave_actor.hpp"
-#include "actors/rpc/client_router.hpp"
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 
@@ -31,11 +30,9 @@ actord::status client_node::spawn(surroundings& w) {
   if (auto s = start_pool(gossip, *system_, c, c.data_dir, plan.seed, outside_); !s) return s;
   auto told = std::make_shared<agent_handle>();
   line = spawn_line(*system_, {c.datacenter, plan.hold, plan.seed + 1, status, told}, outside_);
-  router_ = spawn_client_router(*system_, line, c.datacenter);
   front = system_->spawn(front_behavior, outside_);
   caf::anon_send(gossip.pool, pool_subscribe{caf::actor_cast<caf::strong_actor_ptr>(line)});
   agent_deps deps;
-  deps.router = router_;
   deps.status = status;
   deps.board = board;
   deps.cluster.lan = gossip.pool;
@@ -60,7 +57,6 @@ client_node::~client_node() {
   kill([this] {
     end_of(agent);
     end_of(leave);
-    end_of(router_);
     end_of(line);
     end_of(gossip.join);
     end_of(gossip.pool);

@@ -2,7 +2,6 @@
 // sockets and the connections to servers have stand-ins, which speak to the world; checks are those with a TTL.
 #pragma once
 #include "actors/agent/agent_board.hpp"
-#include "actors/interfaces/router.hpp"
 #include "tests/sim/whole/pool_part.hpp"
 #include "tests/sim/whole/rpc_line.hpp"
 #include "tests/sim/whole/surroundings.hpp"
@@ -35,7 +34,6 @@ public:
 private:
   client_node(client_plan p, const pace& tempo, prng random) : machine(p.slot, p.life, tempo, random, p.full), plan(std::move(p)) {}
   actord::status spawn(surroundings& w);
-  router_handle router_;
 };
 
 } // namespace actord::sim::whole

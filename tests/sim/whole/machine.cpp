@@ -25,7 +25,7 @@ void machine::kill(const std::function<void()>& end) {
 
 machine::job machine::kind_of(caf::resumable* r) {
   static constexpr const char* names[] = {"raft", "log-writer", "state", "watch", "snapshot", "autopilot", "session", "peers", "front",
-                                          "pool", "leader", "servers", "agent", "persister", "client-router", "rpc-client"};
+                                          "pool", "leader", "servers", "agent", "persister", "rpc-client"};
   const auto* actor = dynamic_cast<caf::local_actor*>(r);
   if (actor)
     for (uint8_t i = 0; i < job_other; ++i)

@@ -64,7 +64,7 @@ public:
 
 protected:
   enum job : uint8_t { job_raft, job_log_writer, job_state, job_watch, job_snapshot, job_autopilot, job_session, job_peers, job_front,
-                       job_pool, job_leader, job_servers, job_agent, job_persister, job_router, job_rpc, job_other };
+                       job_pool, job_leader, job_servers, job_agent, job_persister, job_rpc, job_other };
 
   machine(uint32_t which, uint64_t which_life, const pace& tempo, prng random, const std::atomic<bool>* full)
       : slot(which), life(which_life), tempo_(tempo), random_(random), full_(full) {}
