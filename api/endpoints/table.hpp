@@ -1,5 +1,5 @@
 // THE table of endpoints that read or change the state. What follows from it: the methods that RPC answers (api/consul_rpc/methods/state.cpp),
-// and tests/golden/endpoints.list, to which a line is appended for each (tests/api/endpoints).
+// and tests/golden/endpoints.list, to which a line is appended for each (tests/api/dispatch).
 #pragma once
 #include "api/endpoints/catalog.hpp"
 #include "api/endpoints/coordinate.hpp"

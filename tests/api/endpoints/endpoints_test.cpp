@@ -3,9 +3,7 @@
 #include "api/endpoints/selection.hpp"
 #include "api/endpoints/table.hpp"
 #include "memory_view.hpp"
-#include "tests/support/tests_folder.hpp"
 #include <doctest/doctest.h>
-#include <fstream>
 #include <set>
 
 using namespace actord;
@@ -148,16 +146,6 @@ template <class Endpoint, class Args> auto rows_of(const Endpoint& e, const Args
 }
 
 } // namespace
-
-TEST_CASE("every endpoint of the table is in the list that is only appended to, and no other") {
-  std::set<std::string> listed_names, names;
-  std::ifstream file(actord::test::tests_folder() + "/golden/endpoints.list");
-  for (std::string line; std::getline(file, line);) CHECK(listed_names.insert(line).second);
-  ep::reads::each([&]<const auto& E>() { CHECK(names.insert(std::string(E.name)).second); });
-  ep::changes::each([&]<const auto& E>() { CHECK(names.insert(std::string(E.name)).second); });
-  CHECK(names == listed_names);
-  CHECK(names.size() == ep::reads::size + ep::changes::size);
-}
 
 TEST_CASE("every endpoint finds something for whom everything is allowed, and tells what it depends on") {
   auto s = some_state();
