@@ -14,13 +14,9 @@ struct small_directory : directory {
       auto& e = out->emplace_back();
       e.node.name = "n" + std::to_string(i);
       append_labels(e.node.labels, e.node.name);
-      e.node.address.text = i % 7 == 0 ? "web.service.consul" : i % 5 == 0 ? "elsewhere.example.com" : "10.0.0." + std::to_string(i);
-      e.node.address.ip = parse_ip(e.node.address.text);
+      e.node.address = address_of_text(i % 7 == 0 ? "web.service.consul" : i % 5 == 0 ? "elsewhere.example.com" : "10.0.0." + std::to_string(i));
       e.node.txt.push_back(txt_of_meta("key", "value"));
-      if (i % 3 == 0) {
-        e.address.text = "fd00::" + std::to_string(i);
-        e.address.ip = parse_ip(e.address.text);
-      }
+      if (i % 3 == 0) e.address = address_of_text("fd00::" + std::to_string(i));
     }
     return out;
   }();
