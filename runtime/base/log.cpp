@@ -66,6 +66,17 @@ size_t end_of_value(std::string_view s) {
   return std::min(s.find(' '), s.size());
 }
 
+// What strangers send may come in whole into a line: of a long one the middle is left out, since both ends say what it is about.
+constexpr size_t longest_text = 8 << 10, kept_of_end = 2 << 10;
+
+std::string shortened(std::string_view text) {
+  const auto inside = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; }; // of a character
+  size_t head = longest_text - kept_of_end, tail = text.size() - kept_of_end;
+  for (int i = 0; i < 3 && inside(head); ++i) --head;
+  for (int i = 0; i < 3 && inside(tail); ++i) ++tail;
+  return fmt::format("{}<{}-bytes-left-out>{}", text.substr(0, head), tail - head, text.substr(tail));
+}
+
 // `name=value name="va lue" name=[a, b]`, and nothing else.
 bool read_fields(std::string_view s, std::vector<field>& out) {
   while (!s.empty()) {
@@ -176,6 +187,8 @@ bool enabled(level l) { return l >= lowest.load(std::memory_order_relaxed); }
 
 void write(level l, std::string_view subsystem, std::string_view text) {
   using namespace std::chrono;
+  std::string shorter;
+  if (text.size() > longest_text) text = shorter = shortened(text);
   record r{l, duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count(), subsystem, text};
   std::lock_guard g(lock);
   for (auto& s : sinks)

@@ -24,3 +24,21 @@ TEST_CASE("what only looks like fields stays in the message") {
   CHECK(json("cut: a=\"b") == "\"@message\":\"cut: a=\\\"b\"" + after + "}\n");
   CHECK(json("a: b: c=1") == "\"@message\":\"a: b\"" + after + ",\"c\":1}\n");
 }
+
+TEST_CASE("of a long line both ends are kept") {
+  std::string heard;
+  const int sink = log::add_sink(log::level::info, [&](const log::record& r) { heard = r.text; });
+  log::info("agent", "{}", std::string(8192, 'a'));
+  CHECK(heard == std::string(8192, 'a'));
+  log::info("agent", "Request error: url={} error=\"why\"", std::string(900'000, 'a'));
+  CHECK(heard.starts_with("Request error: url=aaa"));
+  CHECK(heard.ends_with("aaa error=\"why\""));
+  CHECK(heard.size() < 8300);
+  const auto at = heard.find("<891839-bytes-left-out>");
+  CHECK(at == 6144);
+  std::string umlauts = "a";
+  while (umlauts.size() < 20'000) umlauts += "ü";
+  log::info("agent", "{}", umlauts);
+  log::remove_sink(sink);
+  CHECK(heard.find("ü<11810-bytes-left-out>ü") != heard.npos);
+}
