@@ -29,6 +29,7 @@
 #include "runtime/node/supervisor_actor.hpp"
 #include "runtime/node/tls_files.hpp"
 #include "runtime/telemetry/log_sinks.hpp"
+#include "runtime/telemetry/log_writer.hpp"
 #include "runtime/telemetry/metrics.hpp"
 #include "storage/command/row.hpp"
 #include "storage/lmdb/environment.hpp"
@@ -271,10 +272,7 @@ private:
   }
 
   // To where nothing else goes, so that it can be kept apart from the log.
-  static void dump_metrics() {
-    const auto text = telemetry::metrics_dump();
-    [[maybe_unused]] auto written = ::write(STDERR_FILENO, text.data(), text.size());
-  }
+  static void dump_metrics() { telemetry::print(STDERR_FILENO, telemetry::metrics_dump()); }
 
   int signalled(const char* signal, bool graceful) {
     log::info("agent", "Caught: signal={}", signal);
@@ -328,10 +326,7 @@ status open_logs(node& n) {
   const auto& c = n.config;
   auto level = log::level::info;
   log::parse_level(c.log_level, level);
-  n.log_sinks.push_back(log::add_sink(level, [json = c.log_json](const log::record& r) {
-    auto line = json ? log::format_json(r) : "    " + log::format_line(r);
-    [[maybe_unused]] auto written = ::write(STDOUT_FILENO, line.data(), line.size());
-  }));
+  n.log_sinks.push_back(telemetry::add_stdout_sink(level, c.log_json));
   if (!c.log_file.empty()) {
     telemetry::log_file_options o{c.log_file, c.log_rotate_bytes, c.log_rotate_duration, c.log_rotate_max_files};
     auto sink = telemetry::add_file_sink(level, c.log_json, o);
@@ -526,8 +521,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
     code = fail(s.err());
   } else {
     stop_telling_file_waits();
-    fmt::print("==> Consul agent running!\n");
-    std::fflush(stdout);
+    telemetry::print(STDOUT_FILENO, "==> Consul agent running!\n");
     tell_manager(n, "READY=1"); // whoever asks is answered; a leader may take longer, and other servers
     event_loop loop(n, events);
     code = loop.run();
@@ -540,6 +534,7 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
   const bool in_place = restarts && !n.config.data_dir.empty() && may_restart(); // a folder in memory goes with its process
   {
     end_watch watch(events, hurried ? hurried_patience : end_patience, [code, in_place] {
+      telemetry::drain_logs();
       if (in_place) restart_in_place();
       ::_exit(code);
     });
@@ -547,12 +542,12 @@ int run_agent(loaded_config loaded, std::function<result<loaded_config>()> reloa
     telemetry::stop_metrics();
     take_down(n, watch);
   }
-  if (in_place) restart_in_place();
+  if (in_place) telemetry::drain_logs(), restart_in_place();
   if (restarts) log::err("agent", "not started anew in place: the next start goes on, and rebuilds what is damaged");
   if (pid_kept && !n.config.pid_file.empty()) ::unlink(n.config.pid_file.c_str());
   log::info("agent", "shutdown complete");
   log::info("agent", "Exit code: code={}", code);
-  std::fflush(nullptr);
+  telemetry::drain_logs();
   ::_exit(code); // whatever thread is still in the kernel must not hold up the end
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/base/secrets.hpp"
 #include "runtime/node/node.hpp"
+#include "runtime/telemetry/log_sinks.hpp"
 #include <caf/scoped_actor.hpp>
 #include <fmt/ranges.h>
 #include <unistd.h>
@@ -48,8 +49,7 @@ status join_once(node& n, const pool_handle& pool, const std::vector<std::string
   if (addresses.empty() || !pool) return {};
   status out;
   caf::scoped_actor self{*n.system};
-  fmt::print("==> Joining {}cluster...\n", std::string_view(which) == "WAN" ? "-wan " : "");
-  std::fflush(stdout);
+  telemetry::print(STDOUT_FILENO, fmt::format("==> Joining {}cluster...\n", std::string_view(which) == "WAN" ? "-wan " : ""));
   std::vector<std::string> shown;
   for (auto& a : addresses) shown.push_back(hide_secrets(a));
   log::info("agent", "({}) joining: addresses=[{}]", which, fmt::join(shown, ", "));

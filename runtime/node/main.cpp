@@ -2,6 +2,7 @@
 #include "runtime/base/text_hash.hpp"
 #include "runtime/node/boot.hpp"
 #include "runtime/node/restart.hpp"
+#include "runtime/telemetry/log_writer.hpp"
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -14,16 +15,18 @@ namespace {
 
 // Any thread's end by an exception: what a process may not have is a limit and no fault, so it is said in words, without a core file.
 [[noreturn]] void end_of_thread() {
+  using actord::telemetry::last_words;
+  actord::telemetry::drain_logs();
   try {
     if (auto thrown = std::current_exception()) std::rethrow_exception(thrown);
   } catch (const std::bad_alloc&) {
-    std::fputs("==> out of memory: look at ulimit -v and at the memory that this process may have\n", stderr);
+    last_words("==> out of memory: look at ulimit -v and at the memory that this process may have\n");
     ::_exit(1);
   } catch (const std::system_error& e) {
-    std::fprintf(stderr, "==> %s: look at ulimit -u and ulimit -v\n", e.what());
+    for (const char* part : {"==> ", e.what(), ": look at ulimit -u and ulimit -v\n"}) last_words(part);
     ::_exit(1);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "==> a fault of this program: %s\n", e.what());
+    for (const char* part : {"==> a fault of this program: ", e.what(), "\n"}) last_words(part);
   } catch (...) {
   }
   std::abort();

@@ -1,4 +1,5 @@
 #include "runtime/node/restart.hpp"
+#include "runtime/telemetry/log_writer.hpp"
 #include "storage/lmdb/fault.hpp"
 #include <array>
 #include <charconv>
@@ -29,8 +30,6 @@ struct guarded { // a database
 };
 guarded of_state{"state", {}, {}}, of_log{"Raft log", {}, {}};
 
-void say(std::string_view text) { [[maybe_unused]] auto n = ::write(STDERR_FILENO, text.data(), text.size()); }
-
 // Anything but the words of the state's mark means that it is not trusted, so half a mark does as well; and no mark, too. Of the log it is
 // enough that its mark is there.
 void mark_damaged(const guarded& what, size_t cause) {
@@ -44,15 +43,18 @@ void mark_damaged(const guarded& what, size_t cause) {
   ::close(fd);
 }
 
+using telemetry::last_words;
+
 void leave(const guarded& what, size_t cause) {
   mark_damaged(what, cause);
-  say("==> The ");
-  say(what.name);
-  say(" is damaged (");
-  say(causes[cause]);
-  say("): starting anew, which rebuilds it\n");
+  telemetry::drain_logs();
+  last_words("==> The ");
+  last_words(what.name);
+  last_words(" is damaged (");
+  last_words(causes[cause]);
+  last_words("): starting anew, which rebuilds it\n");
   restart_in_place();
-  say("==> Started anew too often: giving up\n");
+  last_words("==> Started anew too often: giving up\n");
 }
 
 void leave(lmdb::owner of, size_t cause) {
@@ -63,6 +65,7 @@ void leave(lmdb::owner of, size_t cause) {
 void faulted(int signal, siginfo_t* about, void*) {
   // One sent by somebody has no address.
   if (about->si_code > 0) leave(lmdb::owner_of_fault(about->si_addr), 0);
+  telemetry::drain_logs();
   struct sigaction usual{};
   usual.sa_handler = SIG_DFL;
   ::sigaction(signal, &usual, nullptr);
@@ -70,8 +73,9 @@ void faulted(int signal, siginfo_t* about, void*) {
 }
 
 void asserted(lmdb::owner of, const char* text) {
-  say(text);
-  say("\n");
+  telemetry::drain_logs();
+  last_words(text);
+  last_words("\n");
   leave(of, 1);
 }
 

@@ -1,6 +1,8 @@
 #include "runtime/telemetry/log_sinks.hpp"
 #include "runtime/base/file_wait.hpp"
+#include "runtime/telemetry/log_writer.hpp"
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
@@ -88,18 +90,42 @@ private:
   std::chrono::system_clock::time_point opened_;
 };
 
-std::string formatted(const log::record& r, bool json) { return json ? log::format_json(r) : log::format_line(r); }
+log_writer::format_fn formatted(bool json, std::string indent = {}) {
+  return [json, indent](const log::record& r) { return json ? log::format_json(r) : indent + log::format_line(r); };
+}
+
+int add(log::level minimum, const std::string& name, log_writer::format_fn format, log_writer::write_fn write) {
+  auto writer = std::make_shared<log_writer>(name, std::move(format), std::move(write));
+  return log::add_sink(minimum, [writer](const log::record& r) { writer->put(r); });
+}
+
+log_writer* of_stream(const char* name, int fd, bool json) {
+  return new log_writer(name, formatted(json, "    "), [fd](log::level, const std::string& text) { write_all(fd, text); });
+}
+
+std::atomic<log_writer*> to_stdout{nullptr}; // never destroyed: it is written to until the process ends
 
 } // namespace
 
-int add_stderr_sink(log::level minimum, bool json) {
-  return log::add_sink(minimum, [json](const log::record& r) { write_all(STDERR_FILENO, formatted(r, json)); });
+int add_stdout_sink(log::level minimum, bool json) {
+  auto* writer = of_stream("log-stdout", STDOUT_FILENO, json);
+  to_stdout = writer;
+  return log::add_sink(minimum, [writer](const log::record& r) { writer->put(r); });
+}
+
+void print(int fd, std::string text) {
+  if (fd == STDERR_FILENO) {
+    static auto* to_stderr = of_stream("log-stderr", STDERR_FILENO, false);
+    return to_stderr->put(log::level::info, std::move(text));
+  }
+  if (auto* writer = to_stdout.load()) writer->put(log::level::info, std::move(text));
+  else write_all(fd, text);
 }
 
 result<int> add_file_sink(log::level minimum, bool json, const log_file_options& o) {
   auto file = std::make_shared<rotating_file>(o);
   if (auto s = file->open(); !s) return s.err();
-  return log::add_sink(minimum, [file, json](const log::record& r) { file->write(formatted(r, json)); });
+  return add(minimum, "log-file", formatted(json), [file](log::level, const std::string& text) { file->write(text); });
 }
 
 result<int> add_syslog_sink(log::level minimum, const std::string& facility, const std::string& tag) {
@@ -111,12 +137,10 @@ result<int> add_syslog_sink(log::level minimum, const std::string& facility, con
   if (number < 0) return error{errc::bad_request, "Syslog setup failed: invalid syslog facility: " + facility};
   kept_tag = tag;
   ::openlog(kept_tag.c_str(), LOG_PID, number);
-  return log::add_sink(minimum, [number](const log::record& r) {
+  const auto format = [](const log::record& r) { return std::string(r.subsystem) + ": " + std::string(r.text); };
+  return add(minimum, "log-syslog", format, [number](log::level l, const std::string& text) {
     static constexpr int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERR, LOG_ERR};
-    std::string text(r.subsystem);
-    text += ": ";
-    text += r.text;
-    ::syslog(number | priorities[static_cast<size_t>(r.lvl)], "%s", text.c_str());
+    ::syslog(number | priorities[static_cast<size_t>(l)], "%s", text.c_str());
   });
 }
 

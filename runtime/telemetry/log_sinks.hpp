@@ -1,5 +1,5 @@
 // Where log lines go: standard error, a file that rotates, syslog (and log_feed.hpp: who listens to /v1/agent/monitor). Each sink is
-// removed with log::remove_sink(its number). A sink runs under the log's lock: it must neither block for long nor log.
+// removed with log::remove_sink(its number). Each has a log_writer.hpp of its own: whoever logs does not wait for it.
 #pragma once
 #include "runtime/base/duration.hpp"
 #include "runtime/base/error.hpp"
@@ -8,7 +8,11 @@
 
 namespace actord::telemetry {
 
-int add_stderr_sink(log::level minimum, bool json);
+// Where the process ends, with the lines indented as Consul's are. Once.
+int add_stdout_sink(log::level minimum, bool json);
+// What is said beside the log on STDOUT_FILENO, in order with the log's lines, or on STDERR_FILENO. Does not wait for who reads it,
+// but for standard output before there is a sink.
+void print(int fd, std::string text);
 
 struct log_file_options {
   // A folder (ends in "/": files are called consul-<nanoseconds>.log) or a path ("x/name.log": x/name-<nanoseconds>.log).

@@ -152,8 +152,9 @@ def reloads():
         write('{"limits": {"http_max_conns_per_client": 101}, "discard_check_output": true}')
         assert agent.request("PUT", "/v1/agent/reload")[0] == 200
         assert output("dropped") == ""
-        said = [line.split("agent: ")[1] for line in agent.log().splitlines() if "at the next start" in line]
-        assert said == ["limits.http_max_conns_per_client has changed: that takes effect at the next start"], said
+        said = lambda: [line.split("agent: ")[1] for line in agent.log().splitlines() if "at the next start" in line]
+        eventually("what waits for the next start is in the log", 20, said)
+        assert said() == ["limits.http_max_conns_per_client has changed: that takes effect at the next start"], said()
         write('{"verify_incoming": true}')
         status, _, text = agent.request("PUT", "/v1/agent/reload")
         assert status == 500 and b"must not start open" in text, (status, text)

@@ -37,7 +37,7 @@ def test_removed(client):
                 lambda: client.put("/v1/agent/service/maintenance/after?enable=true&reason=why")):
         shutil.rmtree(client.data_dir)
         assert ask() == 200, client.log()
-        assert "was removed or replaced while the agent runs" in client.log(), client.log()
+        eventually("the log tells of the folder", 20, lambda: "was removed or replaced while the agent runs" in client.log())
         all_there(client, sorted(FIVE + ["after"]), before)
     checks = client.json("GET", "/v1/agent/checks")
     assert (checks["service:after"]["Status"], checks["service:after"]["Output"]) == ("warning", "hm"), checks
@@ -103,7 +103,7 @@ def test_lone_server(binary):
         assert status == 500 and b"was removed or replaced while it was in use" in text, (status, text)
         assert server.request("GET", "/v1/kv/k7?raw&stale")[2] == b"x"
         assert server.request("GET", "/v1/kv/after?stale")[0] == 404
-        assert "was removed or replaced while it was in use" in server.log(), server.log()
+        eventually("the log tells of the folder", 20, lambda: "was removed or replaced while it was in use" in server.log())
         server.kill()
         server.start()
         assert server.request("GET", "/v1/kv/k7")[0] == 404

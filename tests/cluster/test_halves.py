@@ -2,6 +2,7 @@
 """Connections of which one half is closed, or slow: whoever says that it will ask no more still reads its answers, all of them and however
 slowly, and then the server lets go of the connection.   test_halves.py"""
 import os
+import signal
 import socket
 import struct
 import time
@@ -90,6 +91,47 @@ def dns_halves(agent):
     assert answers == 50, answers
 
 
+def unread_log():
+    """Who reads standard output and error stands still: clients and signals are answered, and the end comes."""
+    with Agent() as agent:
+        pipe, script = os.path.join(agent.folder, "pipe"), os.path.join(agent.folder, "piped")
+        os.mkfifo(pipe)
+        reader, seen = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK), b""
+        with open(script, "w") as f:
+            f.write(f'#!/bin/sh\nexec {agent.binary} "$@" >{pipe} 2>&1\n')
+        os.chmod(script, 0o755)
+        agent.binary = script
+        agent.start()
+
+        def logs_much(lines):
+            c = agent.connection()
+            for _ in range(lines):
+                c.request("PUT", "/v1/kv/a?flags=" + "x" * 7000)
+                r = c.getresponse()
+                assert r.status == 500 and r.read(), r.status
+            c.close()
+
+        def told():
+            nonlocal seen
+            try:
+                while data := os.read(reader, 1 << 16):
+                    seen = seen[-200:] + data
+                    if b"lines of the log were dropped" in seen:
+                        return True
+            except BlockingIOError:
+                return False
+
+        logs_much(800)  # nearly 6 MB
+        agent.process.send_signal(signal.SIGUSR1)
+        assert agent.request("PUT", "/v1/kv/a", body="1")[2].strip() == b"true"
+        assert agent.request("GET", "/v1/kv/a?raw")[2] == b"1"
+        eventually("who reads on is told of the lines that are missing", 20, told)
+        logs_much(100)
+        agent.process.send_signal(signal.SIGTERM)
+        assert agent.process.wait(patience(30)) == 1
+        os.close(reader)
+
+
 def run():
     with Agent() as agent:
         agent.start()
@@ -99,6 +141,7 @@ def run():
         dns_halves(agent)
         assert until_end(asked_and_finished(agent.ports["serf_lan"], b"\6\x81"), 30) == b""  # half of a message
         assert agent.process.poll() is None
+    unread_log()
 
 
 if __name__ == "__main__":

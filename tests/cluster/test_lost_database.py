@@ -28,8 +28,11 @@ def lose(path, library):
         keys = a.json("GET", "/v1/kv/?keys")
         assert {f"k/{n}" for n in range(20)} <= set(keys), keys
         assert a.process.poll() is None and a.process.pid == pid, "another process serves"
-        with open(a.log_path, errors="replace") as log:
-            assert "starting anew in place" in log.read(), a.log()
+
+        def said():
+            with open(a.log_path, errors="replace") as log:
+                return "starting anew in place" in log.read()
+        eventually("the log tells of it", 20, said)
         print(f"  {path}: written again after {took:.1f} s")
 
 
@@ -49,7 +52,7 @@ def lose_journal(library):
         for n in range(20, 40):
             put(n)  # one of them meets the failure, and is kept all the same
         assert not os.path.exists(trigger), "nothing is written to the journal"
-        assert "the journal of the log cannot be written" in a.log(), a.log()
+        eventually("the log tells of the journal", 20, lambda: "the journal of the log cannot be written" in a.log())
         for how in (signal.SIGKILL, signal.SIGINT):
             a.kill(how)
             a.start()
