@@ -45,20 +45,17 @@ public:
   std::optional<turn> take(bool much_too) {
     if (!has(much_too)) return std::nullopt;
     const auto [source, is_much] = next(much_too);
-    line& l = lines_.find(source)->second;
-    now_ = std::max(now_, l.had);
-    l.little_in_turn = is_much ? 0 : l.little_in_turn + 1;
-    leave_order(source, l);
-    auto& kind = is_much ? l.much : l.little;
-    waiting w = std::move(kind.front());
-    kind.pop_front();
-    --size_;
-    ++l.running;
-    l.ahead -= w.charge;
-    l.had += w.charge;
-    enter_order(source, l);
-    return turn{std::move(w.job), source, w.charge, is_much};
+    return take_from(source, is_much);
   }
+
+  // The next one of a source that has none under way.
+  std::optional<turn> take_of_idle() {
+    const auto *a = first_idle(with_little_), *b = first_idle(with_much_);
+    if (a && (!b || *a <= *b)) return take_from(a->second, false);
+    if (b) return take_from(b->second, true);
+    return std::nullopt;
+  }
+  bool has_of_idle() const { return first_idle(with_little_) || first_idle(with_much_); }
 
   // What a turn really took counts, not what was expected of it.
   void took(uint64_t source, nanos charged, nanos time) {
@@ -92,6 +89,28 @@ private:
     bool waits() const { return !little.empty() || !much.empty(); }
   };
   using by_time = std::set<std::pair<nanos, uint64_t>>;
+
+  // As many lines have jobs under way as there are threads, so that it is soon found.
+  const std::pair<nanos, uint64_t>* first_idle(const by_time& order) const {
+    for (const auto& entry : order)
+      if (lines_.find(entry.second)->second.running == 0) return &entry;
+    return nullptr;
+  }
+  turn take_from(uint64_t source, bool is_much) {
+    line& l = lines_.find(source)->second;
+    now_ = std::max(now_, l.had);
+    l.little_in_turn = is_much ? 0 : l.little_in_turn + 1;
+    leave_order(source, l);
+    auto& kind = is_much ? l.much : l.little;
+    waiting w = std::move(kind.front());
+    kind.pop_front();
+    --size_;
+    ++l.running;
+    l.ahead -= w.charge;
+    l.had += w.charge;
+    enter_order(source, l);
+    return turn{std::move(w.job), source, w.charge, is_much};
+  }
 
   static nanos charge_of(nanos expected) { return std::clamp<nanos>(expected, std::chrono::milliseconds(1), std::chrono::hours(1)); }
   by_time& order(bool is_much) { return is_much ? with_much_ : with_little_; }

@@ -1,5 +1,6 @@
 // Threads for reads that take long, so that the other clients of a loop do not wait for them: none until the first such read, then
-// few. Each has a reader of its own. Shared by the loops of a server.
+// few. Each has a reader of its own. Shared by the loops of a server. No read is interrupted: while some take very long, as many more threads serve
+// those who have none under way.
 #pragma once
 #include "runtime/base/duration.hpp"
 #include "storage/state/fair_lines.hpp"
@@ -8,6 +9,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <set>
 #include <span>
 #include <thread>
 #include <utility>
@@ -85,7 +87,15 @@ public:
   void stop();
 
 private:
+  using clock = std::chrono::steady_clock;
+  static constexpr auto very_long = std::chrono::milliseconds(100);
+  static constexpr size_t most_more = 4; // threads
+
+  void start_more(size_t idle, size_t most, size_t& there, void (long_reads::*does)());
   void run();
+  void run_for_idle();
+  void take_turn(std::unique_lock<std::mutex>& hold, fair_lines<job>::turn turn, reader& views);
+  size_t very_long_ones() const; // the lock is held
   state_store* store_;
   const size_t most_;
   std::mutex mutex_; // of all below
@@ -93,8 +103,11 @@ private:
   bool may_take_much() const; // the lock is held
   fair_lines<job> waiting_;
   size_t running_much_ = 0;
+  std::multiset<clock::time_point> begun_; // jobs that are under way
   std::vector<std::thread> threads_;
-  size_t idle_ = 0;
+  size_t few_ = 0, idle_ = 0;                       // threads, and how many of them wait
+  size_t more_ = 0, more_idle_ = 0, more_busy_ = 0; // of those beyond
+  std::condition_variable more_news_;
   bool stopping_ = false;
 };
 

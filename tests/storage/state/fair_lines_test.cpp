@@ -82,6 +82,25 @@ TEST_CASE("of one source what takes little goes before what takes much, four to 
   CHECK(l.has(true));
 }
 
+TEST_CASE("of those who have none under way the one who had least is next") {
+  lines l;
+  for (int i = 0; i < 3; ++i) l.put(1, 0ns, "a");
+  l.put(2, 1s, "B");
+  const auto a = l.take(true), b = l.take(true);
+  REQUIRE((a && b));
+  CHECK(a->job + b->job == "aB");
+  CHECK(!l.has_of_idle());
+  CHECK(!l.take_of_idle());
+  l.put(2, 0ns, "b");
+  l.put(3, 1s, "C");
+  l.put(3, 0ns, "c");
+  CHECK(l.take_of_idle()->job == "c");
+  CHECK(!l.take_of_idle());
+  l.took(1, a->charged, 1ms);
+  CHECK(l.take_of_idle()->job == "a");
+  CHECK(l.size() == 3);
+}
+
 TEST_CASE("a job for several goes where it is done first") {
   lines l;
   const uint64_t busy = 1, idle = 2, new_one = 3;
@@ -137,4 +156,27 @@ TEST_CASE("a thread for long reads serves who comes late with little before what
   all_done.wait();
   CHECK(before_late == 0);
   reads.stop();
+}
+
+TEST_CASE("while some reads do not end, others' are made, and no more threads than so many are there") {
+  constexpr int threads = 2;
+  long_reads l(nullptr, threads);
+  std::latch begun(threads), release(1);
+  for (uint64_t source = 1; source <= threads; ++source)
+    REQUIRE(l.submit(source, [&](reader&) {
+      begun.count_down();
+      release.wait();
+    }));
+  begun.wait();
+  std::atomic<int> of_same = 0;
+  for (uint64_t source = 1; source <= threads; ++source) REQUIRE(l.submit(source, [&](reader&) { ++of_same; }));
+  for (uint64_t source = 10; source < 30; ++source) {
+    std::latch made(1);
+    REQUIRE(l.submit(source, [&](reader&) { made.count_down(); }, source % 2 == 0 ? nanos(1s) : nanos(0)));
+    made.wait(); // for ever, where each waited for the first ones
+  }
+  CHECK(of_same == 0); // they have their share
+  release.count_down();
+  while (of_same < threads) std::this_thread::yield();
+  l.stop();
 }
