@@ -111,7 +111,7 @@ const std::vector<mutation_row>& mutations() {
       {rule::suspects_die, m::none, "suspect-for-ever", "a suspect of whom nothing is heard is dead in the end", true, "sees", 3},
       {rule::leader_walks, m::none, "no-walk", "a new leader compares the catalog with all members", false, "the catalog", 3},
       {rule::failed_stay, m::none, "failed-is-left", "a member that failed stays in the catalog", true, "was taken out", 3},
-      {rule::left_go, m::none, "left-stays", "a member that left goes from the catalog", true, "has left", 3, false, 60},
+      {rule::left_go, m::none, "left-stays", "a member that left goes from the catalog", true, "has left", 3, false, 140},
       {rule::members_are_current, m::none, "stale-members", "the leader compares the catalog with the members as they are", false, "the catalog", 3},
       {rule::journal_is_replayed, m::none, "journal-not-replayed", "what the log's journal holds is part of the log", true},
       {rule::journal_is_written, m::none, "journal-not-written", "an entry is in the journal before it is acknowledged", true},
