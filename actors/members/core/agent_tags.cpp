@@ -92,7 +92,7 @@ std::optional<server_member> parse_server(const member& m) {
   s.bootstrap = m.tags.contains("bootstrap");
   s.non_voter = m.tags.contains("nonvoter");
   s.use_tls = m.tags.contains("use_tls");
-  // Who is leaving is here until an event says that it has left. A farewell of a former life may still be under way, and taken back without one.
+  // Who is leaving is here until an event says that it has left: the farewell may be one of a former life.
   s.alive = m.status == member_status::alive || m.status == member_status::leaving;
   s.left = m.status == member_status::left;
   if (!parse_number(tag(m.tags, "port"), s.rpc_port) || !parse_number(tag(m.tags, "vsn"), s.version) || !version_in(s.build)) return {};

@@ -1,7 +1,7 @@
 #include "actors/members/core/query_core.hpp"
+#include "runtime/base/pattern.hpp"
 #include <algorithm>
 #include <cmath>
-#include <re2/re2.h>
 
 namespace actord::members {
 
@@ -10,9 +10,8 @@ namespace {
 constexpr std::string_view internal_prefix = "_serf_";
 constexpr size_t ids_per_time = 256;     // queries of one Lamport time that are told apart
 constexpr size_t key_text_least = 25;    // the shortest that a listed key can be on the wire
-constexpr int64_t matcher_memory = 64 << 10; // which bounds what an expression is compiled to as well
-constexpr size_t expression_limit = 1024; // whole queries of real agents have 1024 bytes
-constexpr size_t compiled_per_second = 2048; // bytes of anybody's, and 16 for each: a packet brings dozens, and pings wait meanwhile
+constexpr size_t matcher_memory = 64 << 10; // which bounds what an expression is compiled to as well
+constexpr size_t compiled_per_second = 2048; // of anybody's, by pattern::weight_of, and 16 for each: a packet brings dozens, and pings wait meanwhile
 constexpr uint8_t relays_from = 5;       // ProtocolMax of members that relay
 
 bool is_plain(std::string_view expression) { return expression.find_first_of("\\.+*?()|[]{}^$") == expression.npos; }
@@ -67,14 +66,10 @@ void query_core::take(const query_response& r) {
 // What cannot be looked at now matches nobody, as what is no expression does.
 bool query_core::found_in(nanos now, const std::string& expression, const std::string& value) {
   if (is_plain(expression)) return value.find(expression) != value.npos;
-  if (expression.size() > expression_limit) return false;
   if (compiling_since_ < nanos{0} || now - compiling_since_ >= std::chrono::seconds(1)) compiling_since_ = now, compiled_ = 0;
-  if ((compiled_ += expression.size() + 16) > compiled_per_second) return false;
-  re2::RE2::Options o;
-  o.set_log_errors(false);
-  o.set_max_mem(matcher_memory);
-  const re2::RE2 pattern(expression, o);
-  return pattern.ok() && re2::RE2::PartialMatch(value, pattern);
+  if ((compiled_ += pattern::weight_of(expression) + 16) > compiled_per_second) return false;
+  const auto compiled = pattern::compile(expression, matcher_memory);
+  return compiled && compiled->matches(value);
 }
 
 bool query_core::matches(nanos now, const query& q) {

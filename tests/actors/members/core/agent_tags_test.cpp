@@ -58,7 +58,7 @@ TEST_CASE("what a server says of itself is found in its tags") {
 
 TEST_CASE("a server is here until it has left") {
   auto m = member_of(agent_tags(server_profile(), false));
-  m.status = member_status::leaving; // that it stays after all nobody hears as an event
+  m.status = member_status::leaving; // by a farewell of a former life, perhaps
   CHECK(parse_server(m)->alive);
   CHECK_FALSE(parse_server(m)->left);
   m.status = member_status::left;
